@@ -1,0 +1,32 @@
+"""fer_core: from a picture or video to faces, emotions and a timeline; usable without any page.
+
+    import fer_core
+    classifier = fer_core.load("mobilenetv2-ferplus")
+    fer_core.analyze("clip.mp4", "out/clip")
+    fer_core.evaluate("mobilenetv2-ferplus", "data/fer2013", labels="ferplus7")
+
+Names are imported when they are first used, so that reading a table does not load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "FerError": "fer_core.errors",
+    "Settings": "fer_core.video.pipeline",
+    "analyze": "fer_core.video.pipeline",
+    "evaluate": "fer_core.evaluation",
+    "load": "fer_core.models.classifier",
+    "open_analysis": "fer_core.video.store",
+}
+__all__ = ["FerError", "Settings", "__version__", "analyze", "evaluate", "load", "open_analysis"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'fer_core' has no attribute {name!r}")

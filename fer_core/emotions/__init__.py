@@ -1,0 +1,28 @@
+"""Emotion labels, groups, colours and data-set codes: the vocabulary of everything else."""
+
+from fer_core.emotions.colours import EMOTION_COLOURS, GROUP_COLOURS
+from fer_core.emotions.groups import DEFAULT_GROUP_MAP, GROUPS, check_group_map, group_indices, group_matrix
+from fer_core.emotions.labels import (
+    CONTEMPT,
+    DATASET_CODES,
+    EMOTIONS,
+    EMOTIONS8,
+    emotion_of_code,
+    emotion_of_name,
+)
+
+__all__ = [
+    "CONTEMPT",
+    "DATASET_CODES",
+    "DEFAULT_GROUP_MAP",
+    "EMOTIONS",
+    "EMOTIONS8",
+    "EMOTION_COLOURS",
+    "GROUPS",
+    "GROUP_COLOURS",
+    "check_group_map",
+    "emotion_of_code",
+    "emotion_of_name",
+    "group_indices",
+    "group_matrix",
+]

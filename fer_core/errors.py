@@ -1,0 +1,65 @@
+"""Every error that a user can cause, as one tree.
+
+    FerError
+    ├── InputError            the file or value that was given cannot be used
+    │   ├── VideoError        not a video or image, damaged, without a picture, or a range outside it
+    │   ├── DataError         a data set is missing, of an unknown layout or damaged
+    │   └── UploadError       an upload was refused (size, name, disk)
+    ├── CheckpointError       a checkpoint folder is incomplete, of another format or unsafe
+    ├── RecipeError           a training recipe has an unknown key or an impossible value
+    ├── StoreError            the analysis asked for does not exist or is damaged
+    └── Cancelled             the caller asked to stop
+
+A message says what was wrong, what was expected, and what to do. "No face here" is a result, not an error.
+Anything that is not a ``FerError`` is a bug and should look like one.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "CheckpointError",
+    "DataError",
+    "FerError",
+    "InputError",
+    "RecipeError",
+    "StoreError",
+    "UploadError",
+    "VideoError",
+]
+
+
+class FerError(Exception):
+    """Base of all errors that carry a message for the user."""
+
+
+class InputError(FerError):
+    """A file or value from the user cannot be used."""
+
+
+class VideoError(InputError):
+    """A video or image cannot be read as such."""
+
+
+class DataError(InputError):
+    """A data set cannot be read."""
+
+
+class UploadError(InputError):
+    """An upload was refused."""
+
+
+class CheckpointError(FerError):
+    """A checkpoint folder cannot be used."""
+
+
+class RecipeError(FerError):
+    """A training recipe is wrong."""
+
+
+class StoreError(FerError):
+    """A stored analysis is missing or damaged."""
+
+
+class Cancelled(FerError):
+    """The work was stopped because the caller asked for it."""

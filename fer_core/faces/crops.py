@@ -1,0 +1,93 @@
+"""Cutting a face out of a picture: upright by the eyes, and as large in the crop as faces are in the training data.
+
+The same function prepares faces for every model and every view. Its constants are measured on FER2013 by
+``python -m benchmarks.crop_geometry``; see ``docs/crops.md`` for what a wrong margin costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.errors import CheckpointError
+from fer_core.faces.detectors import check_rgb
+from fer_core.faces.records import RGB, ArrayF, Faces
+
+MIDDLE = (0.505, 0.583)
+"""Where the middle between eyes and mouth lies in a FER2013 picture, in units of its side."""
+SIDE_PER_EYE_DISTANCE, SIDE_PER_EYE_MOUTH_DISTANCE = 2.52, 2.26
+ALIGNMENTS = ("eyes-mouth",)
+
+
+@dataclass(frozen=True)
+class CropGeometry:
+    """How faces are cut for a model.
+
+    Attributes:
+        size: side of the crop in pixels.
+        margin: 1.0 is the size of faces in FER2013 pictures; larger shows more around the face.
+        align: ``eyes-mouth``, the only way so far: upright by the eyes, size and place by eyes and mouth.
+    """
+
+    size: int = 48
+    margin: float = 1.0
+    align: str = "eyes-mouth"
+
+    def __post_init__(self) -> None:
+        if self.align not in ALIGNMENTS:
+            raise CheckpointError(f"Unknown face alignment {self.align!r}; known are {', '.join(ALIGNMENTS)}.")
+        if not (8 <= self.size <= 1024 and 0.5 <= self.margin <= 3.0):
+            raise CheckpointError(f"Crop size {self.size} px, margin {self.margin} are outside 8-1024 px and 0.5-3.")
+
+
+def crop_squares(landmarks: ArrayF, margin: float = 1.0) -> NDArray[np.float64]:
+    """The square that each face is cut as: (n, 3, 2) origin, x axis and y axis in pixels, from landmarks (n, 5, 2).
+
+    The x axis runs along the eyes, helped by the line from eyes to mouth where a turned head brings the eyes together;
+    both axes have the length of the square's side.
+    """
+    points = landmarks.astype(np.float64)
+    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
+    across, down = points[:, 1] - points[:, 0], mouth - eyes
+    side = margin * np.maximum(
+        SIDE_PER_EYE_DISTANCE * np.linalg.norm(across, axis=1), SIDE_PER_EYE_MOUTH_DISTANCE * np.linalg.norm(down, axis=1)
+    )
+    x_axis = across + np.stack([down[:, 1], -down[:, 0]], axis=1)
+    x_axis *= (side / np.maximum(np.linalg.norm(x_axis, axis=1), 1e-6))[:, None]
+    y_axis = np.stack([-x_axis[:, 1], x_axis[:, 0]], axis=1)
+    anchor_x, anchor_y = (0.5 + (value - 0.5) / margin for value in MIDDLE)
+    origin = (eyes + mouth) / 2 - x_axis * anchor_x - y_axis * anchor_y
+    return np.stack([origin, x_axis, y_axis], axis=1)
+
+
+def crop_faces(image: RGB, faces: Faces, geometry: CropGeometry) -> RGB:
+    """RGB crops uint8 (n, size, size, 3) of ``faces`` in RGB ``image`` (h, w, 3).
+
+    What lies outside the picture is filled with its edge. A face larger than the crop is averaged, not sub-sampled.
+    """
+    check_rgb(image)
+    crops = [_cut(image, square, geometry.size) for square in crop_squares(faces.landmarks, geometry.margin)]
+    return np.stack(crops) if crops else np.zeros((0, geometry.size, geometry.size, 3), np.uint8)
+
+
+def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
+    origin, x_axis, y_axis = square
+    factor = int(np.clip(np.ceil(np.linalg.norm(x_axis) / size), 1, 16))
+    large = size * factor
+    step = np.stack([x_axis, y_axis], axis=1) / large
+    start = origin + step @ np.array([0.5, 0.5]) - 0.5  # pixel centres of the crop in pixel centres of the picture
+    matrix = np.column_stack([step, start])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpAffine(image, matrix, (large, large), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cut if factor == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def sharpness_and_brightness(crops: RGB) -> tuple[ArrayF, ArrayF]:
+    """Per crop (n,): variance of the Laplacian of the grey picture (0-255 scale), and mean grey value in 0-1."""
+    greys = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
+    sharp = [float(cv2.Laplacian(grey, cv2.CV_32F).var()) for grey in greys]
+    bright = [float(grey.mean()) / 255 for grey in greys]
+    return np.array(sharp, np.float32), np.array(bright, np.float32)

@@ -1,0 +1,105 @@
+"""The card of a checkpoint: everything that inference and a reader need to know about its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fer_core.emotions import EMOTIONS, EMOTIONS8
+from fer_core.errors import CheckpointError
+from fer_core.faces.crops import CropGeometry
+
+FORMAT = "fer-workbench-checkpoint/1"
+MAX_CARD_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What the network takes: side in px, channels (1 grey, 3 RGB), normalisation of pixels in 0-1, and the share of
+    the face crop that it sees (1 is all of it)."""
+
+    size: int
+    channels: int
+    mean: list[float]
+    std: list[float]
+    field: float = 1.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """The content of ``card.json``.
+
+    Inference needs ``name``, ``architecture``, ``options``, ``labels``, ``input``, ``crop`` and ``temperature``; the
+    rest says where the weights come from and what was measured with them.
+    """
+
+    name: str
+    architecture: str
+    labels: list[str]
+    input: InputSpec
+    crop: CropGeometry
+    temperature: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = ""
+    recipe_sha256: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    revision: str = ""
+    hardware: str = ""
+    wall_s: float = 0.0
+    n_params: int = 0
+    metrics: list[Mapping[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if tuple(self.labels) not in (EMOTIONS, EMOTIONS8):
+            raise CheckpointError(f"labels are {self.labels}; expected {list(EMOTIONS)} (and contempt last, if there).")
+        spec = self.input
+        if not (8 <= spec.size <= 1024 and spec.channels in (1, 3) and 0.2 <= spec.field <= 1.0):
+            raise CheckpointError(f"input {spec} is outside 8-1024 px, 1 or 3 channels, field 0.2-1.")
+        if len(spec.mean) != spec.channels or len(spec.std) != spec.channels or min(spec.std) <= 0:
+            raise CheckpointError(f"input needs {spec.channels} mean and positive std values, got {spec}.")
+        if not 0.05 <= self.temperature <= 20:
+            raise CheckpointError(f"temperature {self.temperature} is outside 0.05-20.")
+
+    def to_json(self) -> str:
+        """The text of ``card.json``."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_card(path: Path) -> Card:
+    """Read and check ``card.json``.
+
+    Raises:
+        CheckpointError: missing, too large, not JSON, of another format, or a value is missing or impossible; the
+            message names the file.
+    """
+    where = f"{path.parent.name}/{path.name}"
+    if not path.is_file():
+        raise CheckpointError(f"{where} is missing; a checkpoint folder needs card.json and model.safetensors.")
+    if path.stat().st_size > MAX_CARD_BYTES:
+        raise CheckpointError(f"{where} is larger than 1 MB; this is not a card.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{where} is not valid JSON ({error}); copy the folder again.") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        got = values.get("format") if isinstance(values, dict) else type(values).__name__
+        raise CheckpointError(f"{where} has format {got!r}, expected {FORMAT!r}; export it again with training.train.")
+    try:
+        return _card(values)
+    except (TypeError, ValueError, KeyError, CheckpointError) as error:
+        raise CheckpointError(f"{where}: {error}") from error
+
+
+def _card(values: dict[str, Any]) -> Card:
+    known = {f.name for f in dataclasses.fields(Card)}
+    needed = {"name", "architecture", "labels", "input", "crop", "temperature"}
+    if missing := needed - set(values):
+        raise CheckpointError(f"missing {', '.join(sorted(missing))}.")
+    chosen = {key: value for key, value in values.items() if key in known}
+    return Card(**{**chosen, "input": InputSpec(**values["input"]), "crop": CropGeometry(**values["crop"])})

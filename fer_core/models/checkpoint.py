@@ -1,0 +1,97 @@
+"""Checkpoint folders: ``model.safetensors`` and ``card.json`` in, a network out; and the list of folders at hand."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from fer_core.errors import CheckpointError
+from fer_core.models import registry
+from fer_core.models.card import Card, read_card
+
+MAX_MODEL_BYTES = 2_000_000_000
+WEIGHTS = "model.safetensors"
+DEFAULT_CHECKPOINT = "mobilenetv2-ferplus"
+
+
+def checkpoints_folder() -> Path:
+    """Where shipped checkpoints are: ``FER_CHECKPOINTS``, else ``checkpoints/`` beside the package."""
+    return Path(os.environ.get("FER_CHECKPOINTS") or Path(__file__).parents[2] / "checkpoints")
+
+
+def checkpoint_names(root: Path | None = None) -> list[str]:
+    """Names of the folders under ``root`` that have a card, the default first."""
+    names = sorted(path.parent.name for path in (root or checkpoints_folder()).glob("*/card.json"))
+    return sorted(names, key=lambda name: name != DEFAULT_CHECKPOINT)
+
+
+def find_checkpoint(name: str | Path) -> Path:
+    """Folder of a checkpoint, given its path or its name among the shipped ones.
+
+    Raises:
+        CheckpointError: neither exists; the message lists the names.
+    """
+    for path in (Path(name), checkpoints_folder() / str(name)):
+        if path.is_dir():
+            return path
+    known = ", ".join(checkpoint_names()) or "none"
+    raise CheckpointError(f"No checkpoint {str(name)!r}: neither a folder nor one of the shipped ones ({known}).")
+
+
+def load_network(folder: Path) -> tuple[nn.Module, Card]:
+    """Build the network of a checkpoint folder, in float32 and evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing, is not what it should be, or does not fit the card; the message names it.
+    """
+    card = read_card(folder / "card.json")
+    state = _read_weights(folder / WEIGHTS)
+    net = registry.build(
+        card.architecture, n_labels=len(card.labels), channels=card.input.channels, **dict(card.options)
+    )
+    where = f"{folder.name}/{WEIGHTS}"
+    try:
+        net.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointError(f"{where} does not fit architecture {card.architecture!r}: {first}") from error
+    bad = [name for name, value in net.state_dict().items() if not torch.isfinite(value.float()).all()]
+    if bad:
+        raise CheckpointError(f"{where} holds values that are not finite ({bad[0]}); train or copy it again.")
+    return net.eval(), card
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    where = f"{path.parent.name}/{path.name}"
+    if not path.is_file():
+        others = [p.name for p in path.parent.glob("*") if p.suffix in (".pt", ".pth", ".ckpt", ".pkl", ".bin")]
+        hint = f" {others[0]} is a pickle, which is never opened; convert it to safetensors." if others else ""
+        raise CheckpointError(f"{where} is missing.{hint}")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise CheckpointError(f"{where} is larger than {MAX_MODEL_BYTES // 10**9} GB and was not opened.")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{where} is not a whole safetensors file ({error}); copy it again.") from error
+
+
+def save_checkpoint(folder: Path, net: nn.Module, card: Card) -> None:
+    """Write weights in half precision, and the card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in net.state_dict().items()
+    }
+    save_file(state, folder / WEIGHTS)
+    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of the weights, to name them in results."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()

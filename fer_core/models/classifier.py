@@ -1,0 +1,124 @@
+"""The classifier: face crops in, calibrated emotion probabilities and features out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fer_core.errors import InputError
+from fer_core.models.card import Card
+from fer_core.models.checkpoint import find_checkpoint, load_network, weights_sha256
+from fer_core.models.preprocess import to_float, view, views
+
+ArrayF = NDArray[np.float32]
+GREY_WEIGHTS = (0.299, 0.587, 0.114)
+"""Rec. 601 weights of red, green and blue, as the grey pictures of the data sets were made."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a network says about n faces.
+
+    Attributes:
+        logits: float32 (n, k), not calibrated; mean over views where there are several.
+        probabilities: float32 (n, k), after temperature scaling, rows sum to 1; mean over views.
+        features: float32 (n, d), the layer before the logits, of the first view.
+    """
+
+    logits: ArrayF
+    probabilities: ArrayF
+    features: ArrayF
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+
+class Classifier:
+    """A network with its card, on a device.
+
+    Args:
+        net: the network, in evaluation mode.
+        card: its card.
+        device: ``auto`` takes CUDA or MPS where there is one, else the CPU.
+        sha256: of the weights, for the record.
+    """
+
+    def __init__(self, net: nn.Module, card: Card, *, device: str = "auto", sha256: str = "") -> None:
+        self.device = pick_device(device)
+        self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
+        self.card, self.sha256 = card, sha256
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.card.labels)
+
+    def predict(self, crops: NDArray[np.uint8], *, tta: str = "none", batch_size: int = 256) -> Scores:
+        """Scores of face crops.
+
+        Args:
+            crops: uint8 (n, s, s) grey or (n, s, s, 3) RGB, cut as the card's ``crop`` says.
+            tta: ``none``, ``flip`` (mean with the mirror image) or ``tencrop``.
+            batch_size: crops per pass; the result does not depend on it.
+
+        Raises:
+            InputError: an array of another kind.
+        """
+        if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or (crops.ndim == 4 and crops.shape[3] != 3):
+            raise InputError(f"Expected crops uint8 (n, s, s) or (n, s, s, 3), got {crops.dtype} {crops.shape}.")
+        parts = [self._predict(crops[i : i + batch_size], tta) for i in range(0, max(len(crops), 1), batch_size)]
+        logits, probabilities, features = (torch.cat(each).cpu().numpy() for each in zip(*parts, strict=True))
+        return Scores(logits, probabilities, features)
+
+    @torch.inference_mode()
+    def _predict(self, crops: NDArray[np.uint8], tta: str) -> tuple[Tensor, Tensor, Tensor]:
+        x = self._channels(to_float(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)))
+        spec, chosen = self.card.input, views(tta)
+        logits, probabilities, features = [], [], []
+        for shift, mirror in chosen:
+            seen = view(x, size=spec.size, field=spec.field, mean=spec.mean, std=spec.std, shift=shift, mirror=mirror)
+            features.append(self.net.features(seen.contiguous(memory_format=torch.channels_last)))
+            logits.append(self.net.classify(features[-1]))
+            probabilities.append((logits[-1] / self.card.temperature).softmax(dim=1))
+        return sum(logits) / len(chosen), sum(probabilities) / len(chosen), features[0]  # type: ignore[return-value]
+
+    def _channels(self, x: Tensor) -> Tensor:
+        """Grey or RGB (n, 1 or 3, s, s) as the network takes it."""
+        if self.card.input.channels == 1 and x.shape[1] == 3:
+            weights = x.new_tensor(GREY_WEIGHTS).view(1, 3, 1, 1)
+            return (x * weights).sum(dim=1, keepdim=True)
+        return x.expand(-1, self.card.input.channels, -1, -1)
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """``auto`` → cuda, mps or cpu, whichever is there first.
+
+    Raises:
+        InputError: the device asked for is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.split(":")[0], False):
+        raise InputError(f"Device {device!r} is not available here; use one of {', '.join(k for k in there if there[k])}.")
+    return torch.device(device)
+
+
+def load(checkpoint: str | Path, *, device: str = "auto") -> Classifier:
+    """Load a classifier from a checkpoint folder, given its path or its name among the shipped ones.
+
+    Raises:
+        CheckpointError: the folder is missing, incomplete, of another format or unsafe.
+        InputError: the device is not there.
+    """
+    folder = find_checkpoint(checkpoint)
+    net, card = load_network(folder)
+    return Classifier(net, card, device=device, sha256=weights_sha256(folder))

@@ -1,0 +1,64 @@
+"""From square face pictures to the network's input: the same steps for a data set and for a video.
+
+A *face picture* is a square of ``source`` pixels (48 in FER2013) with the face upright and filling it. The network sees
+its central ``field`` pixels, resampled to ``size``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+TEN_CROP_SHIFTS: tuple[tuple[float, float], ...] = ((0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1))
+"""Centre and four corners, as shifts (x, y) of the view in units of the border that the centre view leaves."""
+
+
+def resample(x: Tensor, size: int, matrices: Tensor) -> Tensor:
+    """Sample x (n, c, h, w) at ``matrices`` (n, 2, 3; ``affine_grid`` coordinates) to (n, c, size, size), bilinear."""
+    grid = F.affine_grid(matrices, [len(x), x.shape[1], size, size], align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def normalise(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """(x - mean) / std per channel; x in 0-1."""
+    shape = (1, len(mean), 1, 1)
+    return (x - x.new_tensor(mean).view(shape)) / x.new_tensor(std).view(shape)
+
+
+def view(
+    x: Tensor, *, size: int, field: float, mean: Sequence[float], std: Sequence[float],
+    shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False,
+) -> Tensor:
+    """Network input (n, c, size, size) from face pictures x (n, c, s, s) in 0-1; the evaluation preset.
+
+    Args:
+        x: face pictures.
+        size: side of the result in px.
+        field: share (0-1] of the picture's side that is seen.
+        mean, std: per channel, for pixels in 0-1.
+        shift: of the view, in units of the border ``1 - field`` (±1 reaches the picture's edge).
+        mirror: flip left and right.
+    """
+    sign = -1.0 if mirror else 1.0
+    row = x.new_tensor([[field * sign, 0.0, shift[0] * (1 - field)], [0.0, field, shift[1] * (1 - field)]])
+    return normalise(resample(x, size, row.expand(len(x), 2, 3)), mean, std)
+
+
+def views(tta: str) -> list[tuple[tuple[float, float], bool]]:
+    """(shift, mirror) of every view of a test-time augmentation: ``none`` 1, ``flip`` 2, ``tencrop`` 10 views."""
+    if tta == "none":
+        return [((0.0, 0.0), False)]
+    if tta == "flip":
+        return [((0.0, 0.0), False), ((0.0, 0.0), True)]
+    if tta == "tencrop":
+        return [(shift, mirror) for mirror in (False, True) for shift in TEN_CROP_SHIFTS]
+    raise ValueError(f"Unknown test-time augmentation {tta!r}; expected none, flip or tencrop.")
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 (n, h, w) or (n, h, w, c) → float (n, c, h, w) in 0-1."""
+    x = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return x.to(torch.float32).div(255)

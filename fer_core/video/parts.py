@@ -1,0 +1,199 @@
+"""Rows of a running analysis: collected, classified in batches, written in parts, joined at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from fer_core.faces import CropGeometry, Faces, crop_faces, sharpness_and_brightness
+from fer_core.models.classifier import Classifier
+from fer_core.video.reader import RGB, Frame
+from fer_core.video.timeline import FACE_COLUMNS, with_labels
+
+BATCH_FACES = 64
+PART_FRAMES = 512
+PART_WALL_S = 3.0
+FEATURES_PER_S = 5.0
+THUMBNAIL = CropGeometry(size=112, margin=1.3)
+_INTEGERS = ("frame", "track")
+
+
+class PartWriter:
+    """Takes the faces of one frame after the other.
+
+    A part is a whole parquet file under ``folder/parts``; it appears every few seconds, so that a page can show a
+    running analysis. ``finish`` joins the parts into the tables of the analysis folder and removes them.
+    """
+
+    def __init__(self, folder: Path, classifier: Classifier) -> None:
+        self.folder, self.classifier = folder, classifier
+        self.score_columns = [f"p_{label}" for label in classifier.labels]
+        self.frames = self.faces = 0
+        self._rows: list[dict[str, NDArray]] = []
+        self._crops: list[RGB] = []
+        self._scores: list[NDArray] = []
+        self._features: list[NDArray] = []
+        self._feature_due: dict[int, float] = {}
+        self._best: dict[int, float] = {}
+        self._waiting = self._part_frames = self._n_parts = 0
+        self._wrote = time.monotonic()
+        for name in ("parts", "crops", "scores"):
+            (folder / name).mkdir(exist_ok=True)
+
+    def add(self, frame: Frame, faces: Faces, tracks: NDArray, crops: RGB) -> None:
+        """One frame: its faces (n), their people (n,) and crops (n, s, s, 3)."""
+        sharpness, brightness = sharpness_and_brightness(crops)
+        self._rows.append(_rows(frame, faces, tracks, sharpness, brightness))
+        self._crops.append(crops)
+        self._keep_thumbnails(frame, faces, tracks, sharpness)
+        self.frames += 1
+        self.faces += len(faces)
+        self._waiting += len(faces)
+        self._part_frames += 1
+        if self._waiting >= BATCH_FACES:
+            self._classify()
+        if self._part_frames >= PART_FRAMES or time.monotonic() - self._wrote > PART_WALL_S:
+            self._write_part()
+
+    def finish(self) -> None:
+        """Write the last part and join all into the tables of the analysis."""
+        self._write_part()
+        self._join()
+        for path in (self.folder / "parts").iterdir():
+            path.unlink()
+        (self.folder / "parts").rmdir()
+
+    def _classify(self) -> None:
+        if self._crops:
+            scores = self.classifier.predict(np.concatenate(self._crops))
+            self._scores.append(scores.probabilities)
+            self._features.append(scores.features)
+        self._crops, self._waiting = [], 0
+
+    def _write_part(self) -> None:
+        self._classify()
+        if self._rows:
+            columns = {name: np.concatenate([row[name] for row in self._rows]) for name in FACE_COLUMNS}
+            table = pd.DataFrame(columns)
+            seen = (table["track"] >= 0).to_numpy()
+            scores = np.full((len(table), len(self.score_columns)), np.nan, np.float32)
+            scores[seen] = np.concatenate(self._scores)
+            table[self.score_columns] = scores
+            self._to_parquet(with_labels(table), "timeline")
+            self._to_parquet(self._feature_rows(table[seen], np.concatenate(self._features)), "features")
+        self._rows, self._scores, self._features = [], [], []
+        self._part_frames, self._wrote = 0, time.monotonic()
+        self._n_parts += 1
+
+    def _feature_rows(self, faces: pd.DataFrame, features: NDArray) -> pd.DataFrame:
+        """At most ``FEATURES_PER_S`` rows per second and person."""
+        kept = []
+        for i, (track, time_s) in enumerate(zip(faces["track"], faces["time_s"], strict=True)):
+            if time_s >= self._feature_due.get(track, -1.0):
+                self._feature_due[track] = time_s + 1 / FEATURES_PER_S - 1e-6
+                kept.append(i)
+        table = faces.iloc[kept][["frame", "time_s", "track"]].reset_index(drop=True)
+        names = [f"f_{i:03d}" for i in range(features.shape[1])]
+        return pd.concat([table, pd.DataFrame(features[kept].astype(np.float16), columns=names)], axis=1)
+
+    def _to_parquet(self, table: pd.DataFrame, kind: str) -> None:
+        path = self.folder / "parts" / f"{kind}-{self._n_parts:06d}.parquet"
+        pq.write_table(_arrow(table), path.with_suffix(".new"), compression="zstd")
+        path.with_suffix(".new").rename(path)
+
+    def _parts(self, kind: str) -> Iterator[pd.DataFrame]:
+        for path in sorted((self.folder / "parts").glob(f"{kind}-*.parquet")):
+            yield pd.read_parquet(path)
+
+    def _join(self) -> None:
+        """One pass over the parts, each table written row group by row group."""
+        scores = Path("scores") / f"{self.classifier.name}.parquet"
+        with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
+            for i, part in enumerate(self._parts("timeline")):
+                tables.write("timeline.parquet", part)
+                tables.write("faces.parquet", part[list(FACE_COLUMNS)])
+                tables.write(str(scores), part.loc[part["track"] >= 0, ["frame", "track", *self.score_columns]])
+                part.to_csv(csv, index=False, header=i == 0)
+            for part in self._parts("features"):
+                tables.write("features.parquet", part)
+
+    def _keep_thumbnails(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> None:
+        """Save a face's picture whenever it is clearly better than the person's last one."""
+        for i, track in enumerate(tracks.tolist()):
+            quality = float(faces.scores[i] * np.log1p(sharpness[i]) * _frontal(faces.landmarks[i]))
+            if quality > 1.1 * self._best.get(track, 0.0):
+                self._best[track] = quality
+                picture = crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0]
+                path = self.folder / "crops" / f"track_{track}.jpg"
+                cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+
+
+class _Tables:
+    """Parquet files that grow row group by row group."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> _Tables:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self.writers.values():
+            writer.close()
+
+    def write(self, name: str, table: pd.DataFrame) -> None:
+        arrow = _arrow(table)
+        if name not in self.writers:
+            self.writers[name] = pq.ParquetWriter(self.folder / name, arrow.schema, compression="zstd")
+        self.writers[name].write_table(arrow)
+
+
+def _arrow(table: pd.DataFrame) -> pa.Table:
+    """With the same column types in every part, also where a part has no face at all."""
+    strings = {"source", "emotion", "group"}
+    fields = [
+        pa.field(
+            name,
+            pa.string() if name in strings
+            else pa.int32() if name in _INTEGERS
+            else pa.float64() if name == "time_s"
+            else pa.float16() if name.startswith("f_")
+            else pa.float32(),
+        )
+        for name in table.columns
+    ]  # fmt: skip
+    return pa.Table.from_pandas(table, schema=pa.schema(fields), preserve_index=False, safe=False)
+
+
+def _rows(frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray, brightness: NDArray) -> dict[str, NDArray]:
+    """Columns of one frame: a row per face, or one row with track -1."""
+    n = max(len(faces), 1)
+    numbers = np.concatenate(
+        [faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10), sharpness[:, None], brightness[:, None]], axis=1
+    )
+    if not len(faces):
+        tracks, numbers = np.array([-1]), np.full((1, 17), np.nan, np.float32)
+    names = [name for name in FACE_COLUMNS if name not in ("frame", "time_s", "track", "source")]
+    return {
+        "frame": np.full(n, frame.index),
+        "time_s": np.full(n, frame.time_s),
+        "track": tracks,
+        "source": np.full(n, "detected" if len(faces) else None, dtype=object),
+        **{name: numbers[:, i] for i, name in enumerate(names)},
+    }
+
+
+def _frontal(landmarks: NDArray) -> float:
+    """1 where the nose is midway between the eyes, towards 0 in profile."""
+    left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
+    width = max(abs(right - left), 1e-6)
+    return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))

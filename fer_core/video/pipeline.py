@@ -1,0 +1,258 @@
+"""The analysis: a video or picture in, an analysis folder out.
+
+    file → frames → faces → people → crops → emotion scores → tables
+
+Each stage hands the next one record. Nothing grows with the length of the video: rows go to disk in parts, crops are
+classified in batches and forgotten. The folder is built as ``<out>.tmp`` and renamed when it is whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fer_core.errors import Cancelled, StoreError
+from fer_core.faces import Tracker, crop_faces, make_detector
+from fer_core.models.checkpoint import DEFAULT_CHECKPOINT
+from fer_core.models.classifier import Classifier, load
+from fer_core.video.parts import PartWriter
+from fer_core.video.reader import ReadStats, VideoReader
+from fer_core.video.timeline import summary
+
+FORMAT = "fer-workbench-analysis/1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is analysed and how.
+
+    Attributes:
+        detector: name of the face detector.
+        min_face_px: smallest face looked for, shorter side in pixels of the video.
+        per_second: frames analysed per second; None takes every frame.
+        start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
+    """
+
+    detector: str = "mtcnn"
+    min_face_px: int = 40
+    per_second: float | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an analysis is: ``done_s`` of ``total_s`` seconds of video, frames and faces so far."""
+
+    stage: str
+    done_s: float
+    total_s: float
+    frames: int
+    faces: int
+
+    @property
+    def share(self) -> float:
+        """0-1; a container's length is a claim, so never above 1."""
+        return min(self.done_s / self.total_s, 1.0) if self.total_s > 0 else 0.0
+
+
+OnProgress = Callable[[Progress], None]
+ShouldStop = Callable[[], bool]
+
+
+def analyze(
+    source: str | Path,
+    out: str | Path,
+    *,
+    checkpoint: str | Path | Classifier = DEFAULT_CHECKPOINT,
+    settings: Settings = Settings(),
+    device: str = "auto",
+    name: str | None = None,
+    progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Path:
+    """Analyse a video or picture and write an analysis folder.
+
+    Args:
+        source: the file.
+        out: the folder to write; must not hold anything yet.
+        checkpoint: name, folder or a loaded classifier.
+        settings: what to analyse.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        name: what the source is called in the results, by default its file name.
+        progress: called about twice a second.
+        should_stop: asked after every frame; when it says yes, what was analysed so far is kept as an incomplete
+            analysis (``complete`` is false in ``analysis.json``).
+
+    Returns:
+        ``out``, with ``faces.parquet``, ``scores/<checkpoint>.parquet``, ``features.parquet``, ``timeline.parquet``,
+        ``timeline.csv``, ``crops/`` and ``analysis.json``.
+
+    Raises:
+        VideoError, CheckpointError, InputError: the input cannot be used; nothing is left behind.
+        StoreError: ``out`` is taken.
+        Cancelled: stopped before the first frame was analysed.
+    """
+    source, out = Path(source), Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StoreError(f"{out} already exists and is not empty; choose another folder or remove it.")
+    classifier = checkpoint if isinstance(checkpoint, Classifier) else load(checkpoint, device=device)
+    temporary = out.with_name(out.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with VideoReader(source) as reader:
+            temporary.mkdir(parents=True)
+            run = _Run(reader, classifier, settings, temporary, progress, should_stop or (lambda: False))
+            run.go()
+            _write_record(temporary, run, name or source.name)
+        if out.exists():
+            out.rmdir()
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return out
+
+
+class _Run:
+    """One pass over a video."""
+
+    def __init__(
+        self, reader: VideoReader, classifier: Classifier, settings: Settings, folder: Path,
+        progress: OnProgress | None, should_stop: ShouldStop,
+    ) -> None:  # fmt: skip
+        self.reader, self.classifier, self.settings = reader, classifier, settings
+        self.detector = make_detector(
+            settings.detector, min_face_px=settings.min_face_px, device=str(classifier.device)
+        )
+        self.parts = PartWriter(folder, classifier)
+        self.progress, self.should_stop = progress, should_stop
+        self.stopped = False
+        self.started, self._told = time.monotonic(), -1.0
+        end_s = reader.info.duration_s if settings.end_s is None else min(settings.end_s, reader.info.duration_s)
+        self.total_s = max(end_s - settings.start_s, 0.0)
+
+    def go(self) -> None:
+        tracker, settings = Tracker(), self.settings
+        frames = self.reader.frames(start_s=settings.start_s, end_s=settings.end_s, per_second=settings.per_second)
+        self._tell("reading", 0.0)
+        for frame in frames:
+            faces = self.detector.detect([frame.image])[0]
+            tracks = tracker.update(frame.time_s, faces, frame.image)
+            self.parts.add(frame, faces, tracks, crop_faces(frame.image, faces, self.classifier.card.crop))
+            self._tell("analysing", frame.time_s - settings.start_s)
+            if self.should_stop():
+                self.stopped = True
+                break
+        if not self.parts.frames:
+            raise Cancelled("The analysis was stopped before the first frame.")
+        self._tell("writing", self.total_s, always=True)
+        self.parts.finish()
+
+    def _tell(self, stage: str, done_s: float, always: bool = False) -> None:
+        now = time.monotonic()
+        if self.progress is not None and (always or now - self._told > 0.5):
+            self._told = now
+            self.progress(Progress(stage, max(done_s, 0.0), self.total_s, self.parts.frames, self.parts.faces))
+
+
+def time_check(stats: ReadStats, *, mean_fps: float, frames: int, with_faces: int, whole: bool) -> dict[str, Any]:
+    """What the times of the frames say about the file.
+
+    ``frames_dropped`` counts packets that gave no frame (only when the whole file was read) or were damaged;
+    ``drift_s`` is the largest error that dividing frame numbers by the mean rate would have made.
+    """
+    missing = max(stats.packets - stats.decoded, 0) if whole else 0
+    spread = stats.max_step_s - stats.min_step_s if stats.decoded > 1 else 0.0
+    return {
+        "frames_decoded": stats.decoded,
+        "frames_analysed": frames,
+        "frames_with_faces": with_faces,
+        "frames_dropped": max(missing, stats.damaged),
+        "first_s": round(stats.first_s, 6),
+        "last_s": round(stats.last_s, 6),
+        "mean_fps": round(mean_fps, 6),
+        "variable_rate": spread > 0.0025,
+        "shortest_step_s": round(stats.min_step_s, 6) if stats.decoded > 1 else None,
+        "longest_step_s": round(stats.max_step_s, 6) if stats.decoded > 1 else None,
+        "drift_s": round(stats.drift_s, 6),
+        "ended_early": stats.ended_early,
+    }
+
+
+def _write_record(folder: Path, run: _Run, name: str) -> None:
+    reader, settings, stats = run.reader, run.settings, run.reader.stats
+    columns = ["frame", "time_s", "track", "detection", *run.parts.score_columns, "emotion", "group"]
+    timeline = pd.read_parquet(folder / "timeline.parquet", columns=columns)
+    seconds = time.monotonic() - run.started
+    whole = settings.start_s == 0 and settings.end_s is None and not run.stopped
+    with_faces = int(timeline.loc[timeline["track"] >= 0, "frame"].nunique())
+    record = {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "complete": not (run.stopped or stats.ended_early),
+        "source": {
+            "name": name,
+            "size": reader.path.stat().st_size,
+            "sha256": _sha256(reader.path),
+            **dataclasses.asdict(reader.info),
+        },
+        "settings": dataclasses.asdict(settings),
+        "checkpoint": {"name": run.classifier.name, "sha256": run.classifier.sha256, "labels": run.classifier.labels},
+        "device": str(run.classifier.device),
+        "time_check": time_check(
+            stats, mean_fps=reader.info.mean_fps, frames=run.parts.frames, with_faces=with_faces, whole=whole
+        ),
+        "summary": summary(timeline),
+        "messages": list(_messages(run, with_faces)),
+        "wall_s": round(seconds, 3),
+        "frames_per_s": round(run.parts.frames / max(seconds, 1e-9), 2),
+        "versions": _versions(),
+    }
+    (folder / "analysis.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _messages(run: _Run, with_faces: int) -> Iterator[str]:
+    """What a reader of the result should know, in plain words."""
+    stats, info = run.reader.stats, run.reader.info
+    if with_faces == 0:
+        what = "picture" if info.is_picture else "video"
+        yield (
+            f"No face was found in this {what}. Faces smaller than {run.settings.min_face_px} px are not looked for; "
+            f"if there are people in it, try a smaller value."
+        )
+    if run.stopped:
+        yield f"Stopped by request at {stats.last_s:.2f} s; everything before that is here."
+    if stats.ended_early:
+        yield (
+            f"The file ends early: {stats.last_s:.2f} s of {info.duration_s:.2f} s could be read. It may be cut off or "
+            f"damaged; everything up to there is here."
+        )
+    if stats.decoded == 1 and not info.is_picture:
+        yield "This video has a single frame, so there is a moment here, but no course over time."
+    if stats.damaged:
+        yield f"{stats.damaged} damaged frames were passed over."
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "torchvision", "facenet-pytorch", "opencv-python-headless", "av", "numpy", "pandas")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+__all__ = ["Progress", "Settings", "analyze", "time_check"]

@@ -1,0 +1,315 @@
+"""Reading videos and pictures: what they are, and their frames with the stream's own times.
+
+``time_s`` of a frame is its presentation time minus the container's start, which is what a browser's ``currentTime``
+shows. It is never a frame number divided by a rate. PyAV decodes, one frame at a time: memory does not grow with length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fer_core.errors import InputError, VideoError
+
+RGB = NDArray[np.uint8]
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,mxf,gif,h264,hevc,ivf"
+"""Containers that are opened. Playlists and the like, which name other files, are not among them."""
+PICTURES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",)}
+MAX_PIXELS = 8192 * 8192
+BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
+BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame: ``index`` counts presented frames from the file's first, ``image`` is RGB uint8 (h, w, 3)."""
+
+    index: int
+    time_s: float
+    image: RGB
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a probe tells without decoding everything.
+
+    ``width`` and ``height`` are as displayed, after ``rotation_deg`` (clockwise). ``duration_s`` and ``mean_fps`` are
+    the container's claims, 0.0 where it makes none. ``is_picture`` marks a still picture.
+    """
+
+    format: str
+    codec: str
+    width: int
+    height: int
+    rotation_deg: int
+    duration_s: float
+    mean_fps: float
+    has_audio: bool
+    is_picture: bool
+    plays_in_browser: bool
+
+
+@dataclass
+class ReadStats:
+    """Counted while frames are read; ``min_step_s`` and ``max_step_s`` are the shortest and longest time between two
+    successive decoded frames, ``drift_s`` how far a constant rate would have been off at worst."""
+
+    packets: int = 0
+    decoded: int = 0
+    damaged: int = 0
+    first_s: float = math.nan
+    last_s: float = math.nan
+    min_step_s: float = math.inf
+    max_step_s: float = 0.0
+    drift_s: float = 0.0
+    ended_early: bool = False
+
+    def count(self, time_s: float, mean_fps: float) -> None:
+        """Take note of one decoded frame."""
+        if self.decoded:
+            step = time_s - self.last_s
+            self.min_step_s, self.max_step_s = min(self.min_step_s, step), max(self.max_step_s, step)
+            if mean_fps > 0:
+                self.drift_s = max(self.drift_s, abs(time_s - self.first_s - self.decoded / mean_fps))
+        else:
+            self.first_s = time_s
+        self.decoded += 1
+        self.last_s = time_s
+
+
+@dataclass
+class VideoReader:
+    """Opens a video or picture; a context manager.
+
+    Raises:
+        VideoError: on opening, if the file is empty, damaged, of an unknown kind, or has no picture track.
+    """
+
+    path: Path
+    stats: ReadStats = field(default_factory=ReadStats)
+
+    def __post_init__(self) -> None:
+        self.path = Path(self.path)
+        self._picture: RGB | None = None
+        self._container: Any = None
+        self.info = self._open()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._container is not None:
+            self._container.close()
+
+    def frames(
+        self, *, start_s: float = 0.0, end_s: float | None = None, per_second: float | None = None
+    ) -> Iterator[Frame]:
+        """Frames with ``start_s <= time_s < end_s``, in order; every one, or at most ``per_second``.
+
+        With ``per_second`` = r the first frame at or after each multiple of 1/r is taken. Damaged frames are counted in
+        ``stats`` and passed over.
+
+        Raises:
+            InputError: the range or rate makes no sense, or the range lies behind the end.
+        """
+        self._check_range(start_s, end_s, per_second)
+        taken, due = 0, start_s
+        for frame, time_s, index in self._decode(start_s):
+            if end_s is not None and time_s >= end_s:
+                break
+            if time_s < start_s - 1e-9:
+                continue
+            self.stats.count(time_s, self.info.mean_fps)
+            if per_second is not None:
+                if time_s < due - 1e-9:
+                    continue
+                due = (math.floor(time_s * per_second + 1e-6) + 1) / per_second
+            taken += 1
+            yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else _upright(frame))
+        if not taken:
+            raise VideoError(f"{self.path.name} has no readable frame between {start_s:g} s and its end.")
+        self._check_end(end_s)
+
+    def _check_range(self, start_s: float, end_s: float | None, per_second: float | None) -> None:
+        length = self.info.duration_s
+        if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
+            raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
+        if length and start_s >= length:
+            raise InputError(f"The range starts at {start_s:g} s, but {self.path.name} is only {length:.2f} s long.")
+        if per_second is not None and not 0 < per_second <= 1000:
+            raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
+
+    def _check_end(self, end_s: float | None) -> None:
+        expected = min(self.info.duration_s, end_s or math.inf)
+        short_by = expected - self.stats.last_s
+        self.stats.ended_early = not self.info.is_picture and short_by > max(1.0, 3 * self.stats.max_step_s)
+
+    # opening
+
+    def _open(self) -> VideoInfo:
+        if not self.path.is_file():
+            raise VideoError(f"There is no file {self.path.name}.")
+        if self.path.stat().st_size == 0:
+            raise VideoError(f"{self.path.name} is empty (0 bytes). Copy or export it again.")
+        kind = _picture_kind(self.path)
+        if kind or self.path.suffix.lower() in {ending for endings in PICTURES.values() for ending in endings}:
+            return self._open_picture(kind)
+        return self._open_video()
+
+    def _open_picture(self, kind: str | None) -> VideoInfo:
+        if kind is None:
+            raise VideoError(f"{self.path.name} is not a readable picture. Supported are JPEG, PNG, WebP and BMP.")
+        if self.path.suffix.lower() not in PICTURES[kind]:
+            ending = PICTURES[kind][0]
+            raise VideoError(f"{self.path.name} is not a video but a {kind} picture. Rename it to end in {ending}.")
+        image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if image is None:
+            raise VideoError(f"{self.path.name} is a damaged {kind} picture. Save or copy it again.")
+        self._picture = np.asarray(image, np.uint8)
+        height, width = self._picture.shape[:2]
+        return VideoInfo(kind.lower(), kind.lower(), width, height, 0, 0.0, 0.0, False, True, True)
+
+    def _open_video(self) -> VideoInfo:
+        name = self.path.name
+        try:
+            self._container = av.open(
+                str(self.path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, timeout=30
+            )
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise VideoError(
+                f"{name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
+                f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
+            ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise VideoError(f"{name} has no picture track, only sound or data. Choose a file with video.")
+        stream = self._container.streams.video[0]
+        stream.thread_type = "AUTO"
+        return self._describe(stream)
+
+    def _describe(self, stream: Any) -> VideoInfo:
+        container, codec = self._container, stream.codec_context
+        if not codec or not codec.width or codec.width * codec.height > MAX_PIXELS:
+            size = f"{codec.width}×{codec.height}" if codec else "unknown"
+            raise VideoError(f"{self.path.name} has a picture size that cannot be used ({size}).")
+        self._start_s = (container.start_time or 0) / av.time_base
+        rotation = self._rotation(stream)
+        width, height = (codec.height, codec.width) if rotation % 180 else (codec.width, codec.height)
+        length = container.duration / av.time_base if container.duration else 0.0
+        return VideoInfo(
+            format=container.format.name,
+            codec=codec.name,
+            width=width,
+            height=height,
+            rotation_deg=rotation,
+            duration_s=length,
+            mean_fps=float(stream.average_rate or 0),
+            has_audio=bool(container.streams.audio),
+            is_picture=False,
+            plays_in_browser=_plays_in_browser(self.path, codec),
+        )
+
+    def _rotation(self, stream: Any) -> int:
+        """Degrees clockwise that the first frame must be turned."""
+        try:
+            for frame in self._container.decode(stream):
+                return int(-frame.rotation) % 360
+        except av.FFmpegError as error:
+            raise VideoError(f"{self.path.name}: no frame could be decoded. The file is damaged; copy it again.") from error
+        raise VideoError(f"{self.path.name} holds no frame. Choose a file with video.")
+
+    # decoding
+
+    def _decode(self, start_s: float) -> Iterator[tuple[Any, float, int]]:
+        """(frame, time in s, index) from the last key frame before ``start_s`` on."""
+        if self._picture is not None:
+            yield self._picture, 0.0, 0
+            return
+        stream = self._container.streams.video[0]
+        index = self._seek(stream, start_s)
+        last = -math.inf
+        for packet in self._packets(stream):
+            for frame in self._decode_packet(packet):
+                if frame.pts is None:
+                    self.stats.damaged += 1
+                    continue
+                time_s = float(frame.pts * frame.time_base) - self._start_s
+                if time_s <= last:  # the same moment twice: a player shows the later one, a table keeps the first
+                    self.stats.damaged += 1
+                    continue
+                last = time_s
+                yield frame, time_s, index
+                index += 1
+
+    def _packets(self, stream: Any) -> Iterator[Any]:
+        try:
+            for packet in self._container.demux(stream):
+                self.stats.packets += packet.size > 0 and not packet.is_discard
+                yield packet
+        except av.FFmpegError:  # cut off in the middle; _check_end tells how much is missing
+            return
+
+    def _decode_packet(self, packet: Any) -> list[Any]:
+        try:
+            return [frame for frame in packet.decode() if not frame.is_corrupt]
+        except av.FFmpegError:
+            self.stats.damaged += 1
+            return []
+
+    def _seek(self, stream: Any, start_s: float) -> int:
+        """Go to the last key frame at or before ``start_s``; returns how many frames are presented before it."""
+        self._container.seek(0, backward=True, any_frame=False)
+        if start_s <= 2.0:
+            return 0
+        target = (start_s + self._start_s) / stream.time_base
+        times, key = [], None
+        for packet in self._container.demux(stream):
+            if packet.pts is None or packet.is_discard:
+                continue
+            if packet.pts > target + 2 / stream.time_base:
+                break
+            times.append(packet.pts)
+            if packet.is_keyframe and packet.pts <= target:
+                key = packet.pts
+        if key is None:
+            self._container.seek(0, backward=True)
+            return 0
+        self._container.seek(key, stream=stream, backward=True)
+        return sum(pts < key for pts in times)
+
+
+def _plays_in_browser(path: Path, codec: Any) -> bool:
+    """Whether Chromium, Firefox and Safari all play it: an 8-bit 4:2:0 picture in a known codec and container."""
+    name = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}.get(codec.name, codec.name)
+    is_plain = codec.pix_fmt in ("yuv420p", "yuvj420p")
+    return name in BROWSER_CODECS and is_plain and path.suffix.lower() in BROWSER_FORMATS
+
+
+def _picture_kind(path: Path) -> str | None:
+    """``JPEG``, ``PNG``, … by content, or None if it is none of ``PICTURES``."""
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise VideoError(f"{path.name} is too large ({picture.width}×{picture.height}); scale it down.")
+            return picture.format if picture.format in PICTURES else None
+    except VideoError:
+        raise
+    except Exception:  # Pillow raises many kinds for what is no picture; then it may be a video
+        return None
+
+
+def _upright(frame: Any) -> RGB:
+    """RGB picture of a decoded frame, turned as the file says."""
+    image = frame.to_ndarray(format="rgb24")
+    turns = int(frame.rotation) // 90 % 4  # counter-clockwise, as numpy turns
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

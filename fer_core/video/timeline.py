@@ -1,0 +1,181 @@
+"""The timeline table and the views computed from it.
+
+One row per face and frame; a frame without a face has one row with ``track`` -1 and empty values. Views (smoothing,
+segments, groups, people) never change the table: they return new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, GROUPS, group_matrix
+from fer_core.errors import InputError
+
+LANDMARK_COLUMNS = tuple(f"lm{i}_{axis}" for i in range(5) for axis in "xy")
+FACE_COLUMNS = (
+    "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source", *LANDMARK_COLUMNS, "sharpness", "brightness",
+)  # fmt: skip
+MAX_GAP_STEPS = 3.0
+"""A person who is unseen for longer than this many typical steps between frames starts a new segment."""
+
+
+def score_columns(timeline: pd.DataFrame) -> list[str]:
+    """The probability columns ``p_…``, in label order."""
+    return [f"p_{name}" for name in (*EMOTIONS, "contempt") if f"p_{name}" in timeline]
+
+
+def labels_of_columns(columns: list[str]) -> tuple[str, ...]:
+    """``p_happy`` → ``happy``."""
+    return tuple(column.removeprefix("p_") for column in columns)
+
+
+def with_labels(timeline: pd.DataFrame, group_map: Mapping[str, str] = DEFAULT_GROUP_MAP) -> pd.DataFrame:
+    """The table with ``emotion`` (top probability) and ``group`` (that of the top emotion) set anew."""
+    columns = score_columns(timeline)
+    seen = (timeline["track"] >= 0).to_numpy()
+    top = timeline.loc[seen, columns].to_numpy(float).argmax(axis=1) if seen.any() else np.zeros(0, int)
+    names = np.array(labels_of_columns(columns), dtype=object)
+    emotion = np.full(len(timeline), None, dtype=object)
+    emotion[seen] = names[top]
+    group = np.array([group_map[name] if name is not None else None for name in emotion], dtype=object)
+    return timeline.assign(emotion=pd.array(emotion, dtype="str"), group=pd.array(group, dtype="str"))
+
+
+def group_sums(timeline: pd.DataFrame, group_map: Mapping[str, str] = DEFAULT_GROUP_MAP) -> pd.DataFrame:
+    """Summed probability per group, columns ``negative``, ``neutral``, ``positive``, one row per row."""
+    columns = score_columns(timeline)
+    sums = timeline[columns].to_numpy(float) @ group_matrix(labels_of_columns(columns), group_map)
+    return pd.DataFrame(sums, columns=list(GROUPS), index=timeline.index)
+
+
+def frame_steps(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times (f,) of the frames in s, and how long each lasts (f,): until the next one, the last as long as is typical."""
+    times = np.unique(timeline["time_s"].to_numpy(float))
+    steps = np.diff(times)
+    typical = float(np.median(steps)) if len(steps) else 0.0
+    return times, np.append(steps, typical) if len(times) else np.zeros(0)
+
+
+def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
+    """Mean of each person's probabilities over a window of ``window_s`` seconds centred on the row.
+
+    Weighted by how long each frame lasts, so that a variable rate does not count dense stretches twice; never across
+    people. Probabilities are smoothed, not labels; rows keep summing to 1. ``window_s`` = 0 changes nothing.
+
+    Raises:
+        InputError: a negative or infinite window.
+    """
+    if not 0 <= window_s < 1e6:
+        raise InputError(f"A smoothing window is 0 s or longer, got {window_s}.")
+    columns = score_columns(timeline)
+    if window_s == 0 or timeline.empty:
+        return timeline.copy()
+    times, lasts = frame_steps(timeline)
+    result = timeline.copy()
+    for track, rows in timeline[timeline["track"] >= 0].groupby("track", sort=False):
+        at = rows["time_s"].to_numpy(float)
+        weight = np.maximum(lasts[np.searchsorted(times, at)], 1e-9)
+        values = rows[columns].to_numpy(float) * weight[:, None]
+        total = np.vstack([np.zeros(len(columns) + 1), np.cumsum(np.column_stack([values, weight]), axis=0)])
+        low = np.searchsorted(at, at - window_s / 2 - 1e-9, side="left")
+        high = np.searchsorted(at, at + window_s / 2 + 1e-9, side="right")
+        sums = total[high] - total[low]
+        result.loc[rows.index, columns] = sums[:, :-1] / sums[:, -1:]
+    return with_labels(result)
+
+
+def segments(timeline: pd.DataFrame) -> pd.DataFrame:
+    """Stretches in which a person keeps one emotion.
+
+    Columns ``track, start_s, end_s, duration_s, emotion, group, confidence`` (mean probability of that emotion),
+    ``frames``. A segment ends when the emotion changes or the person is unseen for more than ``MAX_GAP_STEPS`` typical
+    steps; ``end_s`` includes the last frame's own duration. Sorted by start.
+    """
+    times, lasts = frame_steps(timeline)
+    typical = float(np.median(lasts)) if len(lasts) else 0.0
+    parts = []
+    for track, rows in timeline[timeline["track"] >= 0].groupby("track"):
+        at, emotion = rows["time_s"].to_numpy(float), rows["emotion"].to_numpy(object)
+        breaks = (emotion[1:] != emotion[:-1]) | (np.diff(at) > MAX_GAP_STEPS * typical)
+        starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+        ends = np.concatenate([starts[1:] - 1, [len(rows) - 1]])
+        confidence = rows[score_columns(timeline)].to_numpy(float).max(axis=1)
+        sums = np.concatenate([[0.0], np.cumsum(confidence)])
+        end_s = at[ends] + np.minimum(lasts[np.searchsorted(times, at[ends])], MAX_GAP_STEPS * typical)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "track": track,
+                    "start_s": at[starts],
+                    "end_s": end_s,
+                    "duration_s": end_s - at[starts],
+                    "emotion": emotion[starts],
+                    "group": rows["group"].to_numpy(object)[starts],
+                    "confidence": (sums[ends + 1] - sums[starts]) / (ends - starts + 1),
+                    "frames": ends - starts + 1,
+                }
+            )
+        )
+    if not parts:
+        names = ["track", "start_s", "end_s", "duration_s", "emotion", "group", "confidence", "frames"]
+        return pd.DataFrame({name: [] for name in names})
+    return pd.concat(parts).sort_values(["start_s", "track"], ignore_index=True)
+
+
+def people_summary(timeline: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per person: seconds seen and unseen, share of the seen time per emotion and per group, changes of emotion, the
+    longest stretch of one emotion, and mean detection score. Ordered by number."""
+    times, lasts = frame_steps(timeline)
+    total = float(lasts.sum())
+    stretches = segments(timeline)
+    people = []
+    for track, rows in timeline[timeline["track"] >= 0].groupby("track"):
+        weight = lasts[np.searchsorted(times, rows["time_s"].to_numpy(float))]
+        weight = weight if weight.sum() > 0 else np.ones(len(rows))
+        own = stretches[stretches["track"] == track]
+        longest = own.loc[own["duration_s"].idxmax()]
+        shares = {
+            column: {
+                str(name): round(float(weight[rows[column].to_numpy(object) == name].sum() / weight.sum()), 6)
+                for name in rows[column].unique()
+            }
+            for column in ("emotion", "group")
+        }
+        people.append(
+            {
+                "track": int(track),  # type: ignore[call-overload]
+                "first_s": float(rows["time_s"].min()),
+                "last_s": float(rows["time_s"].max()),
+                "frames": len(rows),
+                "seen_s": round(float(weight.sum()) if total else 0.0, 6),
+                "unseen_s": round(max(total - float(weight.sum()), 0.0) if total else 0.0, 6),
+                "emotion_share": shares["emotion"],
+                "group_share": shares["group"],
+                "changes": int((own["emotion"].to_numpy(object)[1:] != own["emotion"].to_numpy(object)[:-1]).sum()),
+                "longest": {
+                    "emotion": str(longest["emotion"]),
+                    "start_s": float(longest["start_s"]),
+                    "duration_s": float(longest["duration_s"]),
+                },
+                "mean_detection": round(float(rows["detection"].mean()), 6),
+            }
+        )
+    return people
+
+
+def summary(timeline: pd.DataFrame) -> dict[str, Any]:
+    """The whole in short: frames, frames without a face and their seconds, people."""
+    times, lasts = frame_steps(timeline)
+    faceless = timeline.loc[timeline["track"] < 0, "time_s"].to_numpy(float)
+    return {
+        "frames": len(times),
+        "faceless_frames": len(faceless),
+        "faceless_s": round(float(lasts[np.searchsorted(times, faceless)].sum()), 6),
+        "duration_s": round(float(lasts.sum()), 6),
+        "people": people_summary(timeline),
+    }

@@ -1,0 +1,1 @@
+"""Training: recipes as data, a thin Lightning module, and the commands that turn one into a checkpoint folder."""
