@@ -24,7 +24,7 @@ from torch import nn
 from fer_core.data import LabelledFaces, load_fer2013
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import RecipeError
-from fer_core.evaluation import evaluate, evaluation_table, fit_temperature, labels_of, predict_all
+from fer_core.evaluation import LABEL_SETS, evaluation_table, fit_temperature, labels_of, predict_all, report
 from fer_core.faces.crops import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
@@ -101,14 +101,16 @@ def _temperature(classifier: Classifier, faces: LabelledFaces, label_set: str) -
 
 def _metrics(classifier: Classifier, recipe: Recipe, data: Path) -> Iterable[dict[str, Any]]:
     """Reports of every label set and view on the choosing split (single view) and the test split."""
-    has_votes = "ferplus" in recipe.targets
-    label_sets = ("fer2013", "ferplus7", "ferplus8_majority", "ferplus8_argmax") if has_votes else ("fer2013",)
+    label_sets = LABEL_SETS if "ferplus" in recipe.targets else ("fer2013",)
     for split, views in ((recipe.data.choose, ("none",)), (recipe.data.test, ("none", "flip", "tencrop"))):
-        for labels in label_sets:
-            for tta in views:
-                figures = evaluate(classifier, data, split=split, labels=labels, tta=tta)
-                figures.pop("checkpoint")
-                yield json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
+        faces = load_fer2013(data, split)
+        for tta in views:
+            probabilities = predict_all(classifier, faces.images, tta=tta).probabilities.astype(np.float64)
+            for labels in label_sets:
+                truth = labels_of(faces, labels)
+                figures = report(probabilities[truth >= 0], truth[truth >= 0])
+                rounded = json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
+                yield {"data": recipe.data.dataset, "split": split, "labels": labels, "tta": tta, **rounded}
 
 
 def _tables(folder: Path, classifier: Classifier, recipe: Recipe, data: Path) -> None:

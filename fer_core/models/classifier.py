@@ -74,7 +74,10 @@ class Classifier:
         """
         if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or (crops.ndim == 4 and crops.shape[3] != 3):
             raise InputError(f"Expected crops uint8 (n, s, s) or (n, s, s, 3), got {crops.dtype} {crops.shape}.")
-        parts = [self._predict(crops[i : i + batch_size], tta) for i in range(0, max(len(crops), 1), batch_size)]
+        if not len(crops):  # layers refuse an empty batch: the shapes come from a blank face
+            blank = self.predict(np.zeros((1, *crops.shape[1:]), np.uint8), tta=tta)
+            return Scores(blank.logits[:0], blank.probabilities[:0], blank.features[:0])
+        parts = [self._predict(crops[i : i + batch_size], tta) for i in range(0, len(crops), batch_size)]
         logits, probabilities, features = (torch.cat(each).cpu().numpy() for each in zip(*parts, strict=True))
         return Scores(logits, probabilities, features)
 

@@ -29,9 +29,8 @@ from fer_core.models.checkpoint import DEFAULT_CHECKPOINT
 from fer_core.models.classifier import Classifier, load
 from fer_core.video.parts import PartWriter
 from fer_core.video.reader import ReadStats, VideoReader
+from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
-
-FORMAT = "fer-workbench-analysis/1"
 
 
 @dataclass(frozen=True)

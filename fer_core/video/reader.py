@@ -24,6 +24,7 @@ from fer_core.errors import InputError, VideoError
 RGB = NDArray[np.uint8]
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,mxf,gif,h264,hevc,ivf"
 """Containers that are opened. Playlists and the like, which name other files, are not among them."""
+OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 PICTURES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",)}
 MAX_PIXELS = 8192 * 8192
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
@@ -183,7 +184,7 @@ class VideoReader:
         name = self.path.name
         try:
             self._container = av.open(
-                str(self.path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, timeout=30
+                str(self.path), options=OPEN_OPTIONS, timeout=30
             )
         except (av.FFmpegError, ValueError, OSError) as error:
             raise VideoError(

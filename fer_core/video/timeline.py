@@ -76,8 +76,11 @@ def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
     if window_s == 0 or timeline.empty:
         return timeline.copy()
     times, lasts = frame_steps(timeline)
-    result = timeline.copy()
-    for track, rows in timeline[timeline["track"] >= 0].groupby("track", sort=False):
+    probabilities = timeline[columns].to_numpy(np.float32, copy=True)
+    tracks = timeline["track"].to_numpy()
+    for track in np.unique(tracks[tracks >= 0]):
+        own = np.flatnonzero(tracks == track)
+        rows = timeline.iloc[own]
         at = rows["time_s"].to_numpy(float)
         weight = np.maximum(lasts[np.searchsorted(times, at)], 1e-9)
         values = rows[columns].to_numpy(float) * weight[:, None]
@@ -85,8 +88,8 @@ def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
         low = np.searchsorted(at, at - window_s / 2 - 1e-9, side="left")
         high = np.searchsorted(at, at + window_s / 2 + 1e-9, side="right")
         sums = total[high] - total[low]
-        result.loc[rows.index, columns] = sums[:, :-1] / sums[:, -1:]
-    return with_labels(result)
+        probabilities[own] = sums[:, :-1] / sums[:, -1:]
+    return with_labels(timeline.assign(**dict(zip(columns, probabilities.T, strict=True))))
 
 
 def segments(timeline: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,234 @@
+"""The command line: ``python -m fer_core analyze`` and ``evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import fer_core
+from fer_core.errors import Cancelled, FerError
+
+_MANUAL = """\
+Facial expressions from videos and pictures: who shows which of seven expressions, when, and how certain that is.
+What is measured is the expression of a face, not what a person feels.
+"""
+_ANALYZE = """\
+Analyse a video or picture and write the result into a folder:
+
+  DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1.
+                               frame, time_s (the stream's own time in seconds), track (person), x0 y0 x1 y1 (box in
+                               pixels), detection (0-1), five landmarks, p_angry ... p_neutral (calibrated
+                               probabilities), emotion, group (negative, neutral, positive)
+  DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
+  DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, features and a picture of every person
+
+Stop with Ctrl-C: what was analysed until then is kept and marked as incomplete.
+"""
+_ANALYZE_EXAMPLES = """\
+examples:
+  python -m fer_core analyze talk.mp4 --out results/talk
+  python -m fer_core analyze talk.mp4 --out results/talk --per-second 5 --start 60 --end 120 --min-face 60
+  python -m fer_core analyze talk.mp4 --out results/talk --annotated --vtt --smooth 0.5
+"""
+_EVALUATE = """\
+Run a checkpoint over a split of FER2013 and report its figures. The network runs from its weights.
+
+label sets:
+  fer2013             the original labels
+  ferplus7            FER+ votes: the top of the seven emotions beats every other option; ties are dropped
+  ferplus8_majority   FER+ votes: more than half for one of eight emotions
+  ferplus8_argmax     FER+ votes: the most votes among eight emotions and unknown
+test-time augmentation:
+  none                the picture as it is
+  flip                mean with its mirror image
+  tencrop             mean of four corners and the middle, each with its mirror image
+figures:
+  accuracy, macro_recall (mean over classes), worst_recall, groups_macro_recall (three groups), ece (expected
+  calibration error, 15 equal bins), nll, brier; all 0-1 but nll (nats) and brier (0-2)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 done, 1 an error that the user can mend, 130 stopped."""
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except Cancelled as error:
+        print(error, file=sys.stderr)
+        return 130
+    except FerError as error:
+        print(f"{args.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    form: Any = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m fer_core", description=_MANUAL, formatter_class=form)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {fer_core.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    analyze = commands.add_parser(
+        "analyze", help="video or picture → timeline", description=_ANALYZE, epilog=_ANALYZE_EXAMPLES, formatter_class=form
+    )
+    analyze.add_argument("video", type=Path, metavar="VIDEO", help="MP4, MOV, WebM, MKV, AVI …, or a JPEG, PNG, WebP, BMP")
+    analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty")
+    analyze.add_argument("--checkpoint", default=None, help="name of a shipped checkpoint or a folder (default: the FER+ one)")
+    analyze.add_argument("--detector", default="mtcnn", help="face detector (default: %(default)s)")
+    analyze.add_argument("--min-face", type=int, default=40, metavar="PX", help="smallest face, in pixels (default: %(default)s)")
+    analyze.add_argument("--per-second", type=float, metavar="N", help="frames analysed per second (default: every frame)")
+    analyze.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the clip range in seconds")
+    analyze.add_argument("--end", type=float, metavar="S", help="end of the clip range in seconds")
+    analyze.add_argument("--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --vtt")
+    analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
+    analyze.add_argument("--vtt", action="store_true", help="write timeline.vtt (WebVTT subtitles) too")
+    analyze.add_argument("--json", action="store_true", help="print analysis.json at the end")
+    _device(analyze)
+    analyze.set_defaults(run=_analyze)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="checkpoint → figures on FER2013", description=_EVALUATE, formatter_class=form
+    )
+    evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
+    evaluate.add_argument("--data", type=Path, metavar="PATH", help="folder of FER2013 (default: $FER_DATA/fer2013)")
+    evaluate.add_argument("--split", default="private_test", help="training, public_test or private_test (default: %(default)s)")
+    evaluate.add_argument("--labels", default="fer2013", help="label set, see above (default: %(default)s)")
+    evaluate.add_argument("--tta", default="none", help="test-time augmentation, see above (default: %(default)s)")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    _device(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+
+
+def _analyze(args: argparse.Namespace) -> int:
+    from fer_core.models.checkpoint import DEFAULT_CHECKPOINT
+    from fer_core.video.pipeline import Settings, analyze
+
+    settings = Settings(
+        detector=args.detector, min_face_px=args.min_face, per_second=args.per_second, start_s=args.start, end_s=args.end
+    )
+    stop = _Interrupt()
+    bar = Bar(args.video.name)
+    analyze(
+        args.video,
+        args.out,
+        checkpoint=args.checkpoint or DEFAULT_CHECKPOINT,
+        settings=settings,
+        device=args.device,
+        progress=lambda now: bar.show(now.share, f"{now.stage}, {now.faces} faces in {now.frames} frames"),
+        should_stop=stop.asked,
+    )
+    bar.close()
+    record = _extras(args, stop)
+    if args.json:
+        print(json.dumps(record, indent=2, ensure_ascii=False))
+    else:
+        _tell(record, args.out)
+    return 0 if record["complete"] or not stop.asked() else 130
+
+
+def _extras(args: argparse.Namespace, stop: _Interrupt) -> dict[str, Any]:
+    from fer_core.video.annotate import annotate_video
+    from fer_core.video.export import export
+    from fer_core.video.store import open_analysis
+    from fer_core.video.timeline import smooth
+
+    analysis = open_analysis(args.out)
+    if args.vtt:
+        (args.out / "timeline.vtt").write_bytes(export(analysis, "vtt", smoothing_s=args.smooth))
+    if args.annotated and not stop.asked():
+        bar = Bar("annotated.mp4")
+        annotate_video(
+            args.video,
+            smooth(analysis.timeline(), args.smooth),
+            args.out / "annotated.mp4",
+            progress=lambda share: bar.show(share, "writing"),
+            should_stop=stop.asked,
+        )
+        bar.close()
+    return analysis.record
+
+
+def _tell(record: dict[str, Any], out: Path) -> None:
+    check = record["time_check"]
+    print(
+        f"{check['frames_analysed']} frames from {check['first_s']:.2f} to {check['last_s']:.2f} s, "
+        f"{check['frames_with_faces']} with faces, {check['frames_dropped']} dropped; "
+        f"{'variable' if check['variable_rate'] else 'constant'} rate; {record['frames_per_s']:.1f} frames/s"
+    )
+    for person in record["summary"]["people"]:
+        shares = sorted(person["emotion_share"].items(), key=lambda item: -item[1])
+        told = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares[:3])
+        print(f"Person {person['track'] + 1}: {person['first_s']:.2f}-{person['last_s']:.2f} s, {told}")
+    for message in record["messages"]:
+        print(message)
+    print(f"Written to {out}")
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from fer_core.data import find_dataset
+    from fer_core.evaluation import evaluate
+    from fer_core.models.classifier import load
+
+    bar = Bar("evaluating", hidden=args.json)
+    figures = evaluate(
+        load(args.checkpoint, device=args.device),
+        find_dataset("fer2013", args.data),
+        split=args.split,
+        labels=args.labels,
+        tta=args.tta,
+        progress=lambda done, total: bar.show(done / total, f"{done} of {total} images"),
+    )
+    bar.close()
+    if args.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+    return 0
+
+
+class Bar:
+    """A progress bar on the error stream, with the remaining time; silent where that is no terminal."""
+
+    def __init__(self, title: str, *, hidden: bool = False) -> None:
+        self.title, self.hidden = title, hidden or not sys.stderr.isatty()
+        self.started = time.monotonic()
+
+    def show(self, share: float, text: str) -> None:
+        if self.hidden:
+            return
+        filled = int(share * 30)
+        spent = time.monotonic() - self.started
+        left = f", {spent / share - spent:.0f} s left" if share > 0.02 else ""
+        line = f"{self.title[:24]} [{'█' * filled}{'░' * (30 - filled)}] {share:4.0%}  {text}{left}"
+        print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if not self.hidden:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a polite request; a second one kills."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def asked(self) -> bool:
+        return self._asked
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,234 @@
+"""Videos made from a video: annotated with faces and emotions, or merely playable in a browser.
+
+Both are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, and with every frame at the source's own time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+from fer_core.emotions import EMOTION_COLOURS
+from fer_core.errors import Cancelled, VideoError
+from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
+from fer_core.video.timeline import score_columns
+
+OnShare = Callable[[float], None]
+ShouldStop = Callable[[], bool]
+Draw = Callable[[Frame], RGB]
+_COPIED_SOUND = ("aac", "mp3")
+_MAX_PROXY_SIDE = 1280
+
+
+def annotate_video(
+    source: str | Path,
+    timeline: pd.DataFrame,
+    out: str | Path,
+    *,
+    names: dict[int, str] | None = None,
+    progress: OnShare | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Path:
+    """Write the video with a box, the emotion and its probability at every face.
+
+    Args:
+        source: the analysed video.
+        timeline: its timeline table, smoothed or not. A frame that was not analysed shows the last one's faces for at
+            most half a second.
+        out: the MP4 to write; appears when it is whole.
+        names: what people are called, by track; ``Person 1`` for track 0 otherwise.
+        progress: called with the share done, 0-1.
+        should_stop: asked after every frame.
+
+    Raises:
+        VideoError: the source cannot be read.
+        Cancelled: stopped; nothing is left behind.
+    """
+    faces = _FacesAt(timeline)
+
+    def draw(frame: Frame) -> RGB:
+        return draw_faces(frame.image, faces.at(frame), names or {})
+
+    return _rewrite(Path(source), Path(out), draw, progress, should_stop, max_side=None)
+
+
+def browser_proxy(
+    source: str | Path, out: str | Path, *, progress: OnShare | None = None, should_stop: ShouldStop | None = None
+) -> Path:
+    """Write a copy that every browser plays (longer side at most 1280 px); see ``annotate_video`` for the rest."""
+    return _rewrite(Path(source), Path(out), lambda frame: frame.image, progress, should_stop, max_side=_MAX_PROXY_SIDE)
+
+
+def draw_faces(image: RGB, faces: pd.DataFrame, names: dict[int, str]) -> RGB:
+    """A copy of RGB ``image`` (h, w, 3) with the rows of a timeline drawn on it."""
+    if faces.empty:
+        return image
+    picture = Image.fromarray(image)
+    pen = ImageDraw.Draw(picture)
+    unit = max(min(image.shape[:2]) / 360, 0.5)
+    font = ImageFont.load_default(size=round(14 * unit))
+    columns = score_columns(faces)
+    for row in faces.to_dict("records"):
+        colour = EMOTION_COLOURS[row["emotion"]]
+        box = (row["x0"], row["y0"], row["x1"], row["y1"])
+        pen.rectangle(box, outline=colour, width=max(round(2.5 * unit), 1))
+        share = max(row[column] for column in columns)
+        _draw_label(pen, box, f"{person_name(int(row['track']), names)}: {row['emotion']} {share:.0%}", colour, font)
+    return np.asarray(picture)
+
+
+def person_name(track: int, names: dict[int, str]) -> str:
+    """What a person is called."""
+    return names.get(track) or f"Person {track + 1}"
+
+
+def _draw_label(pen: ImageDraw.ImageDraw, box: tuple[float, ...], text: str, colour: str, font: Any) -> None:
+    """Text on a plate above the box, or inside it where there is no room."""
+    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+    height, pad = bottom - top, (bottom - top) / 3
+    y = box[1] - height - 2 * pad if box[1] > height + 2 * pad else box[1]
+    pen.rectangle((box[0], y, box[0] + right - left + 2 * pad, y + height + 2 * pad), fill=colour)
+    pen.text((box[0] + pad - left, y + pad - top), text, fill="black" if _is_bright(colour) else "white", font=font)
+
+
+def _is_bright(colour: str) -> bool:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 140
+
+
+class _FacesAt:
+    """Rows of a timeline by frame; a frame between two analysed ones gets the earlier one's."""
+
+    HOLD_S = 0.5
+
+    def __init__(self, timeline: pd.DataFrame) -> None:
+        order = timeline.sort_values("frame", kind="stable")
+        self.seen = order[order["track"] >= 0]
+        first = order.drop_duplicates("frame")
+        self.frames, self.times = first["frame"].to_numpy(), first["time_s"].to_numpy(float)
+        self.row_frames = self.seen["frame"].to_numpy()
+
+    def at(self, frame: Frame) -> pd.DataFrame:
+        last = int(np.searchsorted(self.frames, frame.index, side="right")) - 1
+        if last < 0 or frame.time_s - self.times[last] > self.HOLD_S:
+            return self.seen.iloc[:0]
+        low, high = np.searchsorted(self.row_frames, [self.frames[last], self.frames[last] + 1])
+        return self.seen.iloc[low:high]
+
+
+# writing
+
+
+def _rewrite(
+    source: Path, out: Path, draw: Draw, progress: OnShare | None, should_stop: ShouldStop | None, *, max_side: int | None
+) -> Path:
+    temporary = out.with_name(out.name + ".tmp.mp4")
+    try:
+        with VideoReader(source) as reader, _writer(temporary, reader, source, max_side) as writer:
+            if reader.info.is_picture:
+                raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
+            for frame in reader.frames():
+                writer.add(draw(frame), frame.time_s)
+                if progress is not None and reader.info.duration_s:
+                    progress(min(frame.time_s / reader.info.duration_s, 1.0))
+                if should_stop is not None and should_stop():
+                    raise Cancelled("Stopped while the video was being written.")
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return out
+
+
+@contextmanager
+def _writer(path: Path, reader: VideoReader, source: Path, max_side: int | None) -> Iterator[_Writer]:
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        writer = _Writer(container, reader, source, max_side)
+        yield writer
+        writer.finish()
+
+
+class _Writer:
+    """An MP4 with one picture track and, where the source has sound, one sound track."""
+
+    def __init__(self, container: Any, reader: VideoReader, source: Path, max_side: int | None) -> None:
+        info = reader.info
+        scale = min(1.0, max_side / max(info.width, info.height)) if max_side else 1.0
+        self.size = tuple(max(int(side * scale) // 2 * 2, 2) for side in (info.width, info.height))
+        self.container = container
+        self.stream = container.add_stream("libx264", rate=round(info.mean_fps) or 25)
+        self.stream.width, self.stream.height = self.size
+        self.stream.pix_fmt = "yuv420p"
+        self.stream.options = {"crf": "21", "preset": "veryfast", "bf": "0"}  # no B-frames: no edit list shifts the times
+        self.time_base = Fraction(1, 90_000)
+        self.stream.codec_context.time_base = self.time_base
+        self.sound = _Sound(container, source) if info.has_audio else None
+
+    def add(self, image: RGB, time_s: float) -> None:
+        if image.shape[1::-1] != self.size:
+            image = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame.pts, frame.time_base = round(time_s / self.time_base), self.time_base
+        self.container.mux(self.stream.encode(frame))
+        if self.sound is not None:
+            self.sound.until(time_s)
+
+    def finish(self) -> None:
+        self.container.mux(self.stream.encode())
+        if self.sound is not None:
+            self.sound.until(float("inf"))
+            self.sound.close()
+
+
+class _Sound:
+    """The source's first sound track, copied where MP4 and browsers take it as it is, else encoded anew as AAC."""
+
+    def __init__(self, container: Any, source: Path) -> None:
+        self.target = container
+        self.input: Any = av.open(str(source), options=OPEN_OPTIONS)
+        self.start_s = (self.input.start_time or 0) / av.time_base
+        track = self.input.streams.audio[0]
+        self.copies = track.codec_context.name in _COPIED_SOUND
+        if self.copies:
+            self.stream = container.add_stream_from_template(track)
+        else:
+            self.stream = container.add_stream("aac", rate=track.codec_context.sample_rate or 48_000)
+            self.stream.layout = "stereo" if (track.codec_context.layout.nb_channels or 1) > 1 else "mono"
+        self.packets = self._packets(track)
+        self.next: tuple[float, list[Any]] | None = next(self.packets, None)
+
+    def until(self, time_s: float) -> None:
+        while self.next is not None and self.next[0] <= time_s:
+            self.target.mux(self.next[1])
+            self.next = next(self.packets, None)
+
+    def close(self) -> None:
+        self.input.close()
+
+    def _packets(self, track: Any) -> Iterator[tuple[float, list[Any]]]:
+        """(time in s, packets to write), in order; ends quietly where the sound is damaged."""
+        shift = round(self.start_s / track.time_base)
+        try:
+            for packet in self.input.demux(track):
+                if self.copies and packet.pts is not None:
+                    packet.pts, packet.dts = packet.pts - shift, (packet.dts or packet.pts) - shift
+                    time_s = float(packet.pts * packet.time_base)
+                    packet.stream = self.stream
+                    yield time_s, [packet]
+                elif not self.copies:
+                    for frame in packet.decode():
+                        frame.pts = None if frame.pts is None else frame.pts - shift
+                        yield float((frame.pts or 0) * frame.time_base), self.stream.encode(frame)
+        except av.FFmpegError:
+            return
+        if not self.copies:
+            yield float("inf"), self.stream.encode()

@@ -1,0 +1,185 @@
+"""Stored analyses: opening one, listing, renaming and deleting them.
+
+An analysis is a folder that ``fer_core.video.pipeline.analyze`` wrote. What a user changes later lives in
+``edits.json`` beside the tables and is applied as a view; the tables are never rewritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fer_core.errors import InputError, StoreError
+
+FORMAT = "fer-workbench-analysis/1"
+EDITS_FORMAT = "fer-workbench-edits/1"
+MAX_NAME = 120
+_ID = re.compile(r"[0-9a-f]{12,64}")
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One analysis folder, read when asked; ``record`` is its ``analysis.json``."""
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def edits(self) -> dict[str, Any]:
+        """What the user changed; empty where nothing was."""
+        path = self.folder / "edits.json"
+        return _read_json(path, EDITS_FORMAT) if path.is_file() else {"format": EDITS_FORMAT}
+
+    @property
+    def name(self) -> str:
+        """The user's name for it, else the source's."""
+        return str(self.edits.get("name") or self.record["source"]["name"])
+
+    @property
+    def names(self) -> dict[int, str]:
+        """What the user calls people, by track."""
+        return {int(track): str(name) for track, name in dict(self.edits.get("people", {})).items()}
+
+    @property
+    def people(self) -> list[dict[str, Any]]:
+        """Summary per person, see ``fer_core.video.timeline.people_summary``."""
+        return list(self.record["summary"]["people"])
+
+    def timeline(self) -> pd.DataFrame:
+        """The timeline table, see ``fer_core.video.timeline``.
+
+        Raises:
+            StoreError: the table is missing or damaged.
+        """
+        return _read_table(self.folder / "timeline.parquet")
+
+    def thumbnail(self, track: int) -> Path | None:
+        """Picture of a person's face, or None where there is none."""
+        path = self.folder / "crops" / f"track_{int(track)}.jpg"
+        return path if path.is_file() else None
+
+    def source(self) -> Path | None:
+        """The video or picture itself, where it was kept beside the tables."""
+        return next(iter(sorted(self.folder.glob("source.*"))), None)
+
+    def playable(self) -> Path | None:
+        """What a browser can show: the H.264 proxy where one was made, else the source if it plays by itself."""
+        proxy = self.folder / "proxy.mp4"
+        if proxy.is_file():
+            return proxy
+        return self.source() if self.record["source"]["plays_in_browser"] else None
+
+    def size_bytes(self) -> int:
+        """Disk space of the whole folder."""
+        return folder_bytes(self.folder)
+
+    def edit(self, **changes: Any) -> Analysis:
+        """Write ``changes`` into ``edits.json``, whole or not at all; returns the analysis as it is then."""
+        path = self.folder / "edits.json"
+        path.with_suffix(".new").write_text(json.dumps(self.edits | changes, indent=2, ensure_ascii=False), "utf-8")
+        os.replace(path.with_suffix(".new"), path)
+        return Analysis(self.folder, self.record)
+
+
+def open_analysis(folder: str | Path) -> Analysis:
+    """Open an analysis folder.
+
+    Raises:
+        StoreError: the folder or its record is missing, damaged or of another format.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise StoreError(f"There is no analysis {folder.name}. It may have been deleted; choose one from the library.")
+    record = _read_json(folder / "analysis.json", FORMAT)
+    if not {"source", "settings", "summary", "time_check", "checkpoint", "created"} <= record.keys():
+        raise StoreError(f"{folder.name}/analysis.json lacks some of its parts. Analyse the video again.")
+    return Analysis(folder, record)
+
+
+class AnalysisStore:
+    """All analyses under one folder, each under its id (12 or more lower-case hex digits)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, analysis_id: str) -> Path:
+        """Where an analysis is or will be.
+
+        Raises:
+            StoreError: not an id.
+        """
+        if not _ID.fullmatch(analysis_id):
+            raise StoreError("That is not the id of an analysis. Choose one from the library.")
+        return self.root / analysis_id
+
+    def open(self, analysis_id: str) -> Analysis:
+        """See ``open_analysis``."""
+        return open_analysis(self.folder(analysis_id))
+
+    def all(self) -> Iterator[Analysis | tuple[str, StoreError]]:
+        """Every analysis, newest first; for a folder that cannot be opened, its id and why."""
+        found: list[tuple[str, Analysis | tuple[str, StoreError]]] = []
+        for path in self.root.iterdir() if self.root.is_dir() else ():
+            if _ID.fullmatch(path.name):
+                try:
+                    analysis = open_analysis(path)
+                    found.append((str(analysis.record["created"]), analysis))
+                except StoreError as error:
+                    found.append(("", (path.name, error)))
+        return iter([each for _, each in sorted(found, key=lambda pair: pair[0], reverse=True)])
+
+    def rename(self, analysis_id: str, name: str) -> Analysis:
+        """Give an analysis another name.
+
+        Raises:
+            InputError: an empty name, or one longer than ``MAX_NAME`` characters.
+        """
+        name = " ".join(name.split())
+        if not 1 <= len(name) <= MAX_NAME:
+            raise InputError(f"A name has 1 to {MAX_NAME} characters; this one has {len(name)}.")
+        return self.open(analysis_id).edit(name=name)
+
+    def delete(self, analysis_id: str) -> None:
+        """Remove an analysis with its video, for good."""
+        folder = self.folder(analysis_id)
+        if not folder.is_dir():
+            raise StoreError("That analysis has been deleted already.")
+        shutil.rmtree(folder)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below ``folder``."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _read_json(path: Path, expected: str) -> dict[str, Any]:
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{where} is missing. The analysis is not whole; run it again.") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{where} is damaged ({error}). Run the analysis again.") from error
+    if not isinstance(value, dict) or value.get("format") != expected:
+        raise StoreError(f"{where} is of another format; expected {expected}. Run the analysis again.")
+    return value
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path.parent.name}/{path.name} is missing or damaged. Run the analysis again.") from error
