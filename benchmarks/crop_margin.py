@@ -15,7 +15,7 @@ import numpy as np
 
 from fer_core.emotions import GROUPS, group_indices
 from fer_core.faces import CropGeometry, Faces, crop_faces, make_detector
-from fer_core.models.checkpoint import DEFAULT_CHECKPOINT
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.classifier import load
 from fer_core.video.reader import RGB, VideoReader
 

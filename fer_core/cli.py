@@ -111,7 +111,7 @@ def _device(parser: argparse.ArgumentParser) -> None:
 
 
 def _analyze(args: argparse.Namespace) -> int:
-    from fer_core.models.checkpoint import DEFAULT_CHECKPOINT
+    from fer_core.models.folders import DEFAULT_CHECKPOINT
     from fer_core.video.pipeline import Settings, analyze
 
     settings = Settings(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fer_core.faces.records import RGB, ArrayF, Faces
 
@@ -85,6 +84,8 @@ class Tracker:
                 elif _could_be(faces.boxes[i], person.box):
                     alike = float(np.minimum(colours[i], person.colours).sum())
                     score[i, j] = alike if alike >= MIN_COLOUR else 0.0
+        from scipy.optimize import linear_sum_assignment  # slow to import, and pages import this package
+
         rows, columns = linear_sum_assignment(-score)
         return [(int(i), self._people[j]) for i, j in zip(rows, columns, strict=True) if score[i, j] > 0]
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from fer_core.errors import InputError
 from fer_core.models.card import Card
-from fer_core.models.checkpoint import find_checkpoint, load_network, weights_sha256
+from fer_core.models.checkpoint import load_network, weights_sha256
+from fer_core.models.folders import find_checkpoint
 from fer_core.models.preprocess import to_float, view, views
 
 ArrayF = NDArray[np.float32]

@@ -25,7 +25,7 @@ import pandas as pd
 
 from fer_core.errors import Cancelled, StoreError
 from fer_core.faces import Tracker, crop_faces, make_detector
-from fer_core.models.checkpoint import DEFAULT_CHECKPOINT
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.classifier import Classifier, load
 from fer_core.video.parts import PartWriter
 from fer_core.video.reader import ReadStats, VideoReader
@@ -111,11 +111,11 @@ def analyze(
     temporary = out.with_name(out.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        with VideoReader(source) as reader:
+        with VideoReader(source, name=name or source.name) as reader:
             temporary.mkdir(parents=True)
             run = _Run(reader, classifier, settings, temporary, progress, should_stop or (lambda: False))
             run.go()
-            _write_record(temporary, run, name or source.name)
+            _write_record(temporary, run, reader.name)
         if out.exists():
             out.rmdir()
         temporary.rename(out)

@@ -90,17 +90,19 @@ class ReadStats:
 
 @dataclass
 class VideoReader:
-    """Opens a video or picture; a context manager.
+    """Opens a video or picture; a context manager. ``name`` is what messages call it, by default its file name.
 
     Raises:
         VideoError: on opening, if the file is empty, damaged, of an unknown kind, or has no picture track.
     """
 
     path: Path
+    name: str = ""
     stats: ReadStats = field(default_factory=ReadStats)
 
     def __post_init__(self) -> None:
         self.path = Path(self.path)
+        self.name = self.name or self.path.name
         self._picture: RGB | None = None
         self._container: Any = None
         self.info = self._open()
@@ -138,7 +140,7 @@ class VideoReader:
             taken += 1
             yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else _upright(frame))
         if not taken:
-            raise VideoError(f"{self.path.name} has no readable frame between {start_s:g} s and its end.")
+            raise VideoError(f"{self.name} has no readable frame between {start_s:g} s and its end.")
         self._check_end(end_s)
 
     def _check_range(self, start_s: float, end_s: float | None, per_second: float | None) -> None:
@@ -146,7 +148,7 @@ class VideoReader:
         if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
             raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
         if length and start_s >= length:
-            raise InputError(f"The range starts at {start_s:g} s, but {self.path.name} is only {length:.2f} s long.")
+            raise InputError(f"The range starts at {start_s:g} s, but {self.name} is only {length:.2f} s long.")
         if per_second is not None and not 0 < per_second <= 1000:
             raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
 
@@ -159,29 +161,29 @@ class VideoReader:
 
     def _open(self) -> VideoInfo:
         if not self.path.is_file():
-            raise VideoError(f"There is no file {self.path.name}.")
+            raise VideoError(f"There is no file {self.name}.")
         if self.path.stat().st_size == 0:
-            raise VideoError(f"{self.path.name} is empty (0 bytes). Copy or export it again.")
-        kind = _picture_kind(self.path)
+            raise VideoError(f"{self.name} is empty (0 bytes). Copy or export it again.")
+        kind = _picture_kind(self.path, self.name)
         if kind or self.path.suffix.lower() in {ending for endings in PICTURES.values() for ending in endings}:
             return self._open_picture(kind)
         return self._open_video()
 
     def _open_picture(self, kind: str | None) -> VideoInfo:
         if kind is None:
-            raise VideoError(f"{self.path.name} is not a readable picture. Supported are JPEG, PNG, WebP and BMP.")
+            raise VideoError(f"{self.name} is not a readable picture. Supported are JPEG, PNG, WebP and BMP.")
         if self.path.suffix.lower() not in PICTURES[kind]:
             ending = PICTURES[kind][0]
-            raise VideoError(f"{self.path.name} is not a video but a {kind} picture. Rename it to end in {ending}.")
+            raise VideoError(f"{self.name} is not a video but a {kind} picture. Rename it to end in {ending}.")
         image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR_RGB)
         if image is None:
-            raise VideoError(f"{self.path.name} is a damaged {kind} picture. Save or copy it again.")
+            raise VideoError(f"{self.name} is a damaged {kind} picture. Save or copy it again.")
         self._picture = np.asarray(image, np.uint8)
         height, width = self._picture.shape[:2]
         return VideoInfo(kind.lower(), kind.lower(), width, height, 0, 0.0, 0.0, False, True, True)
 
     def _open_video(self) -> VideoInfo:
-        name = self.path.name
+        name = self.name
         try:
             self._container = av.open(
                 str(self.path), options=OPEN_OPTIONS, timeout=30
@@ -202,7 +204,7 @@ class VideoReader:
         container, codec = self._container, stream.codec_context
         if not codec or not codec.width or codec.width * codec.height > MAX_PIXELS:
             size = f"{codec.width}×{codec.height}" if codec else "unknown"
-            raise VideoError(f"{self.path.name} has a picture size that cannot be used ({size}).")
+            raise VideoError(f"{self.name} has a picture size that cannot be used ({size}).")
         self._start_s = (container.start_time or 0) / av.time_base
         rotation = self._rotation(stream)
         width, height = (codec.height, codec.width) if rotation % 180 else (codec.width, codec.height)
@@ -226,8 +228,8 @@ class VideoReader:
             for frame in self._container.decode(stream):
                 return int(-frame.rotation) % 360
         except av.FFmpegError as error:
-            raise VideoError(f"{self.path.name}: no frame could be decoded. The file is damaged; copy it again.") from error
-        raise VideoError(f"{self.path.name} holds no frame. Choose a file with video.")
+            raise VideoError(f"{self.name}: no frame could be decoded. The file is damaged; copy it again.") from error
+        raise VideoError(f"{self.name} holds no frame. Choose a file with video.")
 
     # decoding
 
@@ -296,12 +298,12 @@ def _plays_in_browser(path: Path, codec: Any) -> bool:
     return name in BROWSER_CODECS and is_plain and path.suffix.lower() in BROWSER_FORMATS
 
 
-def _picture_kind(path: Path) -> str | None:
+def _picture_kind(path: Path, name: str) -> str | None:
     """``JPEG``, ``PNG``, … by content, or None if it is none of ``PICTURES``."""
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise VideoError(f"{path.name} is too large ({picture.width}×{picture.height}); scale it down.")
+                raise VideoError(f"{name} is too large ({picture.width}×{picture.height}); scale it down.")
             return picture.format if picture.format in PICTURES else None
     except VideoError:
         raise

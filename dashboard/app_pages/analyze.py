@@ -1,0 +1,31 @@
+"""Analyze: files in, progress, and the way to the results."""
+
+import streamlit as st
+
+from dashboard.components.analyze_form import ready_files, settings_form
+from dashboard.components.frame import show_errors
+from dashboard.components.queue import queue
+from dashboard.components.uploader import uploader
+from dashboard.services import jobs, samples, tasks
+
+st.title("Who shows which expression, and when?")
+st.write(
+    "Upload a video or a picture. You get a timeline of seven facial expressions for every person in it, "
+    "with the probabilities behind it."
+)
+with show_errors():
+    uploader()
+    if st.button("Try the sample", icon=":material/play_circle:", help="A short clip that comes with the workbench."):
+        samples.start()
+        st.rerun()
+
+ready = jobs.with_state("ready")
+if ready:
+    ready_files(ready)
+    settings = settings_form(ready)
+    label = "Analyze" if len(ready) == 1 else f"Analyze all {len(ready)}"
+    if st.button(label, type="primary", icon=":material/play_arrow:"):
+        for job in ready:
+            tasks.start(job.id, settings)
+        st.rerun()
+queue()

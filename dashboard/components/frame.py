@@ -1,0 +1,52 @@
+"""What surrounds every page: errors of the user shown where they arise, and the footer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from fer_core.errors import FerError
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
+
+
+def plain(text: str) -> str:
+    """``text`` so that Markdown shows it as it is; for names and messages that hold a user's words."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+@contextmanager
+def show_errors() -> Iterator[None]:
+    """Show an error of the ``FerError`` tree in its place; anything else is a bug and shows as one."""
+    try:
+        yield
+    except FerError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def compact() -> None:
+    """Less empty space above the title than Streamlit leaves."""
+    st.html("<style>.stMainBlockContainer{padding-top:4.5rem;padding-bottom:3rem}</style>")
+
+
+def footer() -> None:
+    st.divider()
+    st.caption(
+        "Measures facial expressions, not what people feel. Everything stays on this machine. "
+        "Only analyse people who agreed to it."
+    )
+
+
+def clock(seconds: float) -> str:
+    """``3:07`` or ``1:02:03``."""
+    whole = max(round(seconds), 0)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def megabytes(n_bytes: int) -> str:
+    """``12.3 MB`` or ``1.20 GB``."""
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"

@@ -1,0 +1,101 @@
+"""The queue: progress of every job, drawn anew each second while something runs."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.components.frame import clock, plain
+from dashboard.services import jobs
+from dashboard.services.playback import so_far
+from fer_core.emotions import EMOTION_COLOURS
+
+SHOWN_FOR_S = 1800.0
+REVIEW = "app_pages/review.py"
+
+
+def queue() -> None:
+    """Draw waiting, running and just ended jobs."""
+    active = bool(jobs.with_state(*jobs.ACTIVE))
+    st.fragment(_queue, run_every=1.0 if active else None)(active)
+
+
+def _queue(was_active: bool) -> None:
+    shown = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind != "annotate"][-20:]
+    if shown:
+        st.subheader("Queue")
+    for job in reversed(shown):
+        with st.container(border=True, key=f"job-{job.id}"):
+            _DRAW[job.state](job)
+    if was_active and not any(job.state in jobs.ACTIVE for job in shown):
+        st.rerun()  # everything ended: stop asking every second
+
+
+def _waiting(job: jobs.Job) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(job.name)}**  \n:small[waiting for its turn]", width="stretch")
+        _cancel(job)
+
+
+def _running(job: jobs.Job) -> None:
+    left = job.remaining_s
+    words = [job.stage or "starting", f"{job.share:.0%}", f"{job.faces} faces in {job.frames} frames"]
+    words += [f"about {clock(left)} left"] if left is not None else []
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(job.name)}**", width="stretch")
+        _cancel(job)
+    st.progress(job.share, text=", ".join(words))
+    _strip_so_far(job)
+
+
+def _cancel(job: jobs.Job) -> None:
+    label = "Stopping" if job.cancel else "Cancel"
+    if st.button(label, key=f"cancel-{job.id}", icon=":material/stop:", disabled=job.cancel, help="What is done so far is kept."):
+        jobs.cancel(job.id)
+        st.rerun(scope="fragment")
+
+
+def _done(job: jobs.Job) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        took = clock((job.finished or 0) - (job.started or 0))
+        words = f"done in {took}, {job.faces} faces in {job.frames} frames"
+        st.markdown(f":green[:material/check_circle:] **{plain(job.name)}**  \n:small[{words}]", width="stretch")
+        if st.button("Open in Review", key=f"open-{job.id}", type="primary", icon=":material/timeline:"):
+            st.switch_page(REVIEW, query_params={"analysis": job.target})
+
+
+def _failed(job: jobs.Job) -> None:
+    st.error(f"**{plain(job.name)}**: {plain(job.error)}", icon=":material/error:")
+
+
+def _cancelled(job: jobs.Job) -> None:
+    st.markdown(f":material/cancel: **{plain(job.name)}**  \n:small[cancelled before anything was analysed]")
+
+
+_DRAW = {"queued": _waiting, "running": _running, "done": _done, "failed": _failed, "cancelled": _cancelled}
+
+
+def _strip_so_far(job: jobs.Job) -> None:
+    """Top emotion over time of what is on disk already, one line per person."""
+    rows = so_far(job.id)
+    rows = rows[rows["track"] >= 0]
+    start_s = float(job.settings.get("start_s", 0.0))
+    total = (job.settings.get("end_s") or float(job.info.get("duration_s", 0))) - start_s
+    if rows.empty or total <= 0:
+        return
+    lines = [_line(person, start_s, total) for _, person in list(rows.groupby("track"))[:6]]
+    st.html(f'<div role="img" aria-label="Expressions so far">{"".join(lines)}</div>')
+
+
+def _line(person: pd.DataFrame, start_s: float, total_s: float) -> str:
+    """A bar with the top emotion of each of 200 slices of the video."""
+    slices = ((person["time_s"] - start_s) / total_s * 200).astype(int).clip(0, 199)
+    tops = person.groupby(slices)["emotion"].agg(lambda names: names.mode().iloc[0])
+    colours = [EMOTION_COLOURS[tops[i]] if i in tops.index else "transparent" for i in range(200)]
+    stops = ",".join(f"{colour} {i / 2}% {(i + 1) / 2}%" for i, colour in enumerate(colours))
+    return (
+        '<div style="height:10px;border-radius:5px;margin:3px 0;'
+        f'background:linear-gradient(90deg,{stops}),color-mix(in srgb,currentColor 10%,transparent)"></div>'
+    )

@@ -1,0 +1,27 @@
+"""Every page starts here: settings of the whole, navigation, the footer."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = str(Path(__file__).parents[1])
+if ROOT not in sys.path:  # the project's folder, from wherever it is started
+    sys.path.insert(0, ROOT)
+
+from dashboard.components.frame import compact, footer, show_errors  # noqa: E402
+
+st.set_page_config(page_title="FER workbench", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
+page = st.navigation(
+    [
+        st.Page("app_pages/analyze.py", title="Analyze", icon=":material/upload:", default=True),
+        st.Page("app_pages/review.py", title="Review", icon=":material/timeline:"),
+        st.Page("app_pages/library.py", title="Library", icon=":material/video_library:"),
+        st.Page("app_pages/responsible_use.py", title="Responsible use", icon=":material/info:"),
+    ],
+    position="top",
+)
+compact()
+with show_errors():
+    page.run()
+footer()

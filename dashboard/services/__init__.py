@@ -1,0 +1,1 @@
+"""What pages call: uploads, jobs, stored analyses. Services draw nothing."""

@@ -1,0 +1,189 @@
+"""The queues and what their workers do. Pages only enqueue; ``dashboard.services.worker`` runs the tasks.
+
+``analyses`` is for long work. ``inspector`` is a second process that keeps its models warm and answers pictures at
+once, so that an hour of video never stands before a click.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from huey import SqliteHuey
+
+from dashboard.services import jobs, places
+from fer_core.errors import Cancelled, FerError, StoreError
+
+BEAT_S = 3.0
+_log = logging.getLogger("fer.worker")
+
+
+def _queue(name: str) -> SqliteHuey:
+    return SqliteHuey(name, filename=str(places.home() / f"queue-{name}.sqlite"), results=False)
+
+
+QUEUES = {name: _queue(name) for name in ("analyses", "inspector")}
+
+
+def _run(job_id: str) -> None:
+    job = jobs.claim(job_id)
+    if job is None:  # cancelled meanwhile, or taken by another worker
+        return
+    with _Heart(job_id):
+        try:
+            state = {"annotate": _annotate}.get(job.kind, _analyse)(job)
+            jobs.finish(job_id, state)
+        except Cancelled:
+            places.drop_upload(job_id)
+            jobs.finish(job_id, "cancelled")
+        except FerError as error:
+            places.drop_upload(job_id)
+            jobs.finish(job_id, "failed", str(error))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            jobs.finish(job_id, "failed", "The disk is full. Free some space, or delete analyses in the library.")
+        except Exception:
+            _log.exception("Job %s failed", job_id)
+            jobs.finish(
+                job_id, "failed", f"The program made a mistake here; the details are in {places.logs().name}/ of the data folder."
+            )
+
+
+_TASKS = {name: queue.task(name="run")(_run) for name, queue in QUEUES.items()}
+
+
+def enqueue(job: jobs.Job) -> None:
+    """Hand a queued job to its worker."""
+    _TASKS["inspector" if job.kind == "picture" else "analyses"](job.id)
+
+
+def start(job_id: str, settings: dict[str, Any]) -> None:
+    """Queue a ready job with the user's settings."""
+    if jobs.queue(job_id, settings):
+        job = jobs.get(job_id)
+        assert job is not None
+        enqueue(job)
+
+
+def requeue_lost(name: str) -> None:
+    """Queue jobs again whose worker died; called by the worker of queue ``name`` every few seconds."""
+    waiting = {task.args[0] for task in QUEUES[name].pending()}
+    for job in jobs.stale():
+        if (job.kind == "picture") == (name == "inspector") and job.id not in waiting:
+            if job.state == "running":
+                jobs.queue(job.id)
+            jobs.beat(job.id)
+            enqueue(job)
+
+
+@lru_cache(maxsize=2)
+def classifier(name: str) -> Any:
+    from fer_core.models.classifier import load
+
+    return load(name)
+
+
+def _analyse(job: jobs.Job) -> str:
+    from fer_core.video.annotate import browser_proxy
+    from fer_core.video.pipeline import Settings, analyze
+    from fer_core.video.store import open_analysis
+
+    source = places.source_of(job.id)
+    if source is None:
+        raise StoreError("The uploaded file is gone. Upload it again.")
+    wanted = dict(job.settings)
+    checkpoint = classifier(wanted.pop("checkpoint"))
+    reporter = _Reporter(job.id)
+    folder = analyze(
+        source,
+        places.store().folder(job.id),
+        checkpoint=checkpoint,
+        settings=Settings(**wanted),
+        name=job.name,
+        progress=lambda now: reporter.tell(now.stage, now.share, now.frames, now.faces),
+        should_stop=reporter.should_stop,
+    )
+    shutil.move(source, folder / source.name)
+    places.drop_upload(job.id)
+    analysis = open_analysis(folder)
+    if not analysis.record["source"]["plays_in_browser"]:
+        reporter.keep_going()
+        _optional(
+            lambda: browser_proxy(folder / source.name, folder / "proxy.mp4", progress=reporter.copying("making a playable copy"))
+        )
+    return "done"
+
+
+def _optional(make: Callable[[], Path]) -> None:
+    """Make something without which the analysis is still good."""
+    try:
+        make()
+    except FerError:
+        _log.exception("A playable copy could not be made")
+
+
+def _annotate(job: jobs.Job) -> str:
+    from fer_core.video.annotate import annotate_video
+    from fer_core.video.timeline import smooth
+
+    analysis = places.store().open(job.target)
+    source = analysis.source()
+    if source is None:
+        raise StoreError("The video of this analysis is gone, so it cannot be annotated.")
+    reporter = _Reporter(job.id)
+    annotate_video(
+        source,
+        smooth(analysis.timeline(), float(job.settings.get("smoothing_s", 0.0))),
+        analysis.folder / "annotated.mp4",
+        names=analysis.names,
+        progress=reporter.copying("writing the annotated video"),
+        should_stop=reporter.should_stop,
+    )
+    return "done"
+
+
+class _Reporter:
+    """Writes progress into the table at most twice a second, and learns there whether to stop."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id, self.stop, self.frames, self.faces = job_id, False, 0, 0
+        self._told = 0.0
+
+    def tell(self, stage: str, share: float, frames: int, faces: int) -> None:
+        if time.monotonic() - self._told >= 0.4:
+            self._told, self.frames, self.faces = time.monotonic(), frames, faces
+            self.stop = jobs.report(self.job_id, stage=stage, share=share, frames=frames, faces=faces)
+
+    def copying(self, stage: str) -> Callable[[float], None]:
+        return lambda share: self.tell(stage, share, self.frames, self.faces)
+
+    def should_stop(self) -> bool:
+        return self.stop
+
+    def keep_going(self) -> None:
+        self.stop = False
+
+
+class _Heart:
+    """Beats for a job while its worker lives, also in steps that report nothing."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id, self._end = job_id, threading.Event()
+
+    def __enter__(self) -> None:
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+
+    def _beat(self) -> None:
+        while not self._end.wait(BEAT_S):
+            jobs.beat(self.job_id)

@@ -1,0 +1,54 @@
+"""A worker process: ``python -m dashboard.services.worker analyses|inspector``.
+
+Ends when its standard input does, that is when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+
+from dashboard.services import places, tasks
+from fer_core.errors import FerError
+from fer_core.models.folders import DEFAULT_CHECKPOINT
+
+CHECK_S = 5.0
+
+
+def main(name: str) -> None:
+    logging.basicConfig(
+        filename=places.logs() / f"{name}.log", level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_find_lost, args=(name,), daemon=True).start()
+    threading.Thread(target=_warm, daemon=True).start()
+    consumer = tasks.QUEUES[name].create_consumer(
+        workers=1, worker_type="thread", initial_delay=0.05, max_delay=0.5, periodic=False, check_worker_health=False
+    )
+    consumer.run()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def _find_lost(name: str) -> None:
+    while True:
+        tasks.requeue_lost(name)
+        time.sleep(CHECK_S)
+
+
+def _warm() -> None:
+    """Load the default model before it is asked for."""
+    try:
+        tasks.classifier(DEFAULT_CHECKPOINT)
+    except FerError:
+        logging.exception("The default checkpoint cannot be loaded")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

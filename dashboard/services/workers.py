@@ -1,0 +1,49 @@
+"""Starts the worker processes with the dashboard, starts them anew when they die, and ends them with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from dashboard.services import places, uploads
+
+NAMES = ("analyses", "inspector")
+ROOT = Path(__file__).parents[2]
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncIterator[None]:
+    """The hook of ``st.App``."""
+    uploads.drop_abandoned()
+    watch = asyncio.create_task(_watch())
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+async def _watch() -> None:
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        while True:
+            for name in NAMES:
+                if name not in running or running[name].poll() is not None:
+                    running[name] = _start(name)
+            await asyncio.sleep(2)
+    finally:
+        for process in running.values():
+            process.terminate()
+
+
+def _start(name: str) -> subprocess.Popen[bytes]:
+    with (places.logs() / f"{name}.out").open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dashboard.services.worker", name],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
