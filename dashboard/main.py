@@ -22,6 +22,7 @@ page = st.navigation(
     position="top",
 )
 compact()
-with show_errors():
+body = st.container()
+footer()  # first, so that a page that stops early has it too
+with body, show_errors():
     page.run()
-footer()

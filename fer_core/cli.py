@@ -176,7 +176,7 @@ def _tell(record: dict[str, Any], out: Path) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from fer_core.data import find_dataset
+    from fer_core.data.locate import find_dataset
     from fer_core.evaluation import evaluate
     from fer_core.models.classifier import load
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.components.frame import clock, megabytes, plain
+from dashboard.components.frame import megabytes, plain
 from dashboard.services import jobs, places, tasks
 from dashboard.services.playback import open_for_page
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, GROUPS
@@ -226,4 +226,5 @@ def _annotated(analysis: Analysis, smoothing_s: float, was_active: bool) -> None
             tasks.start(new, {"smoothing_s": smoothing_s})
             st.rerun()
     if path.is_file() and job is not None:
-        st.caption(f"Made with smoothing {float(job.settings.get('smoothing_s', 0)):g} s, {clock((job.finished or 0) - (job.started or 0))} of work.")
+        window = float(job.settings.get("smoothing_s", 0))
+        st.caption(f"The annotated video has smoothing {window:g} s." if window else "The annotated video is not smoothed.")

@@ -32,7 +32,7 @@ def _queue(name: str) -> SqliteHuey:
 QUEUES = {name: _queue(name) for name in ("analyses", "inspector")}
 
 
-def _run(job_id: str) -> None:
+def run_job(job_id: str) -> None:
     job = jobs.claim(job_id)
     if job is None:  # cancelled meanwhile, or taken by another worker
         return
@@ -57,7 +57,7 @@ def _run(job_id: str) -> None:
             )
 
 
-_TASKS = {name: queue.task(name="run")(_run) for name, queue in QUEUES.items()}
+_TASKS = {name: queue.task(name="run")(run_job) for name, queue in QUEUES.items()}
 
 
 def enqueue(job: jobs.Job) -> None:

@@ -171,8 +171,7 @@ class Player {
       return this.say(error.message);
     }
     const picture = this.analysis.picture;
-    for (const name of [".play", ".clock", ".speed", ".timeline"]) this.$(name).hidden = picture;
-    this.$(".people").hidden = picture;
+    for (const name of [".play", ".clock", ".speed", ".lanes"]) this.$(name).hidden = picture;
     this.chosen = Math.min(this.chosen, Math.max(this.analysis.people.length - 1, 0));
     this.time = Math.max(this.time, this.analysis.start_s);
     if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time;
@@ -245,7 +244,7 @@ class Player {
     const person = this.analysis.people[this.chosen];
     const row = person ? this.analysis.rowAt(person, this.analysis.frameAt(time)) : -1;
     tip.hidden = false;
-    tip.textContent = `${clock(time)}  ${row < 0 ? "not seen" : this.topText(person, row)}`;
+    tip.textContent = `${clock(time)}  ${row < 0 ? "not seen" : `${this.topText(person, row)}, ${this.groupText(person, row)}`}`;
     const box = this.$(".timeline").getBoundingClientRect();
     tip.style.left = `${Math.min(Math.max(event.clientX - box.left - tip.offsetWidth / 2, 0), box.width - tip.offsetWidth)}px`;
   }
@@ -254,6 +253,13 @@ class Player {
     const p = this.analysis.probabilities(person, row);
     const top = p.indexOf(Math.max(...p));
     return `${this.analysis.emotions[top].name} ${percent(p[top])}`;
+  }
+
+  groupText(person, row) {
+    const p = this.analysis.probabilities(person, row);
+    const sums = this.analysis.groups.map(({ name }) => [p.reduce((sum, value, j) => sum + (this.analysis.emotions[j].group === name ? value : 0), 0), name]);
+    const [sum, name] = sums.reduce((a, b) => (b[0] > a[0] ? b : a));
+    return `${name} ${percent(sum)}`;
   }
 
   // people
@@ -278,7 +284,9 @@ class Player {
         row.dataset.track = person.track;
         const strip = element("span", "strip");
         strip.append(element("canvas"));
-        row.append(this.thumbnail(person), element("span", "name", person.name), strip);
+        const who = element("span", "who");
+        who.append(this.thumbnail(person), element("span", "name", person.name));
+        row.append(who, strip);
         row.addEventListener("click", (event) => {
           this.choose(i);
           const box = strip.getBoundingClientRect();
@@ -322,7 +330,7 @@ class Player {
     const width = Math.max(Math.round(canvas.parentElement.clientWidth), 1);
     Object.assign(canvas, { width: width * ratio, height: height * ratio });
     canvas.style.height = `${height}px`;
-    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     return { pen, width };
   }
@@ -340,7 +348,7 @@ class Player {
     const person = this.analysis.people[this.chosen];
     if (person) this.drawStack(pen, this.analysis.columns(person, width), width, ribbonTop);
     this.drawAxis(pen, width, ribbonTop + HEIGHT.ribbon);
-    this.chart = { image: pen.getImageData(0, 0, pen.canvas.width, pen.canvas.height), pen, width };
+    this.$(".gutter .who").textContent = person?.name ?? "nobody";
   }
 
   // Seven stacked probabilities, and below them the three groups' sums.
@@ -430,15 +438,9 @@ class Player {
   }
 
   drawCursor() {
-    if (!this.chart || this.analysis.picture) return;
-    const { pen, width, image } = this.chart;
-    const { start_s, end_s } = this.analysis;
-    const x = Math.min(((this.time - start_s) / (end_s - start_s || 1)) * width, width - 1);
-    pen.putImageData(image, 0, 0);
-    pen.fillStyle = this.colour("--st-background-color");
-    pen.fillRect(x - 2, 0, 4, HEIGHT.chart + HEIGHT.gap + HEIGHT.ribbon);
-    pen.fillStyle = this.colour("--st-text-color");
-    pen.fillRect(x - 1, 0, 2, HEIGHT.chart + HEIGHT.gap + HEIGHT.ribbon + 5);
+    const { start_s, end_s, picture } = this.analysis;
+    this.$(".cursor").hidden = picture;
+    this.$(".lanes").style.setProperty("--share", (this.time - start_s) / (end_s - start_s || 1));
   }
 
   drawOverlay(seen) {

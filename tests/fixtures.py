@@ -1,0 +1,61 @@
+"""Fixtures that several test files share: the shipped model, a clip with a face, its analysis, an empty data folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ["FER_HOME"] = tempfile.mkdtemp(prefix="fer-tests-")  # the user's own data folder is never touched
+
+from dashboard.services import jobs, places, tasks  # noqa: E402
+from fer_core.models.classifier import Classifier, load  # noqa: E402
+from fer_core.video.pipeline import analyze  # noqa: E402
+from fer_core.video.store import Analysis, open_analysis  # noqa: E402
+from tests.clips import write_clip  # noqa: E402
+
+
+@pytest.fixture
+def home() -> Path:
+    """The dashboard's data folder, without jobs, uploads and analyses."""
+    for folder in (places.uploads(), places.store().root):
+        shutil.rmtree(folder)
+    (places.home() / "jobs.sqlite").unlink(missing_ok=True)
+    for queue in tasks.QUEUES.values():
+        queue.flush()
+    places.uploads(), places.store()
+    assert jobs.with_state("ready") == []
+    return places.home()
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return load("mobilenetv2-ferplus")
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """A smiling face (public domain), RGB (240, 320, 3)."""
+    from skimage.data import astronaut
+    from skimage.transform import resize
+
+    return (resize(astronaut()[0:240, 80:400], (240, 320)) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Path:
+    """Six frames with the face, four in which it is covered, six with it again; uneven times; sound."""
+    covered = portrait.copy()
+    covered[20:200, 80:210] = 90
+    times = [0.0, 0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.3, 1.4, 1.5, 1.7, 2.0]
+    pictures = [portrait] * 6 + [covered] * 4 + [portrait] * 6
+    return write_clip(tmp_path_factory.mktemp("clip") / "talk.mp4", times, pictures=pictures, sound_from_s=0.0)
+
+
+@pytest.fixture(scope="session")
+def analysis(tmp_path_factory: pytest.TempPathFactory, clip: Path, classifier: Classifier) -> Analysis:
+    return open_analysis(analyze(clip, tmp_path_factory.mktemp("out") / "a", checkpoint=classifier))

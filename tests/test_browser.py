@@ -1,0 +1,219 @@
+"""The real app in a real browser: what users do, and what they must never see."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.clips import write_clip
+from tests.test_reader import write_bad
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).parents[1]
+SLOW_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[tuple[str, Path]]:
+    """The app as ``make run`` starts it, on a free port with a data folder of its own: address and folder."""
+    home = tmp_path_factory.mktemp("home")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.headless=true", f"--server.port={port}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"FER_HOME": str(home)}, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}", home
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert process.poll() is None, "the app ended at once"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the app did not start within 30 s")
+
+
+@pytest.fixture
+def page(server: tuple[str, Path], browser: Any) -> Iterator[Any]:
+    """A fresh tab on the first page. Afterwards: no script error, and nothing was asked of another host."""
+    address, _ = server
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    tab = context.new_page()
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda request: None if _is_local(request.url, address) else errors.append(request.url))
+    tab.goto(address)
+    tab.locator(".uploader").wait_for()
+    yield tab
+    context.close()
+    assert errors == []
+
+
+def _is_local(url: str, address: str) -> bool:
+    return url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+
+
+def open_review(page: Any, name: str) -> None:
+    page.locator("[data-testid=stVerticalBlock]", has_text=name).get_by_role("button", name="Open in Review").first.click(timeout=SLOW_MS)
+    page.locator(".player[data-ready=yes]").wait_for()
+
+
+def start(page: Any, *paths: Path) -> None:
+    page.locator(".uploader input").set_input_files([str(path) for path in paths])
+    page.get_by_role("button", name=re.compile("^(play_arrow )?Analyze( all .*)?$")).click()
+
+
+def test_sample_to_progress_to_review_to_click_to_download(page: Any) -> None:
+    page.get_by_role("button", name="Try the sample").click()
+    page.get_by_role("progressbar").first.wait_for()
+    open_review(page, "Sample.mp4")
+    player, timeline = page.locator(".player"), page.locator(".timeline")
+    box = timeline.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    end = float(timeline.get_attribute("aria-valuemax"))
+    page.wait_for_function("player => Math.abs(player.querySelector('video').currentTime - Number(player.dataset.time)) < 0.2", arg=player.element_handle())
+    assert abs(page.locator(".player video").evaluate("video => video.currentTime") - end / 2) < 0.05
+    page.locator(".reading .bars").first.wait_for()
+    shares = page.locator(".reading .face").first.locator(".share").all_inner_texts()
+    assert abs(sum(float(text.removesuffix(" %")) for text in shares) - 100) < 3
+    page.get_by_role("tab", name="Downloads").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0].startswith("frame,time_s,track,") and len(lines) > 100
+    page.get_by_role("button", name="Make annotated video").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Annotated video").click(timeout=SLOW_MS)
+    assert download.value.suggested_filename == "Sample-annotated.mp4"
+
+
+def test_a_refresh_in_the_middle_loses_nothing(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
+    """Upload, refresh while it is analysed, and open a second tab: the result still arrives in both."""
+    clip = write_clip(tmp_path / "long.mp4", [i / 25 for i in range(250)], pictures=[portrait] * 250)
+    start(page, clip)
+    page.get_by_text(re.compile(r"analysing, [1-9]\d?%")).wait_for(timeout=SLOW_MS)
+    page.reload()
+    page.get_by_text(re.compile(r"analysing, \d+%")).wait_for(timeout=SLOW_MS)
+    second = page.context.new_page()
+    second.goto(page.url)
+    for tab in (page, second):
+        tab.get_by_text("250 faces in 250 frames").wait_for(timeout=SLOW_MS)
+    open_review(page, "long.mp4")
+
+
+def test_a_dead_worker_is_replaced_and_the_job_goes_on(page: Any, server: tuple[str, Path], tmp_path: Path, portrait: np.ndarray) -> None:
+    clip = write_clip(tmp_path / "again.mp4", [i / 25 for i in range(200)], pictures=[portrait] * 200)
+    start(page, clip)
+    page.get_by_text(re.compile(r"analysing, [1-9]\d?%")).wait_for(timeout=SLOW_MS)
+    killed = subprocess.run(["pkill", "-9", "-f", "dashboard.services.worker analyses"], check=False)
+    assert killed.returncode == 0
+    page.get_by_text("200 faces in 200 frames").wait_for(timeout=SLOW_MS)
+
+
+def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "face.png"), portrait[:, :, ::-1])
+    clips = [write_clip(tmp_path / f"part{i}.mp4", [j / 10 for j in range(10)], pictures=[portrait] * 10) for i in range(2)]
+    page.locator(".uploader input").set_input_files([str(path) for path in (*clips, tmp_path / "face.png")])
+    page.get_by_role("button", name="Analyze all 3").click()
+    open_review(page, "face.png")
+    assert page.locator(".player img").first.is_visible()
+    assert not page.locator(".timeline").is_visible()
+    assert "happy" in page.locator(".reading").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", "is empty (0 bytes)"), ("text", "cannot be opened as a video"), ("truncated", "cut off"),
+        ("sound", "no picture track"), ("png", "PNG picture"),
+    ],
+)  # fmt: skip
+def test_bad_files_get_a_clear_message(page: Any, server: tuple[str, Path], tmp_path: Path, kind: str, words: str) -> None:
+    page.locator(".uploader input").set_input_files(str(write_bad(tmp_path, kind)))
+    alert = page.locator(".uploader [role=alert]")
+    alert.wait_for()
+    assert words in alert.inner_text() and f"{kind}.mp4" in alert.inner_text()
+    assert not page.get_by_text("Ready to analyze").is_visible()
+    assert not list((server[1] / "uploads").iterdir())
+
+
+def test_a_hostile_name_is_only_text_and_a_single_frame_is_a_result(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
+    name = "<img src=x onerror=document.title='hacked'> **b** [a](javascript:x).mp4"
+    start(page, write_clip(tmp_path / name, [0.0], pictures=[portrait]))
+    open_review(page, "<img src=x")
+    assert page.get_by_role("heading", name="<img src=x").is_visible()
+    assert page.get_by_text("has a single frame").is_visible()
+    assert "hacked" not in page.title()
+
+
+def test_cancel_keeps_a_partial_result(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
+    clip = write_clip(tmp_path / "endless.mp4", [i / 25 for i in range(1500)], pictures=[portrait] * 1500)
+    start(page, clip)
+    page.get_by_text(re.compile(r"analysing, [1-9]\d?%")).wait_for(timeout=SLOW_MS)
+    page.get_by_role("button", name="Cancel").click()
+    open_review(page, "endless.mp4")
+    assert page.get_by_text("This analysis is not complete").is_visible()
+    assert page.get_by_text("Stopped by request").is_visible()
+
+
+def test_library_renames_and_deletes_after_asking(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
+    start(page, write_clip(tmp_path / "library.mp4", [0.0, 0.1], pictures=[portrait] * 2))
+    page.locator("[data-testid=stVerticalBlock]", has_text="library.mp4").get_by_role("button", name="Open in Review").first.wait_for(timeout=SLOW_MS)
+    page.get_by_role("link", name="Library").click()
+    row = page.locator("[class*=st-key-row-]", has_text="library.mp4")
+    row.get_by_role("button", name="Rename").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Renamed clip")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    row = page.locator("[class*=st-key-row-]", has_text="Renamed clip")
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+    row.wait_for()
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    row.wait_for(state="detached")
+
+
+def test_the_segments_table_moves_the_player(page: Any) -> None:
+    page.get_by_role("link", name="Library").click()
+    page.locator("[class*=st-key-row-]", has_text="Sample.mp4").get_by_role("button", name="Open").click()
+    page.locator(".player[data-ready=yes]").wait_for()
+    table = page.locator("[data-testid=stDataFrame]").first
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 15, box["y"] + 35 * 2 + 17)  # the box at the left of the second row
+    page.wait_for_function("Number(document.querySelector('.player')?.dataset.time ?? 0) > 0.01 || [...document.querySelectorAll('*')].some(e => Number(e.shadowRoot?.querySelector('.player')?.dataset.time) > 0.01)")
+
+
+def test_keyboard_moves_by_seconds_and_frames(page: Any) -> None:
+    page.get_by_role("link", name="Library").click()
+    page.locator("[class*=st-key-row-]", has_text="Sample.mp4").get_by_role("button", name="Open").click()
+    player, timeline = page.locator(".player[data-ready=yes]"), page.locator(".timeline")
+    player.wait_for()
+    timeline.focus()
+    times = []
+    for key in ("ArrowRight", "ArrowRight", ".", ",", "ArrowLeft"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        times.append(float(player.get_attribute("data-time")))
+    step = times[2] - times[1]
+    assert 0 < step < 0.1
+    np.testing.assert_allclose(np.diff(times), [1.0, step, -step, -1.0], atol=0.045)

@@ -1,0 +1,274 @@
+"""The whole way from a file to an analysis folder, with the shipped model."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_core import cli
+from fer_core.errors import Cancelled, FerError, InputError, StoreError, VideoError
+from fer_core.models.classifier import Classifier
+from fer_core.video.annotate import annotate_video, browser_proxy
+from fer_core.video.export import KINDS, export
+from fer_core.video.pipeline import Progress, Settings, analyze
+from fer_core.video.reader import VideoReader
+from fer_core.video.store import Analysis, AnalysisStore, open_analysis
+from tests.clips import write_clip
+from tests.test_reader import write_bad
+
+COLUMNS = (
+    "frame time_s track x0 y0 x1 y1 detection source lm0_x lm0_y lm1_x lm1_y lm2_x lm2_y lm3_x lm3_y lm4_x lm4_y sharpness "
+    "brightness p_angry p_disgust p_fear p_happy p_sad p_surprise p_neutral emotion group"
+).split()
+
+
+def test_the_folder_has_every_table_with_its_columns(analysis: Analysis) -> None:
+    timeline = analysis.timeline()
+    assert timeline.columns.tolist() == COLUMNS
+    assert pd.read_csv(analysis.folder / "timeline.csv").columns.tolist() == COLUMNS
+    assert timeline["time_s"].dtype == np.float64
+    names = {path.relative_to(analysis.folder).as_posix() for path in analysis.folder.rglob("*") if path.is_file()}
+    assert names == {
+        "timeline.parquet", "timeline.csv", "faces.parquet", "features.parquet", "scores/mobilenetv2-ferplus.parquet",
+        "crops/track_0.jpg", "analysis.json",
+    }  # fmt: skip
+    features = pd.read_parquet(analysis.folder / "features.parquet")
+    assert features["f_000"].dtype == np.float16
+    assert features["time_s"].diff().min() >= 0.1999
+
+
+def test_faceless_frames_are_rows_and_the_person_is_the_same_after_them(analysis: Analysis) -> None:
+    timeline = analysis.timeline()
+    assert timeline["frame"].tolist() == list(range(16))
+    assert timeline["track"].tolist() == [0] * 6 + [-1] * 4 + [0] * 6
+    assert timeline.loc[6:9, "emotion"].isna().all()
+    assert (timeline.loc[timeline["track"] == 0, "emotion"] == "happy").all()
+    np.testing.assert_allclose(timeline["time_s"].iloc[[3, 15]], [0.35, 2.0], atol=1e-3)
+
+
+def test_the_record_tells_what_was_done(analysis: Analysis) -> None:
+    record = analysis.record
+    check = record["time_check"]
+    assert (check["frames_decoded"], check["frames_with_faces"], check["frames_dropped"]) == (16, 12, 0)
+    assert check["variable_rate"] is True and check["drift_s"] > 0.05
+    assert record["complete"] is True and record["messages"] == []
+    assert record["settings"]["min_face_px"] == 40
+    assert len(record["checkpoint"]["sha256"]) == len(record["source"]["sha256"]) == 64
+    (person,) = record["summary"]["people"]
+    assert person["emotion_share"] == {"happy": 1.0}
+
+
+def test_scores_do_not_depend_on_how_frames_are_batched(tmp_path: Path, analysis: Analysis, clip: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fer_core.video.parts.BATCH_FACES", 1)
+    monkeypatch.setattr("fer_core.video.parts.PART_FRAMES", 3)
+    single = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier)).timeline()
+    pd.testing.assert_frame_equal(single, analysis.timeline(), atol=1e-4)
+
+
+def test_a_clip_range_and_rate_analyse_only_that(tmp_path: Path, clip: Path, classifier: Classifier) -> None:
+    settings = Settings(start_s=0.5, end_s=1.45, per_second=5)
+    times = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier, settings=settings)).timeline()["time_s"]
+    np.testing.assert_allclose(times, [0.5, 0.6, 0.8, 1.0, 1.2, 1.4], atol=1e-3)
+
+
+def test_progress_rises_and_stopping_keeps_what_is_done(tmp_path: Path, clip: Path, classifier: Classifier) -> None:
+    told: list[Progress] = []
+    asked = iter([False] * 4 + [True] * 100)
+    out = analyze(clip, tmp_path / "a", checkpoint=classifier, progress=told.append, should_stop=lambda: next(asked))
+    record = open_analysis(out).record
+    assert record["complete"] is False
+    assert record["time_check"]["frames_analysed"] == 5
+    assert "Stopped by request" in record["messages"][0]
+    assert told[0].share == 0 and told[-1].stage == "writing"
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_bad_file_leaves_nothing(tmp_path: Path, classifier: Classifier) -> None:
+    with pytest.raises(FerError):
+        analyze(write_bad(tmp_path, "text"), tmp_path / "out", checkpoint=classifier)
+    assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
+
+
+def test_a_single_frame_and_a_picture_are_results(tmp_path: Path, portrait: np.ndarray, classifier: Classifier) -> None:
+    single = write_clip(tmp_path / "one.mp4", [0.0], pictures=[portrait])
+    record = open_analysis(analyze(single, tmp_path / "a", checkpoint=classifier)).record
+    assert "single frame" in record["messages"][0] and len(record["summary"]["people"]) == 1
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "face.png"), portrait[:, :, ::-1])
+    picture = open_analysis(analyze(tmp_path / "face.png", tmp_path / "b", checkpoint=classifier))
+    assert picture.timeline()["emotion"].tolist() == ["happy"]
+
+
+def test_out_must_be_free(tmp_path: Path, clip: Path, classifier: Classifier) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "mine.txt").write_text("keep")
+    with pytest.raises(StoreError, match="not empty"):
+        analyze(clip, tmp_path / "a", checkpoint=classifier)
+    assert (tmp_path / "a" / "mine.txt").read_text() == "keep"
+
+
+# exports
+
+
+def test_annotated_video_keeps_times_and_sound_and_shows_the_box(tmp_path: Path, analysis: Analysis, clip: Path) -> None:
+    out = annotate_video(clip, analysis.timeline(), tmp_path / "annotated.mp4")
+    with VideoReader(out) as reader, VideoReader(clip) as source:
+        after, before = list(reader.frames()), list(source.frames())
+        assert (reader.info.codec, reader.info.has_audio, reader.info.plays_in_browser) == ("h264", True, True)
+    np.testing.assert_allclose([f.time_s for f in after], [f.time_s for f in before], atol=1e-3)
+    x0, y0, x1, y1 = analysis.timeline().loc[0, ["x0", "y0", "x1", "y1"]].astype(int)
+    changed = np.abs(after[0].image.astype(int) - before[0].image).max(axis=2)
+    assert np.median(changed[(y0 + y1) // 2, x0 - 1 : x0 + 2]) > 40  # the box's left side
+    assert np.median(changed) < 10
+    assert np.abs(after[7].image.astype(int) - before[7].image).max() < 30  # nothing is drawn where nobody is seen
+    data = out.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")  # plays before it is loaded whole
+
+
+@pytest.mark.parametrize("name", ["odd.mkv", "late.ts"])
+def test_a_proxy_plays_in_browsers_at_the_same_times(tmp_path: Path, name: str) -> None:
+    start = 5.0 if name == "late.ts" else 0.0
+    times = [start + t for t in (0.0, 0.1, 0.3, 0.35, 0.7)]
+    source = write_clip(tmp_path / name, times, size=(98, 66), codec="libx264" if "ts" in name else "libx265", sound_from_s=start)
+    out = browser_proxy(source, tmp_path / "proxy.mp4")
+    with VideoReader(out) as reader, VideoReader(source) as original:
+        assert reader.info.plays_in_browser and reader.info.has_audio
+        np.testing.assert_allclose([f.time_s for f in reader.frames()], [f.time_s for f in original.frames()], atol=1e-3)
+
+
+def test_stopping_an_annotated_video_leaves_no_file(tmp_path: Path, analysis: Analysis, clip: Path) -> None:
+    with pytest.raises(Cancelled):
+        annotate_video(clip, analysis.timeline(), tmp_path / "annotated.mp4", should_stop=lambda: True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_export_is_what_its_ending_says(analysis: Analysis, kind: str) -> None:
+    data = export(analysis, kind, smoothing_s=0.5)
+    signs = {"csv": b"frame,time_s,", "parquet": b"PAR1", "json": b'{"format"', "vtt": b"WEBVTT"}
+    assert data.startswith(signs[kind])
+    if kind == "json":
+        assert json.loads(data)["smoothing_s"] == 0.5
+
+
+# the store
+
+
+def test_names_are_a_view_and_the_tables_stay(tmp_path: Path, analysis: Analysis) -> None:
+    import shutil
+
+    store = AnalysisStore(tmp_path)
+    shutil.copytree(analysis.folder, tmp_path / ("ab" * 16))
+    before = (tmp_path / ("ab" * 16) / "timeline.parquet").read_bytes()
+    assert store.rename("ab" * 16, "  My   talk ").name == "My talk"
+    assert store.open("ab" * 16).name == "My talk"
+    assert (tmp_path / ("ab" * 16) / "timeline.parquet").read_bytes() == before
+    with pytest.raises(InputError):
+        store.rename("ab" * 16, " ")
+    for bad in ("../etc", "AB" * 16, "ab"):
+        with pytest.raises(StoreError):
+            store.folder(bad)
+    (tmp_path / ("cd" * 16)).mkdir()
+    listed = list(store.all())
+    assert [type(each) for each in listed] == [Analysis, tuple]
+    store.delete("ab" * 16)
+    with pytest.raises(StoreError, match="deleted"):
+        store.delete("ab" * 16)
+
+
+@pytest.mark.parametrize(("name", "content"), [("analysis.json", "{"), ("analysis.json", '{"format": "x"}'), ("timeline.parquet", "x")])
+def test_damaged_folders_are_refused_with_the_file_named(tmp_path: Path, analysis: Analysis, name: str, content: str) -> None:
+    import shutil
+
+    folder = shutil.copytree(analysis.folder, tmp_path / "a")
+    (folder / name).write_text(content)
+    with pytest.raises(StoreError, match=name):
+        open_analysis(folder).timeline()
+
+
+# real clips
+
+
+def shared(videos_dir: Path, name: str, tmp_path: Path, classifier: Classifier, **settings: float) -> Analysis:
+    return open_analysis(analyze(videos_dir / name, tmp_path / "a", checkpoint=classifier, settings=Settings(**settings)))
+
+
+def test_sad_to_happy(videos_dir: Path, tmp_path: Path, classifier: Classifier) -> None:
+    timeline = shared(videos_dir, "sad_to_happy.mp4", tmp_path, classifier).timeline()
+    assert set(timeline["track"]) <= {-1, 0}
+    for start, end, group, least in ((1.0, 5.7, "negative", 0.8), (10.7, 19.6, "positive", 0.9)):
+        span = timeline[timeline["time_s"].between(start, end)]
+        assert (span["group"] == group).sum() / span["frame"].nunique() >= least
+    own = timeline.loc[timeline["track"] == 0, "time_s"]
+    assert own.min() < 0.1 and own.max() > 19.5
+
+
+def test_face_then_none(videos_dir: Path, tmp_path: Path, classifier: Classifier) -> None:
+    analysis = shared(videos_dir, "face_then_none_vfr_hevc.mov", tmp_path, classifier)
+    timeline = analysis.timeline()
+    assert analysis.record["time_check"]["variable_rate"] is True
+    seen = timeline.loc[timeline["track"] >= 0, "time_s"]
+    assert seen.max() < 2.5 and len(seen) > 60
+    with av.open(str(videos_dir / "face_then_none_vfr_hevc.mov")) as container:
+        start = container.start_time / av.time_base
+        times = [float(frame.pts * frame.time_base) - start for frame in container.decode(video=0)]
+    np.testing.assert_allclose(timeline.drop_duplicates("frame")["time_s"], times, atol=1e-3)
+
+
+def test_no_face(videos_dir: Path, tmp_path: Path, classifier: Classifier) -> None:
+    analysis = shared(videos_dir, "no_face.mp4", tmp_path, classifier)
+    assert (analysis.timeline()["track"] == -1).all()
+    assert analysis.people == []
+    assert "No face was found in this video" in analysis.record["messages"][0]
+
+
+def test_multi_face(videos_dir: Path, tmp_path: Path, classifier: Classifier) -> None:
+    timeline = shared(videos_dir, "multi_face.jpg", tmp_path, classifier).timeline()
+    assert timeline["track"].tolist() == [0, 1, 2, 3, 4]
+
+
+# the command line
+
+
+def test_analyze_command(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["analyze", str(clip), "--out", str(tmp_path / "a"), "--vtt", "--annotated"]) == 0
+    assert "Person 1" in capsys.readouterr().out
+    names = {path.name for path in (tmp_path / "a").iterdir()}
+    assert {"timeline.csv", "timeline.parquet", "analysis.json", "timeline.vtt", "annotated.mp4"} <= names
+
+
+def test_commands_say_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["analyze", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "a")]) == 1
+    assert "no file none.mp4" in capsys.readouterr().err
+    assert cli.main(["evaluate", "nothing", "--data", str(tmp_path)]) == 1
+    assert "mobilenetv2-ferplus" in capsys.readouterr().err
+
+
+def test_evaluate_command_prints_one_object(fer2013_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "mobilenetv2-ferplus", "--data", str(fer2013_dir), "--labels", "ferplus7", "--tta", "flip", "--json"]
+    assert cli.main(arguments) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["n"] == 3350
+    assert figures["accuracy"] >= 0.81 and figures["ece"] <= 0.03
+    assert {"macro_recall", "worst_recall", "groups_macro_recall"} <= figures.keys()
+
+
+def test_analyze_from_a_thread_works_like_anywhere(tmp_path: Path, clip: Path, classifier: Classifier) -> None:
+    """Workers call it from threads."""
+    out: list[Path] = []
+    thread = threading.Thread(target=lambda: out.append(analyze(clip, tmp_path / "a", checkpoint=classifier)))
+    thread.start()
+    thread.join(120)
+    assert out and open_analysis(out[0]).record["complete"]
+
+
+def test_a_missing_file_is_an_error_of_the_user(tmp_path: Path, classifier: Classifier) -> None:
+    with pytest.raises(VideoError, match=r"no file gone\.mp4"):
+        analyze(tmp_path / "gone.mp4", tmp_path / "a", checkpoint=classifier)

@@ -1,0 +1,191 @@
+"""Reading: times are the stream's own, frames are the right ones, and bad files say what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from fer_core.errors import InputError, VideoError
+from fer_core.video.reader import VideoReader
+from tests.clips import grey_level, write_clip, write_tone
+
+VARIABLE = [0.0, 0.04, 0.1, 0.3, 0.34, 0.9, 1.0, 1.5, 1.54, 2.0, 2.6, 3.0, 3.3, 3.31, 4.0]
+
+
+def read(path: Path, **kwargs: float) -> tuple[list[int], list[float], list[int]]:
+    """Indices, times and brightness of the frames."""
+    with VideoReader(path) as reader:
+        frames = list(reader.frames(**kwargs))
+    return [f.index for f in frames], [f.time_s for f in frames], [round(float(f.image.mean())) for f in frames]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.mkv", "libx264"), ("a.mp4", "libx265"), ("a.webm", "libvpx-vp9"), ("a.mp4", "libsvtav1")],
+)
+def test_times_are_the_streams_own(tmp_path: Path, name: str, codec: str) -> None:
+    clip = write_clip(tmp_path / name, VARIABLE, codec=codec)
+    indices, times, grey = read(clip)
+    assert indices == list(range(len(VARIABLE)))
+    np.testing.assert_allclose(times, VARIABLE, atol=1e-3)
+    np.testing.assert_allclose(grey, [grey_level(i) for i in indices], atol=3)
+
+
+def test_a_picture_track_that_starts_late_keeps_its_delay(tmp_path: Path) -> None:
+    """Sound starts at 0 s and the picture at 0.5 s, so ``currentTime`` of the first picture is 0.5."""
+    clip = write_clip(tmp_path / "late.mp4", [0.5, 0.6, 0.7], sound_from_s=0.0)
+    np.testing.assert_allclose(read(clip)[1], [0.5, 0.6, 0.7], atol=2e-3)
+
+
+def test_a_container_that_starts_late_is_shifted_to_zero(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "late.ts", [10.0, 10.1, 10.2])
+    np.testing.assert_allclose(read(clip)[1], [0.0, 0.1, 0.2], atol=2e-3)
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0, 2.3, 3.305])
+def test_a_range_has_the_same_frames_as_the_whole(tmp_path: Path, start: float) -> None:
+    """Also behind a seek, where decoding begins at an earlier key frame."""
+    clip = write_clip(tmp_path / "a.mp4", VARIABLE, key_every=4)
+    whole = list(zip(*read(clip), strict=True))
+    ranged = list(zip(*read(clip, start_s=start, end_s=3.9), strict=True))
+    assert ranged == [frame for frame in whole if start <= frame[1] < 3.9]
+
+
+def test_frames_per_second_takes_the_first_of_each_step(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", VARIABLE)
+    np.testing.assert_allclose(read(clip, per_second=1)[1], [0.0, 1.0, 2.0, 3.0, 4.0], atol=1e-3)
+    np.testing.assert_allclose(read(clip, per_second=2)[1], [0.0, 0.9, 1.0, 1.5, 2.0, 2.6, 3.0, 4.0], atol=1e-3)
+
+
+def test_every_picture_is_rgb_and_upright(tmp_path: Path) -> None:
+    """The top half is red; the file says to turn it by 90 degrees, which brings the red to one side."""
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :, 0], picture[32:, :, 2] = 255, 255
+    plain, turned = write_clip(tmp_path / "a.mp4", [0.0, 0.1], pictures=[picture] * 2), tmp_path / "b.mp4"
+    with VideoReader(plain) as reader:
+        image = next(iter(reader.frames())).image
+    assert image.shape == (64, 96, 3)
+    assert image[8, 48, 0] > 200 > 60 > image[8, 48, 2]
+    _with_rotation(plain, turned)
+    with VideoReader(turned) as reader:
+        image = next(iter(reader.frames())).image
+        assert (reader.info.width, reader.info.height, reader.info.rotation_deg) == (64, 96, 90)
+    capture = cv2.VideoCapture(str(turned))  # turns by itself
+    peer = capture.read()[1]
+    assert image.shape == peer.shape == (96, 64, 3)
+    np.testing.assert_allclose(image.astype(int), peer[:, :, ::-1], atol=12)
+
+
+def _with_rotation(source: Path, target: Path) -> None:
+    """Copy an MP4 whose picture track says "turn by 90 degrees" in its matrix."""
+    data = bytearray(source.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # version 0: 40 bytes from the version field to the matrix
+    one, zero, unit = (65536).to_bytes(4, "big"), bytes(4), (1 << 30).to_bytes(4, "big")
+    matrix = zero + one + zero + (-65536).to_bytes(4, "big", signed=True) + zero + zero + (64 << 16).to_bytes(4, "big") + zero + unit
+    data[at : at + 36] = matrix
+    target.write_bytes(data)
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    """Frames are handed out one at a time: reading the first decodes no later key frame."""
+    clip = write_clip(tmp_path / "a.mp4", [i / 25 for i in range(500)])
+    with VideoReader(clip) as reader:
+        next(iter(reader.frames()))
+        assert reader.stats.decoded < 50
+
+
+def test_pictures_are_read_as_one_frame(tmp_path: Path) -> None:
+    path = tmp_path / "red.png"
+    cv2.imwrite(str(path), np.full((20, 30, 3), (0, 0, 200), np.uint8))
+    with VideoReader(path) as reader:
+        (frame,) = reader.frames()
+    assert reader.info.is_picture and frame.time_s == 0.0
+    assert frame.image[0, 0].tolist() == [200, 0, 0]
+
+
+def test_shared_vfr_clip_equals_the_stream_to_the_millisecond(videos_dir: Path) -> None:
+    path = videos_dir / "face_then_none_vfr_hevc.mov"
+    with av.open(str(path)) as container:
+        start = container.start_time / av.time_base
+        expected = [float(frame.pts * frame.time_base) - start for frame in container.decode(video=0)]
+    np.testing.assert_allclose(read(path)[1], expected, atol=1e-3)
+    assert abs(expected[-1] - 6.36) < 1e-3
+
+
+# files that cannot be used
+
+
+def write_bad(folder: Path, kind: str) -> Path:
+    """One of the bad files that people have."""
+    path = folder / f"{kind}.mp4"
+    if kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text("These are the minutes of a meeting.\n" * 50)
+    elif kind == "truncated":
+        write_clip(path, [i / 25 for i in range(100)])
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif kind == "sound":
+        write_tone(path)
+    elif kind == "png":
+        cv2.imwrite(str(path.with_suffix(".png")), np.zeros((30, 30, 3), np.uint8))
+        path.with_suffix(".png").rename(path)
+    elif kind == "playlist":
+        path.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n")
+    elif kind == "noise":
+        path.write_bytes(np.random.default_rng(0).bytes(100_000))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", "is empty (0 bytes)"),
+        ("text", "cannot be opened as a video"),
+        ("truncated", "cut off"),
+        ("sound", "no picture track"),
+        ("png", "not a video but a PNG picture"),
+        ("playlist", "cannot be opened as a video"),
+        ("noise", "cannot be opened as a video"),
+    ],
+)
+def test_bad_files_say_what_is_wrong(tmp_path: Path, kind: str, words: str) -> None:
+    path = write_bad(tmp_path, kind)
+    with pytest.raises(VideoError) as error:
+        VideoReader(path)
+    assert words in str(error.value)
+    assert path.name in str(error.value)
+
+
+def test_a_video_cut_off_behind_its_index_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "a.mkv", [i / 25 for i in range(200)], key_every=10)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with VideoReader(cut) as reader:
+        n = sum(1 for _ in reader.frames())
+    assert 20 < n < 180
+    assert reader.stats.ended_early
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"start_s": -1.0}, {"start_s": float("nan")}, {"start_s": 2.0, "end_s": 1.0}, {"start_s": 99.0}, {"per_second": 0.0}, {"per_second": float("inf")}],
+)
+def test_impossible_ranges_are_refused(tmp_path: Path, kwargs: dict[str, float]) -> None:
+    clip = write_clip(tmp_path / "a.mp4", VARIABLE)
+    with pytest.raises(InputError), VideoReader(clip) as reader:
+        list(reader.frames(**kwargs))
+
+
+def test_opening_reads_no_other_file(tmp_path: Path) -> None:
+    """A playlist that names a file next to it must not be followed, whatever its ending."""
+    write_clip(tmp_path / "secret.ts", [0.0, 0.1])
+    for name in ("list.m3u8", "list.mkv", "list.ffconcat"):
+        body = "ffconcat version 1.0\nfile secret.ts\n" if "ff" in name else "#EXTM3U\n#EXTINF:1,\nsecret.ts\n#EXT-X-ENDLIST\n"
+        (tmp_path / name).write_text(body)
+        with pytest.raises(VideoError):
+            VideoReader(tmp_path / name)

@@ -1,0 +1,230 @@
+"""The dashboard's services without a browser: uploads through the real routes, jobs through the real task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dashboard.services import jobs, places, playback, tasks, uploads
+from dashboard.services.routes import ROUTES
+from fer_core.errors import InputError
+from fer_core.video.store import open_analysis
+from tests.clips import write_clip
+from tests.test_reader import write_bad
+
+SETTINGS = {"checkpoint": "mobilenetv2-ferplus"}
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=ROUTES), base_url="http://127.0.0.1:8501") as client:
+        yield client
+
+
+def send(client: TestClient, path: Path, *, name: str | None = None, slice_bytes: int = 10_000) -> dict:
+    """Upload a file as the page does; the last answer, with ``status``."""
+    upload_id, data = places.new_id(), path.read_bytes()
+    for offset in range(0, max(len(data), 1), slice_bytes):
+        answer = client.put(
+            f"/api/upload/{upload_id}", content=data[offset : offset + slice_bytes],
+            params={"name": name or path.name, "offset": offset, "total": len(data)},
+        )  # fmt: skip
+        if answer.status_code != 200:
+            break
+    return answer.json() | {"status": answer.status_code, "id": upload_id}
+
+
+def left_behind() -> list[str]:
+    return [path.name for path in (*places.uploads().iterdir(), *places.store().root.iterdir())]
+
+
+def test_an_upload_in_slices_is_the_same_file_and_becomes_a_job(client: TestClient, clip: Path) -> None:
+    answer = send(client, clip, slice_bytes=1000)
+    job = jobs.get(answer["job"])
+    assert job is not None and (job.state, job.kind, job.name) == ("ready", "video", "talk.mp4")
+    source = places.source_of(job.id)
+    assert source is not None and source.read_bytes() == clip.read_bytes()
+    assert job.info["width"] == 320
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", "empty"), ("text", "cannot be opened"), ("truncated", "cut off"), ("sound", "no picture track"),
+        ("png", "PNG picture"), ("playlist", "cannot be opened"),
+    ],
+)  # fmt: skip
+def test_bad_files_get_a_message_and_nothing_is_left(client: TestClient, tmp_path: Path, kind: str, words: str) -> None:
+    answer = send(client, write_bad(tmp_path, kind))
+    assert answer["status"] == 422 and words in answer["error"]
+    assert "source." not in answer["error"] and str(places.home()) not in answer["error"]
+    assert left_behind() == [] and jobs.with_state("ready") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd.mp4", "passwd.mp4"), ("C:\\videos\\talk.mp4", "talk.mp4"), ("<img src=x onerror=alert(1)>.mp4", "<img src=x onerror=alert(1)>.mp4"),
+        ("a\x00b\n.mp4", "a b .mp4"), ("..", "video"), ("", "video"), ("x" * 500 + ".mp4", "x" * 106 + ".mp4"),
+    ],
+)  # fmt: skip
+def test_names_never_become_paths(client: TestClient, clip: Path, given: str, kept: str) -> None:
+    answer = send(client, clip, name=given or " ", slice_bytes=10**9)
+    if kept == "video":
+        assert uploads.clean_name(given) == kept
+        return
+    job = jobs.get(answer["job"])
+    assert job is not None and job.name == kept
+    source = places.source_of(job.id)
+    assert source is not None and source.parent == places.uploads() / job.id and source.name == "source.mp4"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://evil.example"}, {"Host": "evil.example:8501"}, {"Sec-Fetch-Site": "cross-site"}],
+)
+def test_other_sites_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+    url = f"/api/upload/{places.new_id()}"
+    assert client.put(url, content=b"x", params={"name": "a.mp4", "total": 1}, headers=headers).status_code == 403
+    assert client.get(f"/api/media/{places.new_id()}", headers=headers).status_code == 403
+    assert left_behind() == []
+    own = {"Origin": "http://127.0.0.1:8501", "Sec-Fetch-Site": "same-origin"}
+    assert client.get(url, headers=own).json() == {"received": 0}
+
+
+@pytest.mark.parametrize("bad", ["..%2f..%2fetc", "abc", "A" * 32, "g" * 32])
+def test_ids_that_are_none_are_refused(client: TestClient, bad: str) -> None:
+    for url in (f"/api/upload/{bad}", f"/api/media/{bad}", f"/api/timeline/{bad}"):
+        assert client.get(url).status_code in (404, 422)
+
+
+def test_size_limits_and_order_are_kept(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, name = f"/api/upload/{places.new_id()}", "a.mp4"
+    too_large = client.put(url, content=b"x", params={"name": name, "total": uploads.MAX_BYTES + 1})
+    assert too_large.status_code == 422 and "2 GB" in too_large.json()["error"]
+    assert client.put(url, content=b"abc", params={"name": name, "total": 10}).json() == {"received": 3}
+    assert client.put(url, content=b"abc", params={"name": name, "total": 10, "offset": 5}).status_code == 422
+    assert client.get(url).json() == {"received": 3}
+    grown = client.put(url, content=b"x" * 50, params={"name": name, "total": 10, "offset": 3})
+    assert grown.status_code == 422 and left_behind() == []
+    monkeypatch.setattr(places, "free_bytes", lambda: 1000)
+    full = client.put(f"/api/upload/{places.new_id()}", content=b"x", params={"name": name, "total": 10})
+    assert full.status_code == 422 and "disk space" in full.json()["error"]
+
+
+def test_a_job_runs_and_its_media_and_timeline_are_served(client: TestClient, clip: Path) -> None:
+    job_id = send(client, clip)["job"]
+    assert jobs.queue(job_id, SETTINGS)
+    tasks.run_job(job_id)
+    job = jobs.get(job_id)
+    assert job is not None and (job.state, job.error, job.share) == ("done", "", 1.0)
+    assert left_behind() == [job_id]
+    part = client.get(f"/api/media/{job_id}", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, clip.read_bytes()[10:20])
+    assert client.get(f"/api/thumbnail/{job_id}/0").headers["content-type"] == "image/jpeg"
+    assert client.get(f"/api/thumbnail/{job_id}/7").status_code == 404
+    data = client.get(f"/api/timeline/{job_id}").json()
+    (person,) = data["people"]
+    assert (len(data["emotions"]), person["name"], person["track"]) == (7, "Person 1", 0)
+    assert client.get(f"/api/timeline/{job_id}?smoothing_s=nan").status_code == 422
+
+
+def test_playback_arrays_are_the_table(analysis) -> None:  # type: ignore[no-untyped-def]
+    import base64
+
+    data = playback.playback(analysis)
+    (person,) = data["people"]
+    timeline = analysis.timeline()
+    seen = timeline[timeline["track"] == 0]
+    unpack = lambda text, kind: np.frombuffer(base64.b64decode(text), kind)  # noqa: E731
+    np.testing.assert_array_equal(unpack(data["times"], "<f8"), timeline["time_s"])
+    np.testing.assert_array_equal(unpack(data["times"], "<f8")[unpack(person["frames"], "<u4")], seen["time_s"])
+    columns = [f"p_{emotion['name']}" for emotion in data["emotions"]]
+    np.testing.assert_allclose(unpack(person["p"], "<u2").reshape(-1, 7) / 65535, seen[columns], atol=1e-5)
+
+
+def test_annotated_video_is_a_job_of_its_own(client: TestClient, clip: Path) -> None:
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    tasks.run_job(job_id)
+    other = places.new_id()
+    jobs.add(other, kind="annotate", name="talk", target=job_id, state="queued")
+    tasks.run_job(other)
+    assert jobs.of_target(job_id, "annotate").state == "done"  # type: ignore[union-attr]
+    answer = client.get(f"/api/annotated/{job_id}")
+    assert answer.headers["content-disposition"].startswith("attachment") and b"moov" in answer.content
+
+
+def test_cancelling_a_waiting_job_drops_its_file(client: TestClient, clip: Path) -> None:
+    job_id = send(client, clip)["job"]
+    jobs.cancel(job_id)
+    assert jobs.get(job_id).state == "cancelled" and left_behind() == []  # type: ignore[union-attr]
+    tasks.run_job(job_id)
+    assert jobs.get(job_id).state == "cancelled"  # type: ignore[union-attr]
+
+
+def test_cancelling_a_running_job_keeps_what_is_done(client: TestClient, tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request arrives when the first progress is told; frames until then are kept."""
+    clip = write_clip(tmp_path / "long.mp4", [i / 25 for i in range(100)], pictures=[portrait] * 100)
+    job_id = send(client, clip, slice_bytes=10**9)["job"]
+    jobs.queue(job_id, SETTINGS)
+    report = jobs.report
+
+    def report_and_cancel(job: str, **values: object) -> bool:
+        if values["frames"]:
+            jobs.cancel(job)
+        return report(job, **values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "report", report_and_cancel)
+    tasks.run_job(job_id)
+    record = open_analysis(places.store().folder(job_id)).record
+    assert record["complete"] is False and 0 < record["time_check"]["frames_analysed"] < 100
+    assert jobs.get(job_id).state == "done"  # type: ignore[union-attr]
+
+
+def test_a_failing_job_says_why_and_leaves_nothing(client: TestClient, clip: Path) -> None:
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS | {"start_s": 100.0})
+    tasks.run_job(job_id)
+    job = jobs.get(job_id)
+    assert job is not None and job.state == "failed" and "only 2" in job.error and "talk.mp4" in job.error
+    assert left_behind() == []
+
+
+def test_a_job_whose_worker_died_is_taken_up_again(client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    assert jobs.claim(job_id) is not None and jobs.claim(job_id) is None
+    assert jobs.stale() == []
+    now = time.time()
+    monkeypatch.setattr(jobs.time, "time", lambda: now + jobs.STALE_S + 1)
+    assert [job.id for job in jobs.stale()] == [job_id]
+    tasks.requeue_lost("analyses")
+    assert jobs.get(job_id).state == "queued"  # type: ignore[union-attr]
+    assert [task.args[0] for task in tasks.QUEUES["analyses"].pending()] == [job_id]
+    tasks.requeue_lost("analyses")  # it waits already: not a second time
+    assert len(tasks.QUEUES["analyses"].pending()) == 1
+
+
+def test_abandoned_uploads_are_removed_the_next_day(home: Path) -> None:
+    import os
+
+    for upload_id, age in (("a" * 32, 2 * 24 * 3600), ("b" * 32, 60)):
+        folder = places.upload_folder(upload_id)
+        folder.mkdir()
+        (folder / "part").write_bytes(b"x")
+        os.utime(folder / "part", (time.time() - age,) * 2)
+    uploads.drop_abandoned()
+    assert left_behind() == ["b" * 32]
+
+
+def test_ids_guard_every_path() -> None:
+    for bad in ("../x", "", "a" * 31, "A" * 32):
+        with pytest.raises(InputError):
+            places.upload_folder(bad)
