@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -23,7 +25,18 @@ PART_FRAMES = 512
 PART_WALL_S = 3.0
 FEATURES_PER_S = 5.0
 THUMBNAIL = CropGeometry(size=112, margin=1.3)
+MIN_FACES, SURE_SCORE, DENSE_PER_S = 3, 0.99, 10.0
+"""A detector's false alarm flickers: seen in fewer frames than this, never surely, though frames lie this close."""
 _INTEGERS = ("frame", "track")
+
+
+@dataclass
+class _Sighting:
+    """How often and how surely a person was seen so far; the quality of the thumbnail."""
+
+    faces: int = 0
+    score: float = 0.0
+    thumbnail: float = 0.0
 
 
 class PartWriter:
@@ -42,7 +55,9 @@ class PartWriter:
         self._scores: list[NDArray] = []
         self._features: list[NDArray] = []
         self._feature_due: dict[int, float] = {}
-        self._best: dict[int, float] = {}
+        self._people: defaultdict[int, _Sighting] = defaultdict(_Sighting)
+        self._first_s = self._last_s = 0.0
+        self.faces_left_out = 0
         self._waiting = self._part_frames = self._n_parts = 0
         self._wrote = time.monotonic()
         for name in ("parts", "crops", "scores"):
@@ -53,7 +68,8 @@ class PartWriter:
         sharpness, brightness = sharpness_and_brightness(crops)
         self._rows.append(_rows(frame, faces, tracks, sharpness, brightness))
         self._crops.append(crops)
-        self._keep_thumbnails(frame, faces, tracks, sharpness)
+        self._meet(frame, faces, tracks, sharpness)
+        self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
         self.faces += len(faces)
         self._waiting += len(faces)
@@ -64,7 +80,11 @@ class PartWriter:
             self._write_part()
 
     def finish(self) -> None:
-        """Write the last part and join all into the tables of the analysis."""
+        """Write the last part and join all into the tables of the analysis.
+
+        Fleeting people, most likely false alarms, are left out (``faces_left_out`` counts their faces); the others are
+        numbered without a gap, in order of appearance.
+        """
         self._write_part()
         self._join()
         for path in (self.folder / "parts").iterdir():
@@ -116,24 +136,46 @@ class PartWriter:
     def _join(self) -> None:
         """One pass over the parts, each table written row group by row group."""
         scores = Path("scores") / f"{self.classifier.name}.parquet"
+        fleeting = self._fleeting()
+        numbers = {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
+        self.faces_left_out = sum(self._people[track].faces for track in fleeting)
+        self.faces -= self.faces_left_out
+        self._rename_thumbnails(fleeting, numbers)
         with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
-            for i, part in enumerate(self._parts("timeline")):
+            for i, table in enumerate(self._parts("timeline")):
+                part = _without(table, fleeting, numbers)
                 tables.write("timeline.parquet", part)
                 tables.write("faces.parquet", part[list(FACE_COLUMNS)])
                 tables.write(str(scores), part.loc[part["track"] >= 0, ["frame", "track", *self.score_columns]])
                 part.to_csv(csv, index=False, header=i == 0)
             for part in self._parts("features"):
-                tables.write("features.parquet", part)
+                kept = part[~part["track"].isin(fleeting)]
+                tables.write("features.parquet", kept.assign(track=kept["track"].map(numbers)))
 
-    def _keep_thumbnails(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> None:
-        """Save a face's picture whenever it is clearly better than the person's last one."""
+    def _fleeting(self) -> set[int]:
+        """People who flickered up: only to be told apart where frames were analysed densely, so never in a picture."""
+        dense = self.frames >= DENSE_PER_S and self.frames - 1 >= DENSE_PER_S * (self._last_s - self._first_s)
+        return {n for n, seen in self._people.items() if dense and seen.faces < MIN_FACES and seen.score < SURE_SCORE}
+
+    def _rename_thumbnails(self, fleeting: set[int], numbers: dict[int, int]) -> None:
+        for track in fleeting:
+            self._thumbnail(track).unlink(missing_ok=True)
+        for old, new in numbers.items():  # in order, so that a new name is always free
+            self._thumbnail(old).rename(self._thumbnail(new))
+
+    def _thumbnail(self, track: int) -> Path:
+        return self.folder / "crops" / f"track_{track}.jpg"
+
+    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> None:
+        """Note who was seen; save a face's picture whenever it is clearly better than the person's last one."""
         for i, track in enumerate(tracks.tolist()):
-            quality = float(faces.scores[i] * np.log1p(sharpness[i]) * _frontal(faces.landmarks[i]))
-            if quality > 1.1 * self._best.get(track, 0.0):
-                self._best[track] = quality
+            person, score = self._people[track], float(faces.scores[i])
+            person.faces, person.score = person.faces + 1, max(person.score, score)
+            quality = score * float(np.log1p(sharpness[i])) * _frontal(faces.landmarks[i])
+            if quality > 1.1 * person.thumbnail or person.faces == 1:
+                person.thumbnail = quality
                 picture = crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0]
-                path = self.folder / "crops" / f"track_{track}.jpg"
-                cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+                cv2.imwrite(str(self._thumbnail(track)), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
 class _Tables:
@@ -155,6 +197,15 @@ class _Tables:
         if name not in self.writers:
             self.writers[name] = pq.ParquetWriter(self.folder / name, arrow.schema, compression="zstd")
         self.writers[name].write_table(arrow)
+
+
+def _without(table: pd.DataFrame, tracks: set[int], numbers: dict[int, int]) -> pd.DataFrame:
+    """The rows of other people, renumbered; a frame left without any face gets its faceless row."""
+    gone = table["track"].isin(tracks)
+    empty = table[gone & ~table["frame"].isin(table.loc[~gone, "frame"])].drop_duplicates("frame")
+    faceless = empty[["frame", "time_s"]].assign(track=-1).reindex(columns=table.columns)
+    kept = table[~gone].assign(track=table.loc[~gone, "track"].map({-1: -1, **numbers}))
+    return pd.concat([kept, faceless]).sort_values("frame", kind="stable") if len(faceless) else kept
 
 
 def _arrow(table: pd.DataFrame) -> pa.Table:

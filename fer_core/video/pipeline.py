@@ -213,6 +213,7 @@ def _write_record(folder: Path, run: _Run, name: str) -> None:
         "time_check": time_check(
             stats, mean_fps=reader.info.mean_fps, frames=run.parts.frames, with_faces=with_faces, whole=whole
         ),
+        "faces_left_out": run.parts.faces_left_out,
         "summary": summary(timeline),
         "messages": list(_messages(run, with_faces)),
         "wall_s": round(seconds, 3),
