@@ -15,8 +15,8 @@ import numpy as np
 
 from fer_core.emotions import GROUPS, group_indices
 from fer_core.faces import CropGeometry, Faces, crop_faces, make_detector
-from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.classifier import load
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.reader import RGB, VideoReader
 
 MARGINS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 2.0)

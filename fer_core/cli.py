@@ -6,11 +6,12 @@ import argparse
 import json
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from tqdm import tqdm
 
 import fer_core
 from fer_core.errors import Cancelled, FerError
@@ -75,17 +76,31 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     analyze = commands.add_parser(
-        "analyze", help="video or picture → timeline", description=_ANALYZE, epilog=_ANALYZE_EXAMPLES, formatter_class=form
+        "analyze",
+        help="video or picture → timeline",
+        description=_ANALYZE,
+        epilog=_ANALYZE_EXAMPLES,
+        formatter_class=form,
     )
-    analyze.add_argument("video", type=Path, metavar="VIDEO", help="MP4, MOV, WebM, MKV, AVI …, or a JPEG, PNG, WebP, BMP")
+    analyze.add_argument(
+        "video", type=Path, metavar="VIDEO", help="MP4, MOV, WebM, MKV, AVI …, or a JPEG, PNG, WebP, BMP"
+    )
     analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty")
-    analyze.add_argument("--checkpoint", default=None, help="name of a shipped checkpoint or a folder (default: the FER+ one)")
+    analyze.add_argument(
+        "--checkpoint", default=None, help="name of a shipped checkpoint or a folder (default: the FER+ one)"
+    )
     analyze.add_argument("--detector", default="mtcnn", help="face detector (default: %(default)s)")
-    analyze.add_argument("--min-face", type=int, default=40, metavar="PX", help="smallest face, in pixels (default: %(default)s)")
-    analyze.add_argument("--per-second", type=float, metavar="N", help="frames analysed per second (default: every frame)")
+    analyze.add_argument(
+        "--min-face", type=int, default=40, metavar="PX", help="smallest face, in pixels (default: %(default)s)"
+    )
+    analyze.add_argument(
+        "--per-second", type=float, metavar="N", help="frames analysed per second (default: every frame)"
+    )
     analyze.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the clip range in seconds")
     analyze.add_argument("--end", type=float, metavar="S", help="end of the clip range in seconds")
-    analyze.add_argument("--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --vtt")
+    analyze.add_argument(
+        "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --vtt"
+    )
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
     analyze.add_argument("--vtt", action="store_true", help="write timeline.vtt (WebVTT subtitles) too")
     analyze.add_argument("--json", action="store_true", help="print analysis.json at the end")
@@ -97,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
     evaluate.add_argument("--data", type=Path, metavar="PATH", help="folder of FER2013 (default: $FER_DATA/fer2013)")
-    evaluate.add_argument("--split", default="private_test", help="training, public_test or private_test (default: %(default)s)")
+    evaluate.add_argument(
+        "--split", default="private_test", help="training, public_test or private_test (default: %(default)s)"
+    )
     evaluate.add_argument("--labels", default="fer2013", help="label set, see above (default: %(default)s)")
     evaluate.add_argument("--tta", default="none", help="test-time augmentation, see above (default: %(default)s)")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -115,17 +132,21 @@ def _analyze(args: argparse.Namespace) -> int:
     from fer_core.video.pipeline import Settings, analyze
 
     settings = Settings(
-        detector=args.detector, min_face_px=args.min_face, per_second=args.per_second, start_s=args.start, end_s=args.end
+        detector=args.detector,
+        min_face_px=args.min_face,
+        per_second=args.per_second,
+        start_s=args.start,
+        end_s=args.end,
     )
     stop = _Interrupt()
-    bar = Bar(args.video.name)
+    bar = _bar(args.video.name)
     analyze(
         args.video,
         args.out,
         checkpoint=args.checkpoint or DEFAULT_CHECKPOINT,
         settings=settings,
         device=args.device,
-        progress=lambda now: bar.show(now.share, f"{now.stage}, {now.faces} faces in {now.frames} frames"),
+        progress=lambda now: _show(bar, now.share, f"{now.stage}, {now.faces} faces in {now.frames} frames"),
         should_stop=stop.asked,
     )
     bar.close()
@@ -147,12 +168,12 @@ def _extras(args: argparse.Namespace, stop: _Interrupt) -> dict[str, Any]:
     if args.vtt:
         (args.out / "timeline.vtt").write_bytes(export(analysis, "vtt", smoothing_s=args.smooth))
     if args.annotated and not stop.asked():
-        bar = Bar("annotated.mp4")
+        bar = _bar("annotated.mp4")
         annotate_video(
             args.video,
             smooth(analysis.timeline(), args.smooth),
             args.out / "annotated.mp4",
-            progress=lambda share: bar.show(share, "writing"),
+            progress=lambda share: _show(bar, share, "writing"),
             should_stop=stop.asked,
         )
         bar.close()
@@ -180,14 +201,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     from fer_core.evaluation import evaluate
     from fer_core.models.classifier import load
 
-    bar = Bar("evaluating", hidden=args.json)
+    bar = _bar("evaluating", hidden=args.json)
     figures = evaluate(
         load(args.checkpoint, device=args.device),
         find_dataset("fer2013", args.data),
         split=args.split,
         labels=args.labels,
         tta=args.tta,
-        progress=lambda done, total: bar.show(done / total, f"{done} of {total} images"),
+        progress=lambda done, total: _show(bar, done / total, f"{done} of {total} images"),
     )
     bar.close()
     if args.json:
@@ -198,25 +219,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-class Bar:
-    """A progress bar on the error stream, with the remaining time; silent where that is no terminal."""
+def _bar(title: str, *, hidden: bool = False) -> tqdm:
+    """A progress bar in per cent on the error stream; silent where that is no terminal."""
+    form = "{desc} {percentage:3.0f}% |{bar:30}| {postfix}, {remaining} left"
+    return tqdm(desc=title[:24], total=100, bar_format=form, disable=True if hidden else None, leave=False)
 
-    def __init__(self, title: str, *, hidden: bool = False) -> None:
-        self.title, self.hidden = title, hidden or not sys.stderr.isatty()
-        self.started = time.monotonic()
 
-    def show(self, share: float, text: str) -> None:
-        if self.hidden:
-            return
-        filled = int(share * 30)
-        spent = time.monotonic() - self.started
-        left = f", {spent / share - spent:.0f} s left" if share > 0.02 else ""
-        line = f"{self.title[:24]} [{'█' * filled}{'░' * (30 - filled)}] {share:4.0%}  {text}{left}"
-        print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        if not self.hidden:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+def _show(bar: tqdm, share: float, text: str) -> None:
+    bar.n = round(100 * share, 1)
+    bar.set_postfix_str(text)
 
 
 class _Interrupt:

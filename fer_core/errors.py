@@ -61,5 +61,5 @@ class StoreError(FerError):
     """A stored analysis is missing or damaged."""
 
 
-class Cancelled(FerError):
+class Cancelled(FerError):  # noqa: N818  (not an error, but what the user asked for)
     """The work was stopped because the caller asked for it."""

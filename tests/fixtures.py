@@ -12,11 +12,11 @@ import pytest
 
 os.environ["FER_HOME"] = tempfile.mkdtemp(prefix="fer-tests-")  # the user's own data folder is never touched
 
-from dashboard.services import jobs, places, tasks  # noqa: E402
-from fer_core.models.classifier import Classifier, load  # noqa: E402
-from fer_core.video.pipeline import analyze  # noqa: E402
-from fer_core.video.store import Analysis, open_analysis  # noqa: E402
-from tests.clips import write_clip  # noqa: E402
+from dashboard.services import jobs, places, tasks
+from fer_core.models.classifier import Classifier, load
+from fer_core.video.pipeline import analyze
+from fer_core.video.store import Analysis, open_analysis
+from tests.clips import write_clip
 
 
 @pytest.fixture

@@ -53,7 +53,15 @@ def test_pages_open_with_an_analysis(stored: str, page: str) -> None:
 
 
 def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
-    info = {"width": 640, "height": 360, "is_picture": False, "duration_s": 19.0, "mean_fps": 24.0, "codec": "h264", "bytes": 10**6}
+    info = {
+        "width": 640,
+        "height": 360,
+        "is_picture": False,
+        "duration_s": 19.0,
+        "mean_fps": 24.0,
+        "codec": "h264",
+        "bytes": 10**6,
+    }
     jobs.add("a" * 32, kind="video", name="**bold** <b>.mp4", info=info)
     jobs.add("b" * 32, kind="video", name="broken.mp4", info=info, state="queued")
     jobs.finish("b" * 32, "failed", "It [cannot](x) be read.")
@@ -69,7 +77,15 @@ def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
 def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, dict]] = []
     monkeypatch.setattr("dashboard.services.tasks.start", lambda job_id, settings: started.append((job_id, settings)))
-    info = {"width": 640, "height": 360, "is_picture": False, "duration_s": 19.0, "mean_fps": 24.0, "codec": "h264", "bytes": 10**6}
+    info = {
+        "width": 640,
+        "height": 360,
+        "is_picture": False,
+        "duration_s": 19.0,
+        "mean_fps": 24.0,
+        "codec": "h264",
+        "bytes": 10**6,
+    }
     jobs.add("a" * 32, kind="video", name="a.mp4", info=info)
     app = open_page("analyze")
     app.slider[0].set_value(60)
@@ -88,7 +104,9 @@ def test_review_shows_summary_segments_and_the_time_check(stored: str) -> None:
     assert app.dataframe[0].value["emotion"].tolist() == ["happy", "happy"]
 
 
-@pytest.mark.parametrize(("asked", "said"), [("ef" * 16, "no analysis"), ("../../etc", "not the id"), ("<b>", "not the id")])
+@pytest.mark.parametrize(
+    ("asked", "said"), [("ef" * 16, "no analysis"), ("../../etc", "not the id"), ("<b>", "not the id")]
+)
 def test_review_of_what_is_not_there_is_a_clear_error(home: Path, asked: str, said: str) -> None:
     app = open_page("review", analysis=asked)
     assert not app.exception

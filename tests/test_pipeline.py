@@ -22,10 +22,24 @@ from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 from tests.clips import write_clip
 from tests.test_reader import write_bad
 
-COLUMNS = (
-    "frame time_s track x0 y0 x1 y1 detection source lm0_x lm0_y lm1_x lm1_y lm2_x lm2_y lm3_x lm3_y lm4_x lm4_y sharpness "
-    "brightness p_angry p_disgust p_fear p_happy p_sad p_surprise p_neutral emotion group"
-).split()
+COLUMNS = [
+    *("frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source"),
+    *(
+        "lm0_x",
+        "lm0_y",
+        "lm1_x",
+        "lm1_y",
+        "lm2_x",
+        "lm2_y",
+        "lm3_x",
+        "lm3_y",
+        "lm4_x",
+        "lm4_y",
+        "sharpness",
+        "brightness",
+    ),
+    *("p_angry", "p_disgust", "p_fear", "p_happy", "p_sad", "p_surprise", "p_neutral", "emotion", "group"),
+]
 
 
 def test_the_folder_has_every_table_with_its_columns(analysis: Analysis) -> None:
@@ -64,7 +78,9 @@ def test_the_record_tells_what_was_done(analysis: Analysis) -> None:
     assert person["emotion_share"] == {"happy": 1.0}
 
 
-def test_scores_do_not_depend_on_how_frames_are_batched(tmp_path: Path, analysis: Analysis, clip: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_do_not_depend_on_how_frames_are_batched(
+    tmp_path: Path, analysis: Analysis, clip: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("fer_core.video.parts.BATCH_FACES", 1)
     monkeypatch.setattr("fer_core.video.parts.PART_FRAMES", 3)
     single = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier)).timeline()
@@ -117,13 +133,15 @@ def test_out_must_be_free(tmp_path: Path, clip: Path, classifier: Classifier) ->
 # exports
 
 
-def test_annotated_video_keeps_times_and_sound_and_shows_the_box(tmp_path: Path, analysis: Analysis, clip: Path) -> None:
+def test_annotated_video_keeps_times_and_sound_and_shows_the_box(
+    tmp_path: Path, analysis: Analysis, clip: Path
+) -> None:
     out = annotate_video(clip, analysis.timeline(), tmp_path / "annotated.mp4")
     with VideoReader(out) as reader, VideoReader(clip) as source:
         after, before = list(reader.frames()), list(source.frames())
         assert (reader.info.codec, reader.info.has_audio, reader.info.plays_in_browser) == ("h264", True, True)
     np.testing.assert_allclose([f.time_s for f in after], [f.time_s for f in before], atol=1e-3)
-    x0, y0, x1, y1 = analysis.timeline().loc[0, ["x0", "y0", "x1", "y1"]].astype(int)
+    x0, y0, y1 = analysis.timeline().loc[0, ["x0", "y0", "y1"]].astype(int)
     changed = np.abs(after[0].image.astype(int) - before[0].image).max(axis=2)
     assert np.median(changed[(y0 + y1) // 2, x0 - 1 : x0 + 2]) > 40  # the box's left side
     assert np.median(changed) < 10
@@ -136,11 +154,15 @@ def test_annotated_video_keeps_times_and_sound_and_shows_the_box(tmp_path: Path,
 def test_a_proxy_plays_in_browsers_at_the_same_times(tmp_path: Path, name: str) -> None:
     start = 5.0 if name == "late.ts" else 0.0
     times = [start + t for t in (0.0, 0.1, 0.3, 0.35, 0.7)]
-    source = write_clip(tmp_path / name, times, size=(98, 66), codec="libx264" if "ts" in name else "libx265", sound_from_s=start)
+    source = write_clip(
+        tmp_path / name, times, size=(98, 66), codec="libx264" if "ts" in name else "libx265", sound_from_s=start
+    )
     out = browser_proxy(source, tmp_path / "proxy.mp4")
     with VideoReader(out) as reader, VideoReader(source) as original:
         assert reader.info.plays_in_browser and reader.info.has_audio
-        np.testing.assert_allclose([f.time_s for f in reader.frames()], [f.time_s for f in original.frames()], atol=1e-3)
+        np.testing.assert_allclose(
+            [f.time_s for f in reader.frames()], [f.time_s for f in original.frames()], atol=1e-3
+        )
 
 
 def test_stopping_an_annotated_video_leaves_no_file(tmp_path: Path, analysis: Analysis, clip: Path) -> None:
@@ -183,8 +205,12 @@ def test_names_are_a_view_and_the_tables_stay(tmp_path: Path, analysis: Analysis
         store.delete("ab" * 16)
 
 
-@pytest.mark.parametrize(("name", "content"), [("analysis.json", "{"), ("analysis.json", '{"format": "x"}'), ("timeline.parquet", "x")])
-def test_damaged_folders_are_refused_with_the_file_named(tmp_path: Path, analysis: Analysis, name: str, content: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"), [("analysis.json", "{"), ("analysis.json", '{"format": "x"}'), ("timeline.parquet", "x")]
+)
+def test_damaged_folders_are_refused_with_the_file_named(
+    tmp_path: Path, analysis: Analysis, name: str, content: str
+) -> None:
     import shutil
 
     folder = shutil.copytree(analysis.folder, tmp_path / "a")
@@ -197,7 +223,9 @@ def test_damaged_folders_are_refused_with_the_file_named(tmp_path: Path, analysi
 
 
 def shared(videos_dir: Path, name: str, tmp_path: Path, classifier: Classifier, **settings: float) -> Analysis:
-    return open_analysis(analyze(videos_dir / name, tmp_path / "a", checkpoint=classifier, settings=Settings(**settings)))
+    return open_analysis(
+        analyze(videos_dir / name, tmp_path / "a", checkpoint=classifier, settings=Settings(**settings))
+    )
 
 
 def test_sad_to_happy(videos_dir: Path, tmp_path: Path, classifier: Classifier) -> None:
@@ -252,7 +280,17 @@ def test_commands_say_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_evaluate_command_prints_one_object(fer2013_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["evaluate", "mobilenetv2-ferplus", "--data", str(fer2013_dir), "--labels", "ferplus7", "--tta", "flip", "--json"]
+    arguments = [
+        "evaluate",
+        "mobilenetv2-ferplus",
+        "--data",
+        str(fer2013_dir),
+        "--labels",
+        "ferplus7",
+        "--tta",
+        "flip",
+        "--json",
+    ]
     assert cli.main(arguments) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["n"] == 3350

@@ -25,7 +25,14 @@ def read(path: Path, **kwargs: float) -> tuple[list[int], list[float], list[int]
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.mkv", "libx264"), ("a.mp4", "libx265"), ("a.webm", "libvpx-vp9"), ("a.mp4", "libsvtav1")],
+    [
+        ("a.mp4", "libx264"),
+        ("a.mov", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.mp4", "libx265"),
+        ("a.webm", "libvpx-vp9"),
+        ("a.mp4", "libsvtav1"),
+    ],
 )
 def test_times_are_the_streams_own(tmp_path: Path, name: str, codec: str) -> None:
     clip = write_clip(tmp_path / name, VARIABLE, codec=codec)
@@ -85,7 +92,17 @@ def _with_rotation(source: Path, target: Path) -> None:
     data = bytearray(source.read_bytes())
     at = data.index(b"tkhd") + 4 + 40  # version 0: 40 bytes from the version field to the matrix
     one, zero, unit = (65536).to_bytes(4, "big"), bytes(4), (1 << 30).to_bytes(4, "big")
-    matrix = zero + one + zero + (-65536).to_bytes(4, "big", signed=True) + zero + zero + (64 << 16).to_bytes(4, "big") + zero + unit
+    matrix = (
+        zero
+        + one
+        + zero
+        + (-65536).to_bytes(4, "big", signed=True)
+        + zero
+        + zero
+        + (64 << 16).to_bytes(4, "big")
+        + zero
+        + unit
+    )
     data[at : at + 36] = matrix
     target.write_bytes(data)
 
@@ -173,7 +190,14 @@ def test_a_video_cut_off_behind_its_index_is_read_as_far_as_it_goes(tmp_path: Pa
 
 @pytest.mark.parametrize(
     "kwargs",
-    [{"start_s": -1.0}, {"start_s": float("nan")}, {"start_s": 2.0, "end_s": 1.0}, {"start_s": 99.0}, {"per_second": 0.0}, {"per_second": float("inf")}],
+    [
+        {"start_s": -1.0},
+        {"start_s": float("nan")},
+        {"start_s": 2.0, "end_s": 1.0},
+        {"start_s": 99.0},
+        {"per_second": 0.0},
+        {"per_second": float("inf")},
+    ],
 )
 def test_impossible_ranges_are_refused(tmp_path: Path, kwargs: dict[str, float]) -> None:
     clip = write_clip(tmp_path / "a.mp4", VARIABLE)
@@ -185,7 +209,11 @@ def test_opening_reads_no_other_file(tmp_path: Path) -> None:
     """A playlist that names a file next to it must not be followed, whatever its ending."""
     write_clip(tmp_path / "secret.ts", [0.0, 0.1])
     for name in ("list.m3u8", "list.mkv", "list.ffconcat"):
-        body = "ffconcat version 1.0\nfile secret.ts\n" if "ff" in name else "#EXTM3U\n#EXTINF:1,\nsecret.ts\n#EXT-X-ENDLIST\n"
+        body = (
+            "ffconcat version 1.0\nfile secret.ts\n"
+            if "ff" in name
+            else "#EXTM3U\n#EXTINF:1,\nsecret.ts\n#EXT-X-ENDLIST\n"
+        )
         (tmp_path / name).write_text(body)
         with pytest.raises(VideoError):
             VideoReader(tmp_path / name)

@@ -70,7 +70,8 @@ def test_bad_files_get_a_message_and_nothing_is_left(client: TestClient, tmp_pat
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
-        ("../../etc/passwd.mp4", "passwd.mp4"), ("C:\\videos\\talk.mp4", "talk.mp4"), ("<img src=x onerror=alert(1)>.mp4", "<img src=x onerror=alert(1)>.mp4"),
+        ("../../etc/passwd.mp4", "passwd.mp4"), ("C:\\videos\\talk.mp4", "talk.mp4"),
+        ("<img src=x onerror=alert(1)>.mp4", "<img src=x onerror=alert(1)>.mp4"),
         ("a\x00b\n.mp4", "a b .mp4"), ("..", "video"), ("", "video"), ("x" * 500 + ".mp4", "x" * 106 + ".mp4"),
     ],
 )  # fmt: skip
@@ -169,7 +170,9 @@ def test_cancelling_a_waiting_job_drops_its_file(client: TestClient, clip: Path)
     assert jobs.get(job_id).state == "cancelled"  # type: ignore[union-attr]
 
 
-def test_cancelling_a_running_job_keeps_what_is_done(client: TestClient, tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_a_running_job_keeps_what_is_done(
+    client: TestClient, tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The request arrives when the first progress is told; frames until then are kept."""
     clip = write_clip(tmp_path / "long.mp4", [i / 25 for i in range(100)], pictures=[portrait] * 100)
     job_id = send(client, clip, slice_bytes=10**9)["job"]
@@ -197,7 +200,9 @@ def test_a_failing_job_says_why_and_leaves_nothing(client: TestClient, clip: Pat
     assert left_behind() == []
 
 
-def test_a_job_whose_worker_died_is_taken_up_again(client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_whose_worker_died_is_taken_up_again(
+    client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job_id = send(client, clip)["job"]
     jobs.queue(job_id, SETTINGS)
     assert jobs.claim(job_id) is not None and jobs.claim(job_id) is None

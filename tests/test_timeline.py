@@ -22,9 +22,11 @@ def table(rows: list[tuple[int, float, int, dict[str, float]]]) -> pd.DataFrame:
         if track >= 0:
             p["neutral"] += 1 - sum(p.values())
         record = {"frame": frame, "time_s": time_s, "track": track, "detection": 0.99 if track >= 0 else np.nan}
-        records.append(record | {side: 10.0 for side in ("x0", "y0", "x1", "y1")} | {f"p_{name}": p[name] for name in EMOTIONS})
+        records.append(
+            record | dict.fromkeys(("x0", "y0", "x1", "y1"), 10.0) | {f"p_{name}": p[name] for name in EMOTIONS}
+        )
     frame = pd.DataFrame(records)
-    return with_labels(frame.astype({column: np.float32 for column in COLUMNS}))
+    return with_labels(frame.astype(dict.fromkeys(COLUMNS, np.float32)))
 
 
 HAPPY, SAD, NOBODY = {"happy": 0.9}, {"sad": 0.8}, {}
@@ -32,8 +34,8 @@ HAPPY, SAD, NOBODY = {"happy": 0.9}, {"sad": 0.8}, {}
 
 @pytest.fixture
 def story() -> pd.DataFrame:
-    """Person 0: happy 0.0-0.2, sad 0.3; nobody 0.4-0.5; happy again 1.0. Person 1: sad at 0.3 and 0.4. Steps of 0.1 s, then
-    a long one of 0.5 s."""
+    """Person 0: happy 0.0-0.2, sad 0.3; nobody 0.4-0.5; happy again 1.0. Person 1: sad at 0.3 and 0.4. Steps of 0.1 s,
+    then a long one of 0.5 s."""
     return table(
         [(0, 0.0, 0, HAPPY), (1, 0.1, 0, HAPPY), (2, 0.2, 0, HAPPY), (3, 0.3, 0, SAD), (3, 0.3, 1, SAD),
          (4, 0.4, 1, SAD), (5, 0.5, -1, NOBODY), (6, 1.0, 0, HAPPY)]
@@ -65,7 +67,15 @@ def test_a_gap_splits_a_segment_of_one_emotion() -> None:
 
 def test_smoothing_is_the_mean_over_time_not_over_frames() -> None:
     """Three frames of 0.1 s happy, then one of 0.6 s sad: in a window that spans all, sad weighs 0.6 / 0.9."""
-    story = table([(0, 0.0, 0, {"happy": 1.0}), (1, 0.1, 0, {"happy": 1.0}), (2, 0.2, 0, {"happy": 1.0}), (3, 0.3, 0, {"sad": 1.0}), (4, 0.9, -1, {})])
+    story = table(
+        [
+            (0, 0.0, 0, {"happy": 1.0}),
+            (1, 0.1, 0, {"happy": 1.0}),
+            (2, 0.2, 0, {"happy": 1.0}),
+            (3, 0.3, 0, {"sad": 1.0}),
+            (4, 0.9, -1, {}),
+        ]
+    )
     smoothed = smooth(story, 2.0)
     np.testing.assert_allclose(smoothed["p_sad"][:4], 0.6 / 0.9, atol=1e-6)
     assert smoothed["emotion"].tolist()[:4] == ["sad"] * 4

@@ -36,9 +36,7 @@ from training.recipe import Recipe, Target
 N_REFERENCE = 2000
 
 
-def export_checkpoints(
-    recipe: Recipe, *, run: Path, data: Path, out: Path, model: MultiHead
-) -> list[Path]:
+def export_checkpoints(recipe: Recipe, *, run: Path, data: Path, out: Path, model: MultiHead) -> list[Path]:
     """Write one checkpoint folder per target from the averaged weights in ``run/last.ckpt``.
 
     Raises:
@@ -47,7 +45,9 @@ def export_checkpoints(
     if not (run / "last.ckpt").is_file():
         raise RecipeError(f"Run {recipe.name} has no saved state to export; train it first.")
     saved = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
-    state = {name.removeprefix("model."): value for name, value in saved["state_dict"].items() if name.startswith("model.")}
+    state = {
+        name.removeprefix("model."): value for name, value in saved["state_dict"].items() if name.startswith("model.")
+    }
     model.load_state_dict(state)
     refresh_batch_norm(model, recipe, load_fer2013(data, recipe.data.train))
     minutes = float(saved["minutes"])
@@ -123,14 +123,18 @@ def _tables(folder: Path, classifier: Classifier, recipe: Recipe, data: Path) ->
 
 
 def _reference(path: Path, classifier: Classifier, faces: LabelledFaces, seed: int) -> None:
-    """Class means (7, d), shared covariance (d, d) and 2,000 features of training images: what "far from training" means."""
+    """Class means (7, d), shared covariance (d, d) and 2,000 training features: what "far from training" means."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[: 5 * N_REFERENCE])
     features = predict_all(classifier, faces.images[chosen]).features.astype(np.float64)
     labels = faces.emotion[chosen]
-    means = np.stack([features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(7)])
+    means = np.stack(
+        [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(7)]
+    )
     spread = np.cov((features - means[labels]).T)
     arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE]}
-    save_file({name: value.astype(np.float16 if name == "features" else np.float32) for name, value in arrays.items()}, path)
+    save_file(
+        {name: value.astype(np.float16 if name == "features" else np.float32) for name, value in arrays.items()}, path
+    )
 
 
 def _card(recipe: Recipe, target: Target, net: nn.Module, minutes: float) -> Card:

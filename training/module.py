@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from fer_core.emotions import EMOTIONS
 from fer_core.models.preprocess import to_float, view
+from fer_core.models.registry import EmotionNetwork
 from training.augment import train_batch
 from training.data import Batch
 from training.recipe import Recipe
@@ -25,7 +26,7 @@ LABELS_OF_TARGET = {"fer2013": "fer2013", "ferplus": "ferplus7"}
 class MultiHead(nn.Module):
     """One trunk, one linear head per target, all starting from the network's own head."""
 
-    def __init__(self, net: nn.Module, targets: list[str]) -> None:
+    def __init__(self, net: EmotionNetwork, targets: list[str]) -> None:
         super().__init__()
         self.net = net
         self.heads = nn.ModuleDict({name: copy.deepcopy(net.head) for name in targets})
@@ -96,6 +97,7 @@ class EmotionModule(pl.LightningModule):
         x = view(x, size=recipe.input.size, field=share, mean=recipe.input.mean, std=recipe.input.std)
         logits = self._step(x, batch, "choose", want_logits=True)
         for name, metric in self.accuracy.items():
+            assert isinstance(metric, MulticlassAccuracy)
             metric(logits[name], batch[LABELS_OF_TARGET[name]])
             self.log(f"choose_{name}_accuracy", metric, on_step=False, on_epoch=True)
 

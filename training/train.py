@@ -3,10 +3,10 @@
     python -m training.train usfq-2024-fer2013 --data /path/to/fer2013
 
 The data set is found through ``--data`` or the environment variable ``FER_DATA`` (a folder that contains ``fer2013/``).
-The run (resume state, ``history.csv``) lives in ``FER_RUNS``/RECIPE, by default ``~/.cache/fer-workbench/runs``. The same
-command resumes a stopped run from its last epoch; ``--fresh`` starts anew. When the schedule is done, the network is
-measured from its shipped (half-precision) weights and written to ``--out`` (default ``checkpoints/``), one folder per
-target.
+The run (resume state, ``history.csv``) lives in ``FER_RUNS``/RECIPE, by default ``~/.cache/fer-workbench/runs``. The
+same command resumes a stopped run from its last epoch; ``--fresh`` starts anew. When the schedule is done, the network
+is measured from its shipped (half-precision) weights and written to ``--out`` (default ``checkpoints/``), one folder
+per target.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ def train(recipe: Recipe, *, data: Path, run: Path, fresh: bool = False, limit: 
 
 def build_module(recipe: Recipe) -> EmotionModule:
     """The network of a recipe, with one head per target, ready to train."""
-    net = registry.build(
-        recipe.architecture, n_labels=7, channels=recipe.input.channels, **recipe.options
-    )
+    net = registry.build(recipe.architecture, n_labels=7, channels=recipe.input.channels, **recipe.options)
     if recipe.pretrained:
         net.load_imagenet()
     model = MultiHead(net, list(recipe.targets)).to(memory_format=torch.channels_last)
@@ -89,7 +87,10 @@ class History(Callback):
         values = {name: round(float(value), 5) for name, value in sorted(trainer.callback_metrics.items())}
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         row: dict[str, Any] = {
-            "epoch": trainer.current_epoch + 1, "minutes": round(module.minutes, 2), "lr": round(lr, 6), **values
+            "epoch": trainer.current_epoch + 1,
+            "minutes": round(module.minutes, 2),
+            "lr": round(lr, 6),
+            **values,
         }
         is_new = not self.path.exists()
         with self.path.open("a", newline="", encoding="utf-8") as file:

@@ -9,7 +9,9 @@ st.title("Library")
 everything = list(places.store().all())
 disk_use(len(everything))
 if not everything:
-    st.info("Nothing here yet. Every video you analyse is kept here until you delete it.", icon=":material/video_library:")
+    st.info(
+        "Nothing here yet. Every video you analyse is kept here until you delete it.", icon=":material/video_library:"
+    )
     st.page_link("app_pages/analyze.py", label="Go to Analyze", icon=":material/upload:")
     st.stop()
 found = matching(everything, st.text_input("Search", placeholder="Part of a name", icon=":material/search:"))

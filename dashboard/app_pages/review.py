@@ -3,7 +3,16 @@
 import streamlit as st
 
 from dashboard.components.player import player
-from dashboard.components.review import choose_analysis, downloads, facts, header, people_table, seek_request, segments_table, timeline_of
+from dashboard.components.review import (
+    choose_analysis,
+    downloads,
+    facts,
+    header,
+    people_table,
+    seek_request,
+    segments_table,
+    timeline_of,
+)
 
 analysis = choose_analysis()
 smoothing_s = header(analysis)

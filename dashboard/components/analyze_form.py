@@ -10,7 +10,13 @@ from dashboard.components.frame import clock, megabytes, plain
 from dashboard.services import jobs
 from fer_core.models.folders import checkpoint_names
 
-RATES: dict[str, float | None] = {"every frame": None, "10 per second": 10, "5 per second": 5, "2 per second": 2, "1 per second": 1}
+RATES: dict[str, float | None] = {
+    "every frame": None,
+    "10 per second": 10,
+    "5 per second": 5,
+    "2 per second": 2,
+    "1 per second": 1,
+}
 CHECKPOINT_NOTES = {
     "mobilenetv2-ferplus": "trained on FER+ votes of ten people a picture (default)",
     "mobilenetv2-fer2013": "trained on the original FER2013 labels, for comparison with the literature",
@@ -37,21 +43,27 @@ def describe(info: dict[str, Any]) -> str:
 
 
 def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
-    """Widgets for the settings; returns them as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``."""
+    """Widgets for the settings: as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``."""
     with st.expander("Settings", icon=":material/tune:"):
         left, right = st.columns(2)
         checkpoint = left.selectbox(
-            "Model", checkpoint_names(), format_func=lambda name: f"{name}: {CHECKPOINT_NOTES.get(name, 'from your checkpoints')}"
+            "Model",
+            checkpoint_names(),
+            format_func=lambda name: f"{name}: {CHECKPOINT_NOTES.get(name, 'from your checkpoints')}",
         )
         rate = right.selectbox("Frames analysed", list(RATES), help="Every frame is exact; fewer are faster.")
         min_face_px = left.slider(
-            "Smallest face (pixels)", 20, 200, 40, 5, help="Smaller faces are not looked for. A smaller value is slower."
+            "Smallest face (pixels)",
+            20,
+            200,
+            40,
+            5,
+            help="Smaller faces are not looked for. A smaller value is slower.",
         )
         with right:
             start_s, end_s = _clip_range(ready)
-    return {
-        "checkpoint": checkpoint, "per_second": RATES[rate], "min_face_px": min_face_px, "start_s": start_s, "end_s": end_s,
-    }  # fmt: skip
+    sampling = {"per_second": RATES[rate], "start_s": start_s, "end_s": end_s}
+    return {"checkpoint": checkpoint, "min_face_px": min_face_px, **sampling}
 
 
 def _clip_range(ready: list[jobs.Job]) -> tuple[float, float | None]:
@@ -60,5 +72,7 @@ def _clip_range(ready: list[jobs.Job]) -> tuple[float, float | None]:
     if len(ready) > 1 or length < 1:
         st.caption("A clip range can be chosen for one video at a time.")
         return 0.0, None
-    start_s, end_s = st.slider("Clip range (seconds)", 0.0, length, (0.0, length), 0.1, format="%.1f", key=f"range-{ready[0].id}")
+    start_s, end_s = st.slider(
+        "Clip range (seconds)", 0.0, length, (0.0, length), 0.1, format="%.1f", key=f"range-{ready[0].id}"
+    )
     return start_s, None if end_s >= length - 0.05 else end_s

@@ -15,7 +15,11 @@ Entry = Analysis | tuple[str, StoreError]
 
 def disk_use(n: int) -> None:
     used, free = folder_bytes(places.home()), places.free_bytes()
-    st.caption(plain(f"{n} {'analysis' if n == 1 else 'analyses'}, {megabytes(used)} in {places.home()}; {megabytes(free)} free."))
+    st.caption(
+        plain(
+            f"{n} {'analysis' if n == 1 else 'analyses'}, {megabytes(used)} in {places.home()}; {megabytes(free)} free."
+        )
+    )
 
 
 def matching(entries: list[Entry], words: str) -> list[Entry]:
@@ -73,7 +77,9 @@ def _rename(analysis: Analysis) -> None:
 
 @st.dialog("Delete for good?")
 def _delete(analysis_id: str, name: str) -> None:
-    st.markdown(f"**{plain(name)}**, its video and its results will be removed from this machine. This cannot be undone.")
+    st.markdown(
+        f"**{plain(name)}**, its video and its results will be removed from this machine. This cannot be undone."
+    )
     with show_errors(), st.container(horizontal=True):
         if st.button("Delete", type="primary", icon=":material/delete:"):
             places.store().delete(analysis_id)

@@ -52,7 +52,9 @@ def _running(job: jobs.Job) -> None:
 
 def _cancel(job: jobs.Job) -> None:
     label = "Stopping" if job.cancel else "Cancel"
-    if st.button(label, key=f"cancel-{job.id}", icon=":material/stop:", disabled=job.cancel, help="What is done so far is kept."):
+    if st.button(
+        label, key=f"cancel-{job.id}", icon=":material/stop:", disabled=job.cancel, help="What is done so far is kept."
+    ):
         jobs.cancel(job.id)
         st.rerun(scope="fragment")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,14 @@ def header(analysis: Analysis) -> float:
         st.title(plain(analysis.name), width="stretch")
         smoothing_s = 0.0 if source["is_picture"] else _smoothing_choice()
     people = len(analysis.people)
-    words = [f"{people} {'person' if people == 1 else 'people'}", f"{check['frames_analysed']} frames", f"{source['width']} × {source['height']}"]
-    st.caption(plain(f"{', '.join(words)}, model {analysis.record['checkpoint']['name']}, {analysis.record['created'][:16].replace('T', ' ')} UTC"))
+    words = [
+        f"{people} {'person' if people == 1 else 'people'}",
+        f"{check['frames_analysed']} frames",
+        f"{source['width']} × {source['height']}",
+        f"model {analysis.record['checkpoint']['name']}",
+        f"{analysis.record['created'][:16].replace('T', ' ')} UTC",
+    ]
+    st.caption(plain(", ".join(words)))
     if not analysis.record["complete"]:
         st.warning("This analysis is not complete.", icon=":material/warning:")
     for message in analysis.record["messages"]:
@@ -58,7 +65,7 @@ def _smoothing_choice() -> float:
     return float(
         st.segmented_control(
             "Smoothing", WINDOWS_S, default=0.0, format_func=lambda s: f"{s:g} s" if s else "off", required=True,
-            help="Mean of the probabilities over this many seconds around each frame. The stored results stay as they are.",
+            help="Mean of the probabilities over this many seconds around each frame. Stored results stay as they are.",
         )
         or 0.0
     )  # fmt: skip
@@ -125,7 +132,9 @@ def segments_table(analysis: Analysis, timeline: pd.DataFrame, smoothing_s: floa
             "start_s": st.column_config.NumberColumn("Start (s)", format="%.3f"),
             "end_s": st.column_config.NumberColumn("End (s)", format="%.3f"),
             "duration_s": st.column_config.NumberColumn("Length (s)", format="%.3f"),
-            "confidence": st.column_config.ProgressColumn("Mean probability", format="%.0f %%", min_value=0, max_value=100),
+            "confidence": st.column_config.ProgressColumn(
+                "Mean probability", format="%.0f %%", min_value=0, max_value=100
+            ),
         },
     )
 
@@ -153,7 +162,7 @@ def people_table(analysis: Analysis, timeline: pd.DataFrame) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        column_config={name: percent for name in (*EMOTIONS, *(f"{group} (group)" for group in GROUPS))},
+        column_config=dict.fromkeys((*EMOTIONS, *(f"{group} (group)" for group in GROUPS)), percent),
     )
     groups = {group: ", ".join(name for name in EMOTIONS if DEFAULT_GROUP_MAP[name] == group) for group in GROUPS}
     st.caption("Groups: " + "; ".join(f"{group} = {names}" for group, names in groups.items()) + ".")
@@ -163,7 +172,11 @@ def facts(analysis: Analysis) -> None:
     """Settings, the time check and the versions, in plain words."""
     record = analysis.record
     check, settings = record["time_check"], record["settings"]
-    rate = f"variable (steps of {check['shortest_step_s']:.4f} to {check['longest_step_s']:.4f} s)" if check["variable_rate"] else "constant"
+    rate = (
+        f"variable (steps of {check['shortest_step_s']:.4f} to {check['longest_step_s']:.4f} s)"
+        if check["variable_rate"]
+        else "constant"
+    )
     sampling = f"{settings['per_second']:g} per second" if settings["per_second"] else "every frame"
     end = f"{settings['end_s']:.2f} s" if settings["end_s"] is not None else "the end"
     rows = {
@@ -192,7 +205,7 @@ def downloads(analysis: Analysis, smoothing_s: float) -> None:
         for kind, mime in KINDS.items():
             st.download_button(
                 names[kind],
-                data=lambda kind=kind: export(analysis, kind, smoothing_s=smoothing_s),
+                data=partial(export, analysis, kind, smoothing_s=smoothing_s),
                 file_name=f"{stem}.{kind}",
                 mime=mime,
                 on_click="ignore",
@@ -217,8 +230,14 @@ def _annotated(analysis: Analysis, smoothing_s: float, was_active: bool) -> None
     path = analysis.folder / "annotated.mp4"
     with st.container(horizontal=True, vertical_alignment="center"):
         if path.is_file():
-            st.link_button(f"Annotated video ({megabytes(path.stat().st_size)})", f"/api/annotated/{analysis.id}", icon=":material/download:")
-        if st.button("Make annotated video" if not path.is_file() else "Make it anew", icon=":material/movie:", key="annotate"):
+            st.link_button(
+                f"Annotated video ({megabytes(path.stat().st_size)})",
+                f"/api/annotated/{analysis.id}",
+                icon=":material/download:",
+            )
+        if st.button(
+            "Make annotated video" if not path.is_file() else "Make it anew", icon=":material/movie:", key="annotate"
+        ):
             new = places.new_id()
             jobs.add(
                 new, kind="annotate", name=analysis.name, target=analysis.id, settings={"smoothing_s": smoothing_s},
@@ -227,4 +246,6 @@ def _annotated(analysis: Analysis, smoothing_s: float, was_active: bool) -> None
             st.rerun()
     if path.is_file() and job is not None:
         window = float(job.settings.get("smoothing_s", 0))
-        st.caption(f"The annotated video has smoothing {window:g} s." if window else "The annotated video is not smoothed.")
+        st.caption(
+            f"The annotated video has smoothing {window:g} s." if window else "The annotated video is not smoothed."
+        )

@@ -82,7 +82,9 @@ def surprise(portrait: RGB) -> RGB:
     face = paint(face, ellipse((x, y), (10.5, 12.0)), (192, 124, 116), softness=1.2)
     face = paint(face, ellipse((x, y), (7.5, 9.0)), (74, 30, 32), softness=1.0)
     face = paint(face, ellipse((x, y + 5.5), (5.0, 2.6)), (146, 78, 80), softness=1.2)
-    moves = [((bx, by), (0.0, -4.5), 9.0) for bx, by in BROWS] + [((bx, by), (0.0, -2.0), 7.0) for bx, by in INNER_BROWS]
+    moves = [((bx, by), (0.0, -4.5), 9.0) for bx, by in BROWS] + [
+        ((bx, by), (0.0, -2.0), 7.0) for bx, by in INNER_BROWS
+    ]
     for ex, ey in EYES:
         moves += [((ex, ey - 4), (0.0, -1.2), 5.0), ((ex, ey + 4), (0.0, 0.8), 5.0)]
     return warp(face, [*moves, ((x, 170.0), (0.0, 5.0), 12.0)])
@@ -122,7 +124,13 @@ def frame_at(faces: dict[str, RGB], time_s: float) -> RGB:
     centre = np.array([226 + 8 * np.sin(2 * np.pi * time_s / 7.5), 130 + 3 * np.sin(2 * np.pi * time_s / 3.0)])
     rotation = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = np.hstack([rotation, (np.array([WIDTH / 2, HEIGHT / 2]) - rotation @ centre)[:, None]])
-    shown = cv2.warpAffine(np.clip(image, 0, 255).astype(np.uint8), matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    shown = cv2.warpAffine(
+        np.clip(image, 0, 255).astype(np.uint8),
+        matrix,
+        (WIDTH, HEIGHT),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
+    )
     return np.asarray(_card(shown, time_s), np.uint8)
 
 
@@ -142,7 +150,7 @@ def render(path: Path) -> None:
     """Write the video: H.264 with a quiet tone whose pitch marks the expression."""
     from skimage.data import astronaut
 
-    portrait = np.asarray(astronaut(), np.uint8)
+    portrait = np.asarray(astronaut(), np.uint8)  # type: ignore[no-untyped-call]
     faces = {name: make(portrait) for name, make in EXPRESSIONS.items()}
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS)
@@ -157,7 +165,9 @@ def render(path: Path) -> None:
         for start in range(0, round(LENGTH_S * 48_000), 1024):
             time_s = (start + np.arange(1024)) / 48_000
             pitch = 220 * 2 ** (max(i for i, (begin, _) in enumerate(SCENES) if begin <= time_s[0]) / 4)
-            sound = av.AudioFrame.from_ndarray((0.03 * np.sin(2 * np.pi * pitch * time_s))[None].astype(np.float32), format="fltp", layout="mono")
+            sound = av.AudioFrame.from_ndarray(
+                (0.03 * np.sin(2 * np.pi * pitch * time_s))[None].astype(np.float32), format="fltp", layout="mono"
+            )
             sound.sample_rate, sound.pts, sound.time_base = 48_000, start, Fraction(1, 48_000)
             container.mux(tone.encode(sound))
         container.mux(tone.encode())

@@ -77,7 +77,16 @@ def add(
     settings: dict[str, Any] | None = None, info: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Insert a job."""
-    values = (job_id, kind, target or job_id, name, state, json.dumps(settings or {}), json.dumps(info or {}), time.time())
+    values = (
+        job_id,
+        kind,
+        target or job_id,
+        name,
+        state,
+        json.dumps(settings or {}),
+        json.dumps(info or {}),
+        time.time(),
+    )
     with _table() as table:
         table.execute(
             "insert into jobs (id, kind, target, name, state, settings, info, created) values (?,?,?,?,?,?,?,?)", values

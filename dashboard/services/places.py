@@ -1,10 +1,10 @@
 """Where the workbench keeps its files.
 
-    $FER_HOME (default ~/.fer-workbench)
-    ├── uploads/<id>/source.<ending>     files waiting for, or in, an analysis
-    ├── analyses/<id>/                   finished analyses with their video
-    ├── logs/
-    └── jobs.sqlite, queue-*.sqlite
+$FER_HOME (default ~/.fer-workbench)
+├── uploads/<id>/source.<ending>     files waiting for, or in, an analysis
+├── analyses/<id>/                   finished analyses with their video
+├── logs/
+└── jobs.sqlite, queue-*.sqlite
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def playback(analysis: Analysis, *, smoothing_s: float = 0.0) -> dict[str, Any]:
 
 
 def _people(timeline: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-    return list(timeline[timeline["track"] >= 0].groupby("track"))  # type: ignore[arg-type]
+    return list(timeline[timeline["track"] >= 0].groupby("track"))
 
 
 def _person(

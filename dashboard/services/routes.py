@@ -31,7 +31,11 @@ MEDIA_TYPES = {
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp",
 }  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "same-origin"}
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 Handler = Callable[[Request], Awaitable[Response]]
 
 

@@ -53,7 +53,9 @@ def run_job(job_id: str) -> None:
         except Exception:
             _log.exception("Job %s failed", job_id)
             jobs.finish(
-                job_id, "failed", f"The program made a mistake here; the details are in {places.logs().name}/ of the data folder."
+                job_id,
+                "failed",
+                f"The program made a mistake here; the details are in {places.logs().name}/ of the data folder.",
             )
 
 
@@ -117,7 +119,9 @@ def _analyse(job: jobs.Job) -> str:
     if not analysis.record["source"]["plays_in_browser"]:
         reporter.keep_going()
         _optional(
-            lambda: browser_proxy(folder / source.name, folder / "proxy.mp4", progress=reporter.copying("making a playable copy"))
+            lambda: browser_proxy(
+                folder / source.name, folder / "proxy.mp4", progress=reporter.copying("making a playable copy")
+            )
         )
     return "done"
 

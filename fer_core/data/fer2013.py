@@ -63,7 +63,9 @@ def _from_parquet(path: Path) -> LabelledFaces:
     missing = {"row", "emotion", "image"} - set(table)
     if missing:
         raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
-    images = [decode_grey(data, f"Row {row} of {path.name}") for row, data in zip(table["row"], table["image"])]
+    images = [
+        decode_grey(data, f"Row {row} of {path.name}") for row, data in zip(table["row"], table["image"], strict=True)
+    ]
     return LabelledFaces(
         ids=table["row"].astype(str).to_numpy(str),
         images=_stack(images),
@@ -92,9 +94,11 @@ def _from_csv(folder: Path, split: str) -> LabelledFaces:
     chosen = (table["Usage"] == _USAGE[split]).to_numpy()
     rows = np.flatnonzero(chosen)
     pixels = [np.array(text.split(), np.uint8) for text in table.loc[chosen, "pixels"]]
-    wrong = [int(row) for row, values in zip(rows, pixels) if values.size != SIZE_PX * SIZE_PX]
+    wrong = [int(row) for row, values in zip(rows, pixels, strict=True) if values.size != SIZE_PX * SIZE_PX]
     if wrong:
-        raise DataError(f"fer2013.csv: row {wrong[0]} does not hold {SIZE_PX}×{SIZE_PX} pixels ({len(wrong)} such rows).")
+        raise DataError(
+            f"fer2013.csv: row {wrong[0]} does not hold {SIZE_PX}×{SIZE_PX} pixels ({len(wrong)} such rows)."
+        )
     return LabelledFaces(
         ids=rows.astype(str),
         images=_stack([values.reshape(SIZE_PX, SIZE_PX) for values in pixels]),

@@ -39,9 +39,7 @@ DATASET_CODES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
         ),
         # emotion files of the extended Cohn-Kanade set (Lucey et al. 2010)
-        "ckplus": _codes(
-            range(8), ("neutral", "angry", CONTEMPT, "disgust", "fear", "happy", "sad", "surprise")
-        ),
+        "ckplus": _codes(range(8), ("neutral", "angry", CONTEMPT, "disgust", "fear", "happy", "sad", "surprise")),
     }
 )
 """``DATASET_CODES[dataset][code]`` is our name of a data set's own code."""

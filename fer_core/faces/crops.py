@@ -53,7 +53,8 @@ def crop_squares(landmarks: ArrayF, margin: float = 1.0) -> NDArray[np.float64]:
     eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
     across, down = points[:, 1] - points[:, 0], mouth - eyes
     side = margin * np.maximum(
-        SIDE_PER_EYE_DISTANCE * np.linalg.norm(across, axis=1), SIDE_PER_EYE_MOUTH_DISTANCE * np.linalg.norm(down, axis=1)
+        SIDE_PER_EYE_DISTANCE * np.linalg.norm(across, axis=1),
+        SIDE_PER_EYE_MOUTH_DISTANCE * np.linalg.norm(down, axis=1),
     )
     x_axis = across + np.stack([down[:, 1], -down[:, 0]], axis=1)
     x_axis *= (side / np.maximum(np.linalg.norm(x_axis, axis=1), 1e-6))[:, None]

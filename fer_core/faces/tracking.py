@@ -64,7 +64,7 @@ class Tracker:
         for i, person in self._match(time_s, faces, colours):
             numbers[i] = person.number
             person.box, person.time_s, person.colours = faces.boxes[i], time_s, colours[i]
-        for i in np.flatnonzero(numbers < 0):
+        for i in np.flatnonzero(numbers < 0).tolist():
             numbers[i] = self._count
             self._people.append(_Person(self._count, faces.boxes[i], time_s, colours[i]))
             self._count += 1

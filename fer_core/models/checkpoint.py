@@ -19,7 +19,7 @@ MAX_MODEL_BYTES = 2_000_000_000
 WEIGHTS = "model.safetensors"
 
 
-def load_network(folder: Path) -> tuple[nn.Module, Card]:
+def load_network(folder: Path) -> tuple[registry.EmotionNetwork, Card]:
     """Build the network of a checkpoint folder, in float32 and evaluation mode.
 
     Raises:
@@ -32,7 +32,9 @@ def load_network(folder: Path) -> tuple[nn.Module, Card]:
     )
     where = f"{folder.name}/{WEIGHTS}"
     try:
-        net.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
+        net.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise CheckpointError(f"{where} does not fit architecture {card.architecture!r}: {first}") from error

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from fer_core.errors import InputError
 from fer_core.models.card import Card
 from fer_core.models.checkpoint import load_network, weights_sha256
 from fer_core.models.folders import find_checkpoint
 from fer_core.models.preprocess import to_float, view, views
+from fer_core.models.registry import EmotionNetwork
 
 ArrayF = NDArray[np.float32]
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
@@ -49,7 +50,7 @@ class Classifier:
         sha256: of the weights, for the record.
     """
 
-    def __init__(self, net: nn.Module, card: Card, *, device: str = "auto", sha256: str = "") -> None:
+    def __init__(self, net: EmotionNetwork, card: Card, *, device: str = "auto", sha256: str = "") -> None:
         self.device = pick_device(device)
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
         self.card, self.sha256 = card, sha256
@@ -92,7 +93,7 @@ class Classifier:
             features.append(self.net.features(seen.contiguous(memory_format=torch.channels_last)))
             logits.append(self.net.classify(features[-1]))
             probabilities.append((logits[-1] / self.card.temperature).softmax(dim=1))
-        return sum(logits) / len(chosen), sum(probabilities) / len(chosen), features[0]  # type: ignore[return-value]
+        return torch.stack(logits).mean(0), torch.stack(probabilities).mean(0), features[0]
 
     def _channels(self, x: Tensor) -> Tensor:
         """Grey or RGB (n, 1 or 3, s, s) as the network takes it."""
@@ -109,10 +110,14 @@ def pick_device(device: str = "auto") -> torch.device:
         InputError: the device asked for is not there.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device.split(":")[0], False):
-        raise InputError(f"Device {device!r} is not available here; use one of {', '.join(k for k in there if there[k])}.")
+        raise InputError(
+            f"Device {device!r} is not available here; use one of {', '.join(k for k in there if there[k])}."
+        )
     return torch.device(device)
 
 

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from fer_core.errors import CheckpointError
-from fer_core.models.registry import register
+from fer_core.models.registry import EmotionNetwork, register
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(EmotionNetwork):
     """torchvision's MobileNetV2 (Sandler et al. 2018) on one- or three-channel faces.
 
     Args:
@@ -47,15 +47,8 @@ class MobileNetV2(nn.Module):
         self.head = nn.Linear(n_features, n_labels)
 
     def features(self, x: Tensor) -> Tensor:
-        """(n, channels, h, w) → (n, n_features)."""
-        return self.neck(self.backbone(x).mean(dim=(2, 3)))
-
-    def classify(self, features: Tensor) -> Tensor:
-        """(n, n_features) → logits (n, n_labels)."""
-        return self.head(features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classify(self.features(x))
+        features: Tensor = self.neck(self.backbone(x).mean(dim=(2, 3)))
+        return features
 
     def load_imagenet(self) -> None:
         """Start the backbone from torchvision's ImageNet weights; a grey stem gets the sum over RGB.
@@ -80,6 +73,6 @@ class MobileNetV2(nn.Module):
 
 
 @register("mobilenetv2")
-def mobilenetv2(*, n_labels: int, channels: int, **options: float) -> nn.Module:
+def mobilenetv2(*, n_labels: int, channels: int, **options: float) -> EmotionNetwork:
     """Builder for the registry."""
     return MobileNetV2(n_labels=n_labels, channels=channels, **options)  # type: ignore[arg-type]

@@ -29,8 +29,14 @@ def normalise(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
 
 
 def view(
-    x: Tensor, *, size: int, field: float, mean: Sequence[float], std: Sequence[float],
-    shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False,
+    x: Tensor,
+    *,
+    size: int,
+    field: float,
+    mean: Sequence[float],
+    std: Sequence[float],
+    shift: tuple[float, float] = (0.0, 0.0),
+    mirror: bool = False,
 ) -> Tensor:
     """Network input (n, c, size, size) from face pictures x (n, c, s, s) in 0-1; the evaluation preset.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -12,24 +12,42 @@ from fer_core.errors import CheckpointError
 __all__ = ["EmotionNetwork", "architectures", "build", "register"]
 
 
-class EmotionNetwork(Protocol):
+class EmotionNetwork(nn.Module):
     """What every network offers: pictures in, features and logits out.
 
-    ``x`` is float (n, channels, size, size), normalised as the card says; ``features`` returns (n, d),
-    ``classify`` maps those to logits (n, k), and calling the network does both.
+    ``x`` is float (n, channels, size, size), normalised as the card says. A subclass sets ``head``, the last layer,
+    which maps features (n, d) to logits (n, k).
     """
 
-    def features(self, x: Tensor) -> Tensor: ...
+    head: nn.Module
 
-    def classify(self, features: Tensor) -> Tensor: ...
+    def features(self, x: Tensor) -> Tensor:
+        """(n, channels, size, size) → (n, d)."""
+        raise NotImplementedError
+
+    def classify(self, features: Tensor) -> Tensor:
+        """(n, d) → logits (n, k)."""
+        logits: Tensor = self.head(features)
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.features(x))
+
+    def load_imagenet(self) -> None:
+        """Start from ImageNet weights.
+
+        Raises:
+            CheckpointError: there are none for this network, or they cannot be fetched.
+        """
+        raise CheckpointError(f"There are no ImageNet weights for {type(self).__name__}; set 'pretrained: false'.")
 
 
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
-Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
+_BUILDERS: dict[str, Callable[..., EmotionNetwork]] = {}
+Builder = TypeVar("Builder", bound=Callable[..., EmotionNetwork])
 
 
 def register(name: str) -> Callable[[Builder], Builder]:
-    """Register a builder ``(n_labels, channels, **options) -> nn.Module``; a second one of the same name is a bug."""
+    """Register a builder ``(n_labels, channels, **options)`` of a network; a second one of the same name is a bug."""
 
     def add(builder: Builder) -> Builder:
         if name in _BUILDERS:
@@ -45,7 +63,7 @@ def architectures() -> tuple[str, ...]:
     return tuple(sorted(_BUILDERS))
 
 
-def build(name: str, *, n_labels: int, channels: int, **options: Any) -> nn.Module:
+def build(name: str, *, n_labels: int, channels: int, **options: Any) -> EmotionNetwork:
     """Build an untrained network.
 
     Raises:

@@ -1,6 +1,6 @@
 """Videos made from a video: annotated with faces and emotions, or merely playable in a browser.
 
-Both are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, and with every frame at the source's own time.
+Both are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, with every frame at the source's own time.
 """
 
 from __future__ import annotations
@@ -130,7 +130,13 @@ class _FacesAt:
 
 
 def _rewrite(
-    source: Path, out: Path, draw: Draw, progress: OnShare | None, should_stop: ShouldStop | None, *, max_side: int | None
+    source: Path,
+    out: Path,
+    draw: Draw,
+    progress: OnShare | None,
+    should_stop: ShouldStop | None,
+    *,
+    max_side: int | None,
 ) -> Path:
     temporary = out.with_name(out.name + ".tmp.mp4")
     try:
@@ -168,7 +174,11 @@ class _Writer:
         self.stream = container.add_stream("libx264", rate=round(info.mean_fps) or 25)
         self.stream.width, self.stream.height = self.size
         self.stream.pix_fmt = "yuv420p"
-        self.stream.options = {"crf": "21", "preset": "veryfast", "bf": "0"}  # no B-frames: no edit list shifts the times
+        self.stream.options = {
+            "crf": "21",
+            "preset": "veryfast",
+            "bf": "0",
+        }  # no B-frames: no edit list shifts the times
         self.time_base = Fraction(1, 90_000)
         self.stream.codec_context.time_base = self.time_base
         self.sound = _Sound(container, source) if info.has_audio else None

@@ -41,7 +41,7 @@ def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str]) -> bytes:
 
 
 def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, smoothing_s: float = 0.0) -> bytes:
-    """The analysis in one object: what ``analysis.json`` says, ``smoothing_s``, ``summary``, ``segments`` and ``frames``.
+    """The analysis in one object: ``analysis.json``, ``smoothing_s``, ``summary``, ``segments``, ``frames``.
 
     A frame has ``frame``, ``time_s`` and ``faces`` (empty where there is none), a face ``track``, ``box`` (x0 y0 x1 y1
     in pixels), ``detection``, ``emotion``, ``group`` and ``probabilities``.
@@ -98,5 +98,5 @@ def export(analysis: Analysis, kind: str, *, smoothing_s: float = 0.0) -> bytes:
 
 
 def _vtt_time(time_s: float) -> str:
-    thousandths = round(time_s * 1000)
-    return f"{thousandths // 3_600_000:02d}:{thousandths // 60_000 % 60:02d}:{thousandths // 1000 % 60:02d}.{thousandths % 1000:03d}"
+    seconds, thousandths = divmod(round(time_s * 1000), 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{thousandths:03d}"

@@ -175,7 +175,11 @@ class PartWriter:
             if quality > 1.1 * person.thumbnail or person.faces == 1:
                 person.thumbnail = quality
                 picture = crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0]
-                cv2.imwrite(str(self._thumbnail(track)), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+                cv2.imwrite(
+                    str(self._thumbnail(track)),
+                    cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
+                    [cv2.IMWRITE_JPEG_QUALITY, 90],
+                )
 
 
 class _Tables:
@@ -229,7 +233,8 @@ def _rows(frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray, brigh
     """Columns of one frame: a row per face, or one row with track -1."""
     n = max(len(faces), 1)
     numbers = np.concatenate(
-        [faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10), sharpness[:, None], brightness[:, None]], axis=1
+        [faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10), sharpness[:, None], brightness[:, None]],
+        axis=1,
     )
     if not len(faces):
         tracks, numbers = np.array([-1]), np.full((1, 17), np.nan, np.float32)

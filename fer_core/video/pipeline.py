@@ -25,8 +25,8 @@ import pandas as pd
 
 from fer_core.errors import Cancelled, StoreError
 from fer_core.faces import Tracker, crop_faces, make_detector
-from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.parts import PartWriter
 from fer_core.video.reader import ReadStats, VideoReader
 from fer_core.video.store import FORMAT

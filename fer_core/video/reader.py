@@ -1,7 +1,7 @@
 """Reading videos and pictures: what they are, and their frames with the stream's own times.
 
 ``time_s`` of a frame is its presentation time minus the container's start, which is what a browser's ``currentTime``
-shows. It is never a frame number divided by a rate. PyAV decodes, one frame at a time: memory does not grow with length.
+shows. It is never a frame number divided by a rate. PyAV decodes, one frame at a time: memory stays flat.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ class VideoReader:
     def __enter__(self) -> VideoReader:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._container is not None:
             self._container.close()
 
@@ -185,9 +187,7 @@ class VideoReader:
     def _open_video(self) -> VideoInfo:
         name = self.name
         try:
-            self._container = av.open(
-                str(self.path), options=OPEN_OPTIONS, timeout=30
-            )
+            self._container = av.open(str(self.path), options=OPEN_OPTIONS, timeout=30)
         except (av.FFmpegError, ValueError, OSError) as error:
             raise VideoError(
                 f"{name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "

@@ -18,7 +18,8 @@ from fer_core.errors import InputError
 
 LANDMARK_COLUMNS = tuple(f"lm{i}_{axis}" for i in range(5) for axis in "xy")
 FACE_COLUMNS = (
-    "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source", *LANDMARK_COLUMNS, "sharpness", "brightness",
+    "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source",
+    *LANDMARK_COLUMNS, "sharpness", "brightness",
 )  # fmt: skip
 MAX_GAP_STEPS = 3.0
 """A person who is unseen for longer than this many typical steps between frames starts a new segment."""
@@ -54,7 +55,7 @@ def group_sums(timeline: pd.DataFrame, group_map: Mapping[str, str] = DEFAULT_GR
 
 
 def frame_steps(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times (f,) of the frames in s, and how long each lasts (f,): until the next one, the last as long as is typical."""
+    """Times (f,) of the frames in s, and how long each lasts (f,): until the next, the last as long as is typical."""
     times = np.unique(timeline["time_s"].to_numpy(float))
     steps = np.diff(times)
     typical = float(np.median(steps)) if len(steps) else 0.0
@@ -151,7 +152,7 @@ def people_summary(timeline: pd.DataFrame) -> list[dict[str, Any]]:
         }
         people.append(
             {
-                "track": int(track),  # type: ignore[call-overload]
+                "track": int(track),
                 "first_s": float(rows["time_s"].min()),
                 "last_s": float(rows["time_s"].max()),
                 "frames": len(rows),

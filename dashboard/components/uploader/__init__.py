@@ -21,5 +21,8 @@ def uploader() -> None:
         js=(_FOLDER / "uploader.js").read_text("utf-8"),
     )
     component(
-        key="uploader", data={"slice": _SLICE_BYTES, "limit": MAX_BYTES}, on_arrived_change=lambda: None, width="stretch"
+        key="uploader",
+        data={"slice": _SLICE_BYTES, "limit": MAX_BYTES},
+        on_arrived_change=lambda: None,
+        width="stretch",
     )

@@ -1,0 +1,47 @@
+# make run    opens the dashboard          make check         format, lint, types
+# make test   runs all tests               make requirements  compiles the lists of exact versions
+# Each builds .venv when it is missing or out of date. PYTHON=... chooses the interpreter (3.11 or 3.12).
+
+.PHONY: run test check format requirements clean
+.DELETE_ON_ERROR:
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+export PYTHONPATH := $(CURDIR)
+
+run: $(VENV)/run.stamp
+	$(BIN)/streamlit run dashboard/app.py
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+requirements: $(VENV)/test.stamp
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --group dev -o tests/requirements.txt
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and was not found; pass PYTHON=/path/to/python3.12."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r $<
+	touch $@
+
+$(VENV)/test.stamp: tests/requirements.txt | $(VENV)/run.stamp
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r $<
+	touch $@
