@@ -21,7 +21,7 @@ from tests.test_reader import write_bad
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
-SLOW_MS = 60_000
+SLOW_MS = 240_000
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +79,12 @@ def _is_local(url: str, address: str) -> bool:
     return url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
 
 
+def job(page: Any, name: str) -> Any:
+    return page.locator("[class*=st-key-job-]", has_text=name).first
+
+
 def open_review(page: Any, name: str) -> None:
-    page.locator("[data-testid=stVerticalBlock]", has_text=name).get_by_role(
-        "button", name="Open in Review"
-    ).first.click(timeout=SLOW_MS)
+    job(page, name).get_by_role("button", name="Open in Review").click(timeout=SLOW_MS)
     page.locator(".player[data-ready=yes]").wait_for()
 
 
@@ -97,13 +99,13 @@ def test_sample_to_progress_to_review_to_click_to_download(page: Any) -> None:
     open_review(page, "Sample.mp4")
     player, timeline = page.locator(".player"), page.locator(".timeline")
     box = timeline.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.mouse.click(box["x"] + box["width"] / 5, box["y"] + 40)
     end = float(timeline.get_attribute("aria-valuemax"))
     page.wait_for_function(
         "player => Math.abs(player.querySelector('video').currentTime - Number(player.dataset.time)) < 0.2",
         arg=player.element_handle(),
     )
-    assert abs(page.locator(".player video").evaluate("video => video.currentTime") - end / 2) < 0.05
+    assert abs(page.locator(".player video").evaluate("video => video.currentTime") - end / 5) < 0.05
     page.locator(".reading .bars").first.wait_for()
     shares = page.locator(".reading .face").first.locator(".share").all_inner_texts()
     assert abs(sum(float(text.removesuffix(" %")) for text in shares) - 100) < 3
@@ -199,9 +201,7 @@ def test_cancel_keeps_a_partial_result(page: Any, tmp_path: Path, portrait: np.n
 
 def test_library_renames_and_deletes_after_asking(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
     start(page, write_clip(tmp_path / "library.mp4", [0.0, 0.1], pictures=[portrait] * 2))
-    page.locator("[data-testid=stVerticalBlock]", has_text="library.mp4").get_by_role(
-        "button", name="Open in Review"
-    ).first.wait_for(timeout=SLOW_MS)
+    job(page, "library.mp4").get_by_role("button", name="Open in Review").wait_for(timeout=SLOW_MS)
     page.get_by_role("link", name="Library").click()
     row = page.locator("[class*=st-key-row-]", has_text="library.mp4")
     row.get_by_role("button", name="Rename").click()
@@ -221,11 +221,12 @@ def test_the_segments_table_moves_the_player(page: Any) -> None:
     page.locator("[class*=st-key-row-]", has_text="Sample.mp4").get_by_role("button", name="Open").click()
     page.locator(".player[data-ready=yes]").wait_for()
     table = page.locator("[data-testid=stDataFrame]").first
+    table.scroll_into_view_if_needed()
     box = table.bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 35 * 2 + 17)  # the box at the left of the second row
-    page.wait_for_function(
-        "Number(document.querySelector('.player')?.dataset.time ?? 0) > 0.01 || [...document.querySelectorAll('*')].some(e => Number(e.shadowRoot?.querySelector('.player')?.dataset.time) > 0.01)"
-    )
+    player = page.locator(".player")
+    page.wait_for_function("player => Number(player.dataset.time) > 3", arg=player.element_handle())
+    assert "surprise" in page.locator(".reading").inner_text()
 
 
 def test_keyboard_moves_by_seconds_and_frames(page: Any) -> None:

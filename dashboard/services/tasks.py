@@ -98,31 +98,31 @@ def _analyse(job: jobs.Job) -> str:
     from fer_core.video.pipeline import Settings, analyze
     from fer_core.video.store import open_analysis
 
-    source = places.source_of(job.id)
-    if source is None:
-        raise StoreError("The uploaded file is gone. Upload it again.")
-    wanted = dict(job.settings)
-    checkpoint = classifier(wanted.pop("checkpoint"))
+    folder, uploaded = places.store().folder(job.id), places.source_of(job.id)
     reporter = _Reporter(job.id)
-    folder = analyze(
-        source,
-        places.store().folder(job.id),
-        checkpoint=checkpoint,
-        settings=Settings(**wanted),
-        name=job.name,
-        progress=lambda now: reporter.tell(now.stage, now.share, now.frames, now.faces),
-        should_stop=reporter.should_stop,
-    )
-    shutil.move(source, folder / source.name)
-    places.drop_upload(job.id)
-    analysis = open_analysis(folder)
-    if not analysis.record["source"]["plays_in_browser"]:
-        reporter.keep_going()
-        _optional(
-            lambda: browser_proxy(
-                folder / source.name, folder / "proxy.mp4", progress=reporter.copying("making a playable copy")
-            )
+    if not folder.exists():  # else a worker died after the analysis, before the copy
+        if uploaded is None:
+            raise StoreError("The uploaded file is gone. Upload it again.")
+        wanted = dict(job.settings)
+        checkpoint = classifier(wanted.pop("checkpoint"))
+        analyze(
+            uploaded,
+            folder,
+            checkpoint=checkpoint,
+            settings=Settings(**wanted),
+            name=job.name,
+            progress=lambda now: reporter.tell(now.stage, now.share, now.frames, now.faces),
+            should_stop=reporter.should_stop,
         )
+    if uploaded is not None:
+        shutil.move(uploaded, folder / uploaded.name)
+        places.drop_upload(job.id)
+    analysis = open_analysis(folder)
+    reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
+    source = analysis.source()
+    if source is not None and not analysis.record["source"]["plays_in_browser"]:
+        progress = reporter.copying("making a playable copy")
+        _optional(lambda: browser_proxy(source, folder / "proxy.mp4", progress=progress))
     return "done"
 
 
@@ -172,8 +172,10 @@ class _Reporter:
     def should_stop(self) -> bool:
         return self.stop
 
-    def keep_going(self) -> None:
-        self.stop = False
+    def close(self, frames: int, faces: int) -> None:
+        """The final counts; a wish to stop is fulfilled with them."""
+        self._told, self.stop = 0.0, False
+        self.tell("writing", 1.0, frames, faces)
 
 
 class _Heart:

@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 EMOTION_COLOURS: Mapping[str, str] = MappingProxyType(
     {
-        "angry": "#D55E00",
-        "disgust": "#009E73",
-        "fear": "#B565A7",
+        "angry": "#BE0000",
+        "disgust": "#009460",
+        "fear": "#A32D7B",
         "happy": "#F0B429",
-        "sad": "#0072B2",
-        "surprise": "#56B4E9",
+        "sad": "#005BE9",
+        "surprise": "#00B1FF",
         "neutral": "#8A8F98",
         "contempt": "#7A5C3E",
     }

@@ -7,7 +7,7 @@ const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, u2: Uint16A
 
 const unpack = (text, kind) => new KINDS[kind](Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const element = (tag, name = "", text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text });
-const percent = (p) => `${(100 * p).toFixed(p > 0 && p < 0.1 ? 1 : 0)} %`;
+const percent = (p) => `${(100 * p).toFixed(p >= 0.0005 && p < 0.1 ? 1 : 0)} %`;
 
 export function clock(seconds) {
   const ms = Math.round(Math.max(seconds, 0) * 1000);

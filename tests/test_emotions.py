@@ -1,0 +1,110 @@
+"""The vocabulary: labels, codes, groups, and colours that colour-blind people can tell apart."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from fer_core.emotions import (
+    DATASET_CODES,
+    DEFAULT_GROUP_MAP,
+    EMOTION_COLOURS,
+    EMOTIONS,
+    EMOTIONS8,
+    GROUP_COLOURS,
+    GROUPS,
+    check_group_map,
+    emotion_of_code,
+    emotion_of_name,
+    group_matrix,
+)
+from fer_core.errors import DataError, InputError
+
+# Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB
+MACHADO = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+BACKGROUNDS = ("#FFFFFF", "#11181F")  # of .streamlit/config.toml
+
+
+def linear(colour: str) -> NDArray[np.float64]:
+    values = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def lab(linear_rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    shown = np.clip(linear_rgb, 0, 1)
+    srgb = np.where(shown <= 0.0031308, 12.92 * shown, 1.055 * shown ** (1 / 2.4) - 0.055)
+    return np.asarray(rgb2lab(srgb[None, None])[0, 0])
+
+
+def contrast(a: str, b: str) -> float:
+    """WCAG 2 contrast ratio."""
+    light = sorted((float(linear(c) @ [0.2126, 0.7152, 0.0722]) for c in (a, b)), reverse=True)
+    return (light[0] + 0.05) / (light[1] + 0.05)
+
+
+def test_the_order_is_fer2013s() -> None:
+    assert EMOTIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    assert EMOTIONS8 == (*EMOTIONS, "contempt")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "code", "emotion"),
+    [
+        ("fer2013", 0, "angry"), ("fer2013", 6, "neutral"), ("ferplus", 0, "neutral"), ("ferplus", 7, "contempt"),
+        ("affectnet7", 6, "angry"), ("affectnet8", 7, "contempt"), ("affectnet8", 4, "fear"), ("rafdb", 1, "surprise"),
+        ("rafdb", 4, "happy"), ("rafdb", 7, "neutral"), ("kdef", "AF", "fear"), ("kdef", "SU", "surprise"),
+        ("ckplus", 2, "contempt"), ("ckplus", 7, "surprise"),
+    ],
+)  # fmt: skip
+def test_codes_of_the_data_sets(dataset: str, code: str | int, emotion: str) -> None:
+    assert emotion_of_code(dataset, code) == emotion
+
+
+@pytest.mark.parametrize("dataset", DATASET_CODES)
+def test_codes_name_seven_or_eight_emotions_once(dataset: str) -> None:
+    names = sorted(DATASET_CODES[dataset].values())
+    assert names in (sorted(EMOTIONS), sorted(EMOTIONS8))
+
+
+def test_unknown_codes_and_names_are_refused_with_what_is_known() -> None:
+    with pytest.raises(DataError, match=r"codes are 1, 2, 3, 4, 5, 6, 7"):
+        emotion_of_code("rafdb", 0)
+    with pytest.raises(DataError, match="known are fer2013"):
+        emotion_of_code("imagenet", 0)
+    with pytest.raises(DataError, match="expected one of angry"):
+        emotion_of_name("bored")
+    assert [emotion_of_name(name) for name in ("Anger", " Happiness ", "fearful")] == ["angry", "happy", "fear"]
+
+
+def test_groups_sum_probabilities_and_refuse_holes() -> None:
+    p = np.array([0.1, 0.05, 0.05, 0.3, 0.1, 0.15, 0.25])
+    np.testing.assert_allclose(p @ group_matrix(), [0.3, 0.4, 0.3])
+    np.testing.assert_allclose(
+        p @ group_matrix(group_map={**DEFAULT_GROUP_MAP, "surprise": "positive"}), [0.3, 0.25, 0.45]
+    )
+    with pytest.raises(InputError, match="'sad'"):
+        check_group_map({**DEFAULT_GROUP_MAP, "sad": "blue"})
+    assert set(GROUP_COLOURS) == set(GROUPS)
+
+
+@pytest.mark.parametrize("blindness", [None, *MACHADO])
+def test_the_seven_colours_stay_apart(blindness: str | None) -> None:
+    """CIEDE2000 differences of 10 are plain at a glance; 2.3 is just noticeable."""
+    seen = np.eye(3) if blindness is None else np.array(MACHADO[blindness])
+    colours = {name: lab(seen @ linear(EMOTION_COLOURS[name])) for name in EMOTIONS}
+    nearest = min((float(deltaE_ciede2000(colours[a], colours[b])), a, b) for a, b in combinations(EMOTIONS, 2))
+    assert nearest[0] > 10, nearest
+
+
+@pytest.mark.parametrize("background", BACKGROUNDS)
+def test_colours_stand_out_from_the_page(background: str) -> None:
+    ratios = {name: contrast(colour, background) for name, colour in EMOTION_COLOURS.items()}
+    assert min(ratios.values()) > 1.8, ratios
