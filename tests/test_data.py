@@ -13,10 +13,8 @@ from fer_core.data import VOTES, LabelledFaces, ferplus_labels, load_fer2013, vo
 from fer_core.data.locate import find_dataset
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import DataError
+from tests.faces_csv import FERPLUS_COLUMNS
 
-FERPLUS_COLUMNS = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
-)  # fmt: skip
 USAGES = ("Training", "Training", "PublicTest", "PrivateTest")
 
 

@@ -52,7 +52,7 @@ def contrast(a: str, b: str) -> float:
 
 def test_the_order_is_fer2013s() -> None:
     assert EMOTIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-    assert EMOTIONS8 == (*EMOTIONS, "contempt")
+    assert (*EMOTIONS, "contempt") == EMOTIONS8
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from fer_core import cli
 from fer_core.errors import Cancelled, FerError, InputError, StoreError, VideoError
+from fer_core.faces import Faces
 from fer_core.models.classifier import Classifier
 from fer_core.video.annotate import annotate_video, browser_proxy
 from fer_core.video.export import KINDS, export
@@ -85,6 +86,55 @@ def test_scores_do_not_depend_on_how_frames_are_batched(
     monkeypatch.setattr("fer_core.video.parts.PART_FRAMES", 3)
     single = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier)).timeline()
     pd.testing.assert_frame_equal(single, analysis.timeline(), atol=1e-4)
+
+
+class Staged:
+    """A detector that finds faces at given places: frame → (x, score) of each, 60 px wide."""
+
+    name = "staged"
+
+    def __init__(self, script: dict[int, list[tuple[float, float]]]) -> None:
+        self.script, self.frame = script, -1
+
+    def detect(self, images: list[np.ndarray]) -> list[Faces]:
+        self.frame += 1
+        seen = self.script.get(self.frame, [])
+        if not seen:
+            return [Faces.none()]
+        boxes = np.array([[x, 40, x + 60, 100] for x, _ in seen], np.float32)
+        points = np.array([[20, 25], [40, 25], [30, 35], [22, 45], [38, 45]], np.float32)
+        return [Faces(boxes, np.array([score for _, score in seen], np.float32), boxes[:, None, :2] + points)]
+
+
+def test_false_alarms_of_the_detector_are_left_out_and_counted(
+    tmp_path: Path, portrait: np.ndarray, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three flickers: before, beside and after a person who stays. Sure or lasting ones are kept."""
+    script = {i: [(100.0, 0.95)] for i in range(5, 20)}
+    script |= {2: [(10.0, 0.93)], 8: [(100.0, 0.95), (200.0, 0.92)], 25: [(10.0, 0.999)], 26: []}
+    clip = write_clip(tmp_path / "c.mp4", [i / 25 for i in range(30)], pictures=[portrait] * 30)
+    monkeypatch.setattr("fer_core.video.pipeline.make_detector", lambda *_, **__: Staged(script))
+    analysis = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier))
+    timeline = analysis.timeline()
+    assert timeline["frame"].tolist() == list(range(30))
+    people = {track: rows["frame"].tolist() for track, rows in timeline[timeline["track"] >= 0].groupby("track")}
+    assert people == {0: list(range(5, 20)), 1: [25]}
+    assert timeline.loc[2, ["x0", "p_happy", "emotion", "source"]].isna().all()
+    assert analysis.record["faces_left_out"] == 2
+    assert sorted(path.name for path in (analysis.folder / "crops").iterdir()) == ["track_0.jpg", "track_1.jpg"]
+    features = pd.read_parquet(analysis.folder / "features.parquet")
+    assert set(features["track"]) == {0, 1}
+    assert len(pd.read_parquet(analysis.folder / "scores/mobilenetv2-ferplus.parquet")) == 16
+
+
+def test_a_sparse_analysis_leaves_nothing_out(
+    tmp_path: Path, portrait: np.ndarray, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "c.mp4", [i / 25 for i in range(60)], pictures=[portrait] * 60)
+    monkeypatch.setattr("fer_core.video.pipeline.make_detector", lambda *_, **__: Staged({3: [(100.0, 0.92)]}))
+    settings = Settings(per_second=5)
+    record = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier, settings=settings)).record
+    assert (record["faces_left_out"], record["time_check"]["frames_with_faces"]) == (0, 1)
 
 
 def test_a_clip_range_and_rate_analyse_only_that(tmp_path: Path, clip: Path, classifier: Classifier) -> None:

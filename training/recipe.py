@@ -137,7 +137,9 @@ def load_recipe(name: str, **overrides: Any) -> Recipe:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise RecipeError(f"{path.name} is not valid yaml: {error}") from error
-    return _read(Recipe, {**(values or {}), **overrides}, path.stem)
+    if not isinstance(values, Mapping):
+        raise RecipeError(f"{path.name}: expected keys and values, got {type(values).__name__}.")
+    return _read(Recipe, {**values, **overrides}, path.stem)
 
 
 def _read(kind: type[Record], values: Any, where: str) -> Record:

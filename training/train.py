@@ -25,7 +25,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 
 from fer_core.data.locate import find_dataset
-from fer_core.errors import FerError
+from fer_core.errors import FerError, RecipeError
 from fer_core.models import registry
 from training.data import FerDataModule
 from training.export import export_checkpoints
@@ -38,6 +38,7 @@ def train(recipe: Recipe, *, data: Path, run: Path, fresh: bool = False, limit: 
     if fresh:
         shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True, exist_ok=True)
+    _same_settings(run / "settings.txt", recipe, limit)
     pl.seed_everything(recipe.seed, workers=True)
     module = build_module(recipe)
     last = run / "last.ckpt"
@@ -55,6 +56,14 @@ def train(recipe: Recipe, *, data: Path, run: Path, fresh: bool = False, limit: 
     )
     trainer.fit(module, FerDataModule(recipe, str(data), limit=limit), ckpt_path=last if last.is_file() else None)
     return last
+
+
+def _same_settings(path: Path, recipe: Recipe, limit: int | None) -> None:
+    """Refuse to go on with a run that was started otherwise; epochs and minutes may change."""
+    settings = f"recipe {dataclasses.replace(recipe, epochs=0, minutes=0.0).sha256}, limit {limit}\n"
+    if path.exists() and path.read_text(encoding="utf-8") != settings:
+        raise RecipeError(f"The run in {path.parent} was started with another recipe or --limit; add --fresh.")
+    path.write_text(settings, encoding="utf-8")
 
 
 def build_module(recipe: Recipe) -> EmotionModule:
@@ -82,6 +91,12 @@ class History(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Drop the row of an epoch that was written but not saved before the run was stopped."""
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            self.path.write_text("".join(lines[: 1 + trainer.current_epoch]), encoding="utf-8")
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, EmotionModule)
         values = {name: round(float(value), 5) for name, value in sorted(trainer.callback_metrics.items())}
@@ -92,7 +107,7 @@ class History(Callback):
             "lr": round(lr, 6),
             **values,
         }
-        is_new = not self.path.exists()
+        is_new = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
             if is_new:

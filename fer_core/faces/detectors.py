@@ -37,7 +37,7 @@ def make_detector(name: str = "mtcnn", *, min_face_px: int = 40, device: str = "
 
     Args:
         name: one of ``DETECTORS``.
-        min_face_px: faces with a shorter side below this are not looked for.
+        min_face_px: faces with a shorter side below this are left out.
         device: torch device.
 
     Raises:

@@ -19,7 +19,7 @@ class MtcnnDetector:
     """facenet-pytorch's MTCNN behind our interface.
 
     Args:
-        min_face_px: smallest face looked for; the cost grows with its inverse square.
+        min_face_px: faces with a shorter side below this are dropped; the cost grows with its inverse square.
         min_score: faces below this O-Net score are dropped (0-1). 0.9 keeps hands and cloth out.
         device: torch device. On a CPU pictures go one by one, which is faster there than a batch
             (facenet-pytorch issue 77); elsewhere pictures of one size go together.
@@ -52,4 +52,5 @@ class MtcnnDetector:
 
     def _keep(self, faces: Faces) -> Faces:
         order = np.argsort(-faces.scores, kind="stable")
-        return faces[order[faces.scores[order] >= self.min_score]]
+        sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1)
+        return faces[order[(faces.scores[order] >= self.min_score) & (sides[order] >= self.min_face_px)]]

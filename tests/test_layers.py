@@ -1,0 +1,144 @@
+"""The rooms of the house: who may import whom, what loads when, and what the public surface is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fer_core
+
+ROOT = Path(__file__).parents[1]
+# a package may import what stands before it
+ORDER = ("errors", "emotions", "data", "faces", "models", "evaluation", "embeddings", "explain", "video")
+ABOVE = ("cli", "__main__", "__init__")
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of everything a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def offenders(folder: str, *forbidden: str) -> list[str]:
+    """Files of a folder that import any of ``forbidden`` (top-level packages)."""
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(folder)
+        for name in imports(path)
+        if name.split(".")[0] in forbidden
+    ]
+
+
+def loaded_by(statement: str, *packages: str) -> list[str]:
+    """Which of ``packages`` a fresh interpreter has loaded after ``statement``."""
+    code = f"import sys; {statement}; print(*[name for name in {packages!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return done.stdout.split()
+
+
+def test_imports_point_one_way() -> None:
+    assert offenders("fer_core", "streamlit", "dashboard", "training", "huey", "plotly") == []
+    assert offenders("training", "streamlit", "dashboard", "facenet_pytorch", "huey") == []
+    assert offenders("dashboard", "training") == []
+
+
+def test_only_the_adapter_knows_facenet() -> None:
+    assert offenders("fer_core", "facenet_pytorch") == [
+        "fer_core/faces/mtcnn.py imports facenet_pytorch",
+        "fer_core/faces/mtcnn.py imports facenet_pytorch.MTCNN",
+    ]
+    assert offenders("dashboard", "facenet_pytorch", "torch") == []
+
+
+def test_packages_of_the_core_import_only_what_stands_before_them() -> None:
+    wrong = []
+    for path in modules("fer_core"):
+        mine = path.relative_to(ROOT / "fer_core").with_suffix("").parts[0]
+        if mine in ABOVE:
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if (
+                parts[0] == "fer_core"
+                and len(parts) > 1
+                and parts[1] in ORDER
+                and ORDER.index(parts[1]) > ORDER.index(mine)
+            ):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", ["fer_core", "training", "dashboard"])
+def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
+    allowed = {"fer_core/cli.py", "training/train.py", "dashboard/sample/make.py"}
+    found = {str(path.relative_to(ROOT)) for path in modules(folder) if "argparse" in imports(path)}
+    assert found <= allowed
+
+
+def test_pickles_are_opened_nowhere() -> None:
+    risky = {"pickle", "joblib", "dill", "shelve", "marshal"}
+    assert [entry for folder in ("fer_core", "training", "dashboard") for entry in offenders(folder, *risky)] == []
+    for folder in ("fer_core", "training", "dashboard"):
+        for path in modules(folder):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                assert "torch.load(" not in line or "weights_only=True" in line, path
+
+
+def test_what_loads_when() -> None:
+    heavy = ("torch", "cv2", "av", "pandas", "streamlit", "facenet_pytorch")
+    assert loaded_by("import fer_core", *heavy) == []
+    assert loaded_by("import fer_core.emotions", "torch", "cv2", "pandas", "streamlit") == []
+    assert loaded_by("import training.train", "streamlit", "facenet_pytorch", "av") == []
+    assert (
+        loaded_by("import fer_core.models.classifier, fer_core.evaluation", "facenet_pytorch", "streamlit", "av") == []
+    )
+    assert (
+        loaded_by("import fer_core.video.store, fer_core.video.timeline", "torch", "facenet_pytorch", "streamlit") == []
+    )
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in (ROOT / "dashboard/app_pages").glob("*.py")))
+def test_pages_do_not_load_torch(page: str, tmp_path: Path) -> None:
+    run = f"import os; os.environ['FER_HOME'] = {str(tmp_path)!r}; " + (
+        "from streamlit.testing.v1 import AppTest; app = AppTest.from_file('dashboard/main.py', default_timeout=30).run(); "
+        f"app.switch_page('app_pages/{page}.py').run(); assert not app.exception"
+    )
+    assert loaded_by(run, "torch", "facenet_pytorch", "av") == []
+
+
+def test_the_public_surface_is_what_it_was() -> None:
+    """A change here is a change for everybody who uses the library: say so in the changelog."""
+    assert sorted(fer_core.__all__) == [
+        "FerError", "Settings", "__version__", "analyze", "evaluate", "load", "open_analysis",
+    ]  # fmt: skip
+    assert all(getattr(fer_core, name) is not None for name in fer_core.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'predict'"):
+        _ = fer_core.predict
+
+
+def test_version_and_layout() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == fer_core.__version__
+    assert f"## {fer_core.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_lists_of_exact_versions_name_no_host() -> None:
+    for path in (ROOT / "requirements.txt", ROOT / "tests/requirements.txt"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert all("==" in line and "://" not in line and not line.startswith("-") for line in lines if line), path
+        assert not any(line.startswith("torch==2.13.0") for line in lines)
