@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.fixtures"]
+from tests.app import chromium_path, running_chromium
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM_ARGUMENTS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+pytest_plugins = ["tests.fixtures"]
 
 
 def missing(reason: str) -> None:
@@ -51,11 +46,7 @@ def fer2013_dir(data_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, driven by Playwright."""
-    from playwright.sync_api import sync_playwright
-
-    if not (path := next(filter(None, map(shutil.which, CHROMIUM)), None)):
+    if not (path := chromium_path()):
         missing("no Chromium on the PATH, so the app is not driven in a browser")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+    with running_chromium(str(path)) as chromium:
         yield chromium
-        chromium.close()

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,47 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.app import running_app
 from tests.clips import write_clip
 from tests.test_reader import write_bad
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).parents[1]
 SLOW_MS = 240_000
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[tuple[str, Path]]:
-    """The app as ``make run`` starts it, on a free port with a data folder of its own: address and folder."""
+    """The app with a data folder of its own: address and folder."""
     home = tmp_path_factory.mktemp("home")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "dashboard/app.py",
-        "--server.headless=true",
-        f"--server.port={port}",
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"FER_HOME": str(home)}, stdout=subprocess.DEVNULL)
-    try:
-        _wait_for(port, process)
-        yield f"http://127.0.0.1:{port}", home
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert process.poll() is None, "the app ended at once"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the app did not start within 30 s")
+    with running_app(home) as address:
+        yield address, home
 
 
 @pytest.fixture

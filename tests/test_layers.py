@@ -113,7 +113,8 @@ def test_what_loads_when() -> None:
 @pytest.mark.parametrize("page", sorted(path.stem for path in (ROOT / "dashboard/app_pages").glob("*.py")))
 def test_pages_do_not_load_torch(page: str, tmp_path: Path) -> None:
     run = f"import os; os.environ['FER_HOME'] = {str(tmp_path)!r}; " + (
-        "from streamlit.testing.v1 import AppTest; app = AppTest.from_file('dashboard/main.py', default_timeout=30).run(); "
+        "from streamlit.testing.v1 import AppTest; "
+        "app = AppTest.from_file('dashboard/main.py', default_timeout=30).run(); "
         f"app.switch_page('app_pages/{page}.py').run(); assert not app.exception"
     )
     assert loaded_by(run, "torch", "facenet_pytorch", "av") == []

@@ -162,7 +162,7 @@ def test_a_resumed_epoch_sees_the_same_batches() -> None:
         drawn = list(one)
     other.set_epoch(2)
     assert list(other) == drawn
-    assert sorted(sum(drawn, [])) == list(range(100))
+    assert sorted(index for batch in drawn for index in batch) == list(range(100))
 
 
 def test_augmented_batches_keep_range_and_differ() -> None:

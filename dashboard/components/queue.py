@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from dashboard.components.frame import clock, plain
 from dashboard.services import jobs
-from dashboard.services.playback import so_far
 from fer_core.emotions import EMOTION_COLOURS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN_FOR_S = 1800.0
 REVIEW = "app_pages/review.py"
@@ -81,6 +83,8 @@ _DRAW = {"queued": _waiting, "running": _running, "done": _done, "failed": _fail
 
 def _strip_so_far(job: jobs.Job) -> None:
     """Top emotion over time of what is on disk already, one line per person."""
+    from dashboard.services.playback import so_far  # loads pandas, which an empty page need not wait for
+
     rows = so_far(job.id)
     rows = rows[rows["track"] >= 0]
     start_s = float(job.settings.get("start_s", 0.0))

@@ -184,6 +184,7 @@ def facts(analysis: Analysis) -> None:
         "Frames analysed": f"{check['frames_analysed']} ({sampling}, from {settings['start_s']:.2f} s to {end})",
         "Frames with faces": check["frames_with_faces"],
         "Frames dropped or damaged": check["frames_dropped"],
+        "Faces left out": f"{record['faces_left_out']} that flickered up for a frame or two (false alarms)",
         "Times": f"{check['first_s']:.3f} to {check['last_s']:.3f} s, as the stream itself says",
         "Frame rate": rate,
         "Error of counting frames instead": f"up to {check['drift_s']:.3f} s",

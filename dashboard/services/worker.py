@@ -11,6 +11,9 @@ import sys
 import threading
 import time
 
+if hasattr(os, "nice"):
+    os.nice(10)  # before the heavy imports: pages come first, however much there is to analyse
+
 from dashboard.services import places, tasks
 from fer_core.errors import FerError
 from fer_core.models.folders import DEFAULT_CHECKPOINT

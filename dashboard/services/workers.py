@@ -29,6 +29,7 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 
 
 async def _watch() -> None:
+    await asyncio.sleep(2)
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         while True:

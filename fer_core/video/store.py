@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from fer_core.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = "fer-workbench-analysis/1"
 EDITS_FORMAT = "fer-workbench-edits/1"
@@ -179,6 +180,8 @@ def _read_json(path: Path, expected: str) -> dict[str, Any]:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
+    import pandas as pd  # half a second, which a page that only lists analyses need not wait for
+
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
