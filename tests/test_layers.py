@@ -109,6 +109,9 @@ def test_what_loads_when() -> None:
         loaded_by("import fer_core.video.store, fer_core.video.timeline", "torch", "facenet_pytorch", "streamlit") == []
     )
 
+    first_page = "import dashboard.services.routes, dashboard.components.queue, dashboard.components.analyze_form"
+    assert loaded_by(first_page, "pandas", "torch", "cv2", "av", "scipy") == []
+
 
 @pytest.mark.parametrize("page", sorted(path.stem for path in (ROOT / "dashboard/app_pages").glob("*.py")))
 def test_pages_do_not_load_torch(page: str, tmp_path: Path) -> None:
