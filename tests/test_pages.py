@@ -29,6 +29,17 @@ def words(app: AppTest) -> str:
     return "\n".join(str(each.value) for kind in kinds for each in getattr(app, kind))
 
 
+INFO = {
+    "width": 640,
+    "height": 360,
+    "is_picture": False,
+    "duration_s": 19.0,
+    "mean_fps": 24.0,
+    "codec": "h264",
+    "bytes": 1,
+}
+
+
 @pytest.fixture
 def stored(home: Path, analysis: Analysis) -> str:
     """An analysis in the library; its id."""
@@ -53,17 +64,8 @@ def test_pages_open_with_an_analysis(stored: str, page: str) -> None:
 
 
 def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
-    info = {
-        "width": 640,
-        "height": 360,
-        "is_picture": False,
-        "duration_s": 19.0,
-        "mean_fps": 24.0,
-        "codec": "h264",
-        "bytes": 10**6,
-    }
-    jobs.add("a" * 32, kind="video", name="**bold** <b>.mp4", info=info)
-    jobs.add("b" * 32, kind="video", name="broken.mp4", info=info, state="queued")
+    jobs.add("a" * 32, kind="video", name="**bold** <b>.mp4", info=INFO)
+    jobs.add("b" * 32, kind="video", name="broken.mp4", info=INFO, state="queued")
     jobs.finish("b" * 32, "failed", "It [cannot](x) be read.")
     app = open_page("analyze")
     assert not app.exception
@@ -77,16 +79,7 @@ def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
 def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, dict]] = []
     monkeypatch.setattr("dashboard.services.tasks.start", lambda job_id, settings: started.append((job_id, settings)))
-    info = {
-        "width": 640,
-        "height": 360,
-        "is_picture": False,
-        "duration_s": 19.0,
-        "mean_fps": 24.0,
-        "codec": "h264",
-        "bytes": 10**6,
-    }
-    jobs.add("a" * 32, kind="video", name="a.mp4", info=info)
+    jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
     app = open_page("analyze")
     app.slider[0].set_value(60)
     app.selectbox[1].set_value("5 per second")

@@ -53,6 +53,18 @@ def test_an_upload_in_slices_is_the_same_file_and_becomes_a_job(client: TestClie
     assert job.info["width"] == 320
 
 
+def test_an_upload_that_the_user_stops_leaves_nothing_but_a_whole_one_stays(client: TestClient, clip: Path) -> None:
+    upload_id = places.new_id()
+    params = {"name": "a.mp4", "offset": 0, "total": clip.stat().st_size}
+    client.put(f"/api/upload/{upload_id}", params=params, content=clip.read_bytes()[:1000])
+    assert left_behind() == [upload_id]
+    client.delete(f"/api/upload/{upload_id}")
+    assert left_behind() == []
+    whole = send(client, clip)["job"]
+    client.delete(f"/api/upload/{whole}")
+    assert left_behind() == [whole]
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

@@ -2,6 +2,7 @@
 
     GET  /api/upload/{id}                  → {"received": bytes}
     PUT  /api/upload/{id}?name&offset&total   one slice; the last one answers with the job, or with an error
+    DELETE /api/upload/{id}                the user stopped sending: drop what is there
     GET  /api/media/{id}                   the video or picture, with byte ranges
     GET  /api/annotated/{id}               the annotated video, as a download
     GET  /api/thumbnail/{id}/{track}       a person's face
@@ -94,6 +95,12 @@ async def upload_slice(request: Request) -> Response:
 
 
 @guarded
+async def upload_drop(request: Request) -> Response:
+    uploads.drop_unfinished(request.path_params["id"])
+    return JSONResponse({"received": 0})
+
+
+@guarded
 async def media(request: Request) -> Response:
     analysis_id = places.check_id(request.path_params["id"])
     proxy = places.store().folder(analysis_id) / "proxy.mp4"
@@ -140,6 +147,7 @@ def _number(request: Request, name: str, kind: Callable[[str], Any] = int) -> An
 ROUTES = [
     Route("/api/upload/{id}", upload_state, methods=["GET"]),
     Route("/api/upload/{id}", upload_slice, methods=["PUT"]),
+    Route("/api/upload/{id}", upload_drop, methods=["DELETE"]),
     Route("/api/media/{id}", media),
     Route("/api/annotated/{id}", annotated),
     Route("/api/thumbnail/{id}/{track:int}", thumbnail),

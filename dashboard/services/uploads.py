@@ -88,6 +88,12 @@ def complete(upload_id: str, name: str) -> jobs.Job:
     return job
 
 
+def drop_unfinished(upload_id: str) -> None:
+    """Remove what has arrived of a file that the user stopped sending; a whole file stays."""
+    if (places.upload_folder(upload_id) / "part").is_file():
+        places.drop_upload(upload_id)
+
+
 def add_copy(path: Path, name: str) -> jobs.Job:
     """Take a file that is already on this machine, such as the sample, as if it had been uploaded."""
     upload_id = places.new_id()

@@ -54,6 +54,7 @@ class Upload {
   close() {
     this.stop.abort();
     this.row.remove();
+    fetch(`/api/upload/${this.id}`, { method: "DELETE" }).catch(() => {}); // the server drops it tomorrow anyway
   }
 
   async send({ slice, limit }) {
