@@ -26,26 +26,34 @@ def write_clip(
     size: tuple[int, int] = (96, 64),
     codec: str = "libx264",
     sound_from_s: float | None = None,
+    sound_to_s: float | None = None,
     key_every: int = 5,
+    b_frames: int = 0,
+    pixel_ratio: Fraction = Fraction(1),
+    time_base: Fraction = TIME_BASE,
+    title: bytes = b"",
 ) -> Path:
     """Write frames (flat grey unless ``pictures`` are given, RGB) at the given times, and a tone where wanted."""
     with av.open(str(path), "w") as container:
+        if title:
+            container.metadata["title"] = title.decode()
         stream = container.add_stream(codec, rate=25)
         height, width = pictures[0].shape[:2] if pictures else size[::-1]
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = TIME_BASE
+        stream.codec_context.time_base = time_base
+        stream.codec_context.sample_aspect_ratio = pixel_ratio
         stream.codec_context.gop_size = key_every
         if codec == "libx264":
-            stream.options = {"bf": "0"}
+            stream.options = {"bf": str(b_frames)}
         tone = None if sound_from_s is None else container.add_stream("aac", rate=48_000, layout="mono")
         for index, time_s in enumerate(times_s):
             image = pictures[index] if pictures else np.full((height, width, 3), grey_level(index), np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = round(time_s / TIME_BASE), TIME_BASE
+            frame.pts, frame.time_base = round(time_s / time_base), time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if tone is not None:
-            _write_tone(container, tone, sound_from_s or 0.0, times_s[-1])
+            _write_tone(container, tone, sound_from_s or 0.0, sound_to_s or times_s[-1])
     return path
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
 from fer_core.errors import InputError, VideoError
 from fer_core.video.reader import VideoReader
@@ -62,6 +66,49 @@ def test_a_range_has_the_same_frames_as_the_whole(tmp_path: Path, start: float) 
     assert ranged == [frame for frame in whole if start <= frame[1] < 3.9]
 
 
+@pytest.mark.parametrize("name", ["a.ts", "a.avi", "a.mkv", "a.mp4", "a.flv"])
+def test_ranges_and_order_hold_in_every_container(tmp_path: Path, name: str) -> None:
+    """With frames that are stored in another order than they are shown, and containers without presentation times."""
+    times = [i / 25 for i in range(200)]
+    base = Fraction(1, 25) if name.endswith("avi") else Fraction(1, 1000)
+    clip = write_clip(tmp_path / name, times, key_every=25, b_frames=2, time_base=base)
+    indices, seen, grey = read(clip)
+    assert indices == list(range(200))
+    np.testing.assert_allclose(seen, times, atol=2e-3)
+    np.testing.assert_allclose(grey, [grey_level(i) for i in indices], atol=4)
+    for start in (2.5, 5.02, 6.99):
+        expected = [(i, g) for i, t, g in zip(indices, seen, grey, strict=True) if start <= t < 7.5]
+        ranged = read(clip, start_s=start, end_s=7.5)
+        assert list(zip(ranged[0], ranged[2], strict=True)) == expected, start
+
+
+def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", [0.0, 0.1], pixel_ratio=Fraction(4, 3))
+    with VideoReader(clip) as reader:
+        assert (reader.info.width, reader.info.height) == (128, 64)
+        assert all(frame.image.shape == (64, 128, 3) for frame in reader.frames())
+
+
+def test_longer_sound_is_no_early_end(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", [0.0, 0.1, 0.2], sound_from_s=0.0, sound_to_s=5.0)
+    with VideoReader(clip) as reader:
+        assert len(list(reader.frames())) == 3
+        assert reader.info.duration_s < 1.0 and not reader.stats.ended_early
+
+
+def test_a_last_frame_that_stays_is_no_early_end(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", [0.0, 0.1, 0.2, 5.0, 5.1])
+    with VideoReader(clip) as reader:
+        list(reader.frames(end_s=4.0))
+        assert not reader.stats.ended_early
+
+
+def test_titles_in_other_alphabets_do_not_matter(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.avi", [0.0, 0.04], time_base=Fraction(1, 25), title=b"Zurich")
+    clip.write_bytes(clip.read_bytes().replace(b"Zurich", b"Z\xfcrich"))
+    assert len(read(clip)[0]) == 2
+
+
 def test_frames_per_second_takes_the_first_of_each_step(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", VARIABLE)
     np.testing.assert_allclose(read(clip, per_second=1)[1], [0.0, 1.0, 2.0, 3.0, 4.0], atol=1e-3)
@@ -108,11 +155,11 @@ def _with_rotation(source: Path, target: Path) -> None:
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
-    """Frames are handed out one at a time: reading the first decodes no later key frame."""
+    """Frames are handed out one at a time: reading the first takes no packet of the far end."""
     clip = write_clip(tmp_path / "a.mp4", [i / 25 for i in range(500)])
     with VideoReader(clip) as reader:
         next(iter(reader.frames()))
-        assert reader.stats.decoded < 50
+        assert reader.stats.packets < 50
 
 
 def test_pictures_are_read_as_one_frame(tmp_path: Path) -> None:
@@ -122,6 +169,20 @@ def test_pictures_are_read_as_one_frame(tmp_path: Path) -> None:
         (frame,) = reader.frames()
     assert reader.info.is_picture and frame.time_s == 0.0
     assert frame.image[0, 0].tolist() == [200, 0, 0]
+
+
+def test_two_picture_jpegs_of_phones_are_pictures(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.full((20, 30, 3), (200, 0, 0), np.uint8))
+    picture.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[picture])
+    with VideoReader(tmp_path / "a.jpg") as reader:
+        assert reader.info.is_picture and reader.info.codec == "jpeg"
+
+
+def test_a_huge_picture_is_refused_as_such(tmp_path: Path) -> None:
+    data = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (20_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+    (tmp_path / "a.png").write_bytes(data + zlib.crc32(data[12:]).to_bytes(4, "big") + b"\0\0\0\0IDAT" + bytes(4))
+    with pytest.raises(VideoError, match="too large"):
+        VideoReader(tmp_path / "a.png")
 
 
 def test_shared_vfr_clip_equals_the_stream_to_the_millisecond(videos_dir: Path) -> None:
@@ -153,6 +214,18 @@ def write_bad(folder: Path, kind: str) -> Path:
         path.with_suffix(".png").rename(path)
     elif kind == "playlist":
         path.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n")
+    elif kind == "heic":
+        path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    elif kind == "bare":
+        write_clip(path.with_suffix(".h264"), [0.0, 0.1]).rename(path)
+    elif kind == "cover":
+        cv2.imwrite(str(folder / "cover.png"), np.zeros((30, 30, 3), np.uint8))
+        with av.open(str(path), "w") as container:
+            cover = container.add_stream("png", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 30, 30, "rgb24"
+            cover.disposition = Disposition.attached_pic
+            container.mux(cover.encode(av.VideoFrame.from_ndarray(np.zeros((30, 30, 3), np.uint8), format="rgb24")))
+            container.mux(cover.encode())
     elif kind == "noise":
         path.write_bytes(np.random.default_rng(0).bytes(100_000))
     return path
@@ -168,6 +241,9 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("png", "not a video but a PNG picture"),
         ("playlist", "cannot be opened as a video"),
         ("noise", "cannot be opened as a video"),
+        ("heic", "is a HEIC or AVIF picture"),
+        ("cover", "no picture track"),
+        ("bare", "cannot be opened as a video"),
     ],
 )
 def test_bad_files_say_what_is_wrong(tmp_path: Path, kind: str, words: str) -> None:

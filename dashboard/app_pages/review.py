@@ -2,29 +2,26 @@
 
 import streamlit as st
 
+from dashboard.components import review
 from dashboard.components.player import player
-from dashboard.components.review import (
-    choose_analysis,
-    downloads,
-    facts,
-    header,
-    people_table,
-    seek_request,
-    segments_table,
-    timeline_of,
-)
 
-analysis = choose_analysis()
-smoothing_s = header(analysis)
-player(analysis, smoothing_s=smoothing_s, seek=seek_request(analysis, smoothing_s))
+analysis = review.choose_analysis()
+smoothing_s = review.header(analysis)
+player(analysis, smoothing_s=smoothing_s, seek=review.seek_request(analysis, smoothing_s))
 
-timeline = timeline_of(analysis, smoothing_s)
-segments_tab, people_tab, facts_tab, downloads_tab = st.tabs(["Segments", "People", "How it was measured", "Downloads"])
-with segments_tab:
-    segments_table(analysis, timeline, smoothing_s)
-with people_tab:
-    people_table(analysis, timeline)
-with facts_tab:
-    facts(analysis)
-with downloads_tab:
-    downloads(analysis, smoothing_s)
+timeline = review.timeline_of(analysis, smoothing_s)
+is_picture = analysis.record["source"]["is_picture"]
+names = ["Faces"] if is_picture else ["Segments", "People"]
+*views, facts, downloads = st.tabs([*names, "How it was measured", "Downloads"])
+if is_picture:
+    with views[0]:
+        review.faces_table(analysis, timeline)
+else:
+    with views[0]:
+        review.segments_table(analysis, timeline, smoothing_s)
+    with views[1]:
+        review.people_table(analysis, timeline)
+with facts:
+    review.facts(analysis)
+with downloads:
+    review.downloads(analysis, smoothing_s)

@@ -14,7 +14,7 @@ from dashboard.services import jobs, places, tasks
 from dashboard.services.playback import open_for_page
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, GROUPS
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import people_summary, segments, smooth
+from fer_core.video.timeline import people_summary, score_columns, segments, smooth
 
 WINDOWS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 ANALYZE = "app_pages/analyze.py"
@@ -48,7 +48,7 @@ def header(analysis: Analysis) -> float:
     people = len(analysis.people)
     words = [
         f"{people} {'person' if people == 1 else 'people'}",
-        f"{check['frames_analysed']} frames",
+        "a picture" if source["is_picture"] else f"{check['frames_analysed']} frames",
         f"{source['width']} × {source['height']}",
         f"model {analysis.record['checkpoint']['name']}",
         f"{analysis.record['created'][:16].replace('T', ' ')} UTC",
@@ -100,6 +100,11 @@ def seek_request(analysis: Analysis, smoothing_s: float) -> dict[str, Any] | Non
     return {"id": f"{smoothing_s:g}-{rows[0]}", "time_s": float(row["start_s"]), "track": int(row["track"])}
 
 
+def person_label(analysis: Analysis, track: int) -> str:
+    """The user's name for a person, else a number from 1."""
+    return analysis.names.get(track) or f"Person {track + 1}"
+
+
 def segments_table(analysis: Analysis, timeline: pd.DataFrame, smoothing_s: float) -> None:
     """Stretches of one emotion; choosing a row moves the player there."""
     found = segments(timeline)
@@ -108,7 +113,7 @@ def segments_table(analysis: Analysis, timeline: pd.DataFrame, smoothing_s: floa
         return
     shown = pd.DataFrame(
         {
-            "person": [analysis.names.get(track) or f"Person {track + 1}" for track in found["track"]],
+            "person": [person_label(analysis, track) for track in found["track"]],
             "emotion": found["emotion"],
             "group": found["group"],
             "start_s": found["start_s"],
@@ -139,6 +144,20 @@ def segments_table(analysis: Analysis, timeline: pd.DataFrame, smoothing_s: floa
     )
 
 
+def faces_table(analysis: Analysis, timeline: pd.DataFrame) -> None:
+    """The faces of a picture, each with its probabilities."""
+    faces = timeline[timeline["track"] >= 0]
+    if faces.empty:
+        st.info("No face was found in this picture.")
+        return
+    columns = score_columns(faces)
+    shown = pd.DataFrame({"Person": [person_label(analysis, track) for track in faces["track"]]})
+    shown[["Emotion", "Group"]] = faces[["emotion", "group"]].to_numpy()
+    shown[[name.removeprefix("p_") for name in columns]] = 100 * faces[columns].to_numpy()
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(shown, hide_index=True, column_config=dict.fromkeys(EMOTIONS, percent))
+
+
 def people_table(analysis: Analysis, timeline: pd.DataFrame) -> None:
     """Per person: share of the time seen per emotion and group, changes, longest stretch, time unseen."""
     people = people_summary(timeline)
@@ -147,7 +166,7 @@ def people_table(analysis: Analysis, timeline: pd.DataFrame) -> None:
         return
     rows = [
         {
-            "Person": analysis.names.get(person["track"]) or f"Person {person['track'] + 1}",
+            "Person": person_label(analysis, person["track"]),
             **{name: 100 * person["emotion_share"].get(name, 0.0) for name in EMOTIONS},
             **{f"{name} (group)": 100 * person["group_share"].get(name, 0.0) for name in GROUPS},
             "Changes": person["changes"],

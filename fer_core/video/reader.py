@@ -16,16 +16,20 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
 from fer_core.errors import InputError, VideoError
 
 RGB = NDArray[np.uint8]
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,mxf,gif,h264,hevc,ivf"
-"""Containers that are opened. Playlists and the like, which name other files, are not among them."""
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
+"""Containers that are opened. No playlists, which name other files, and no bare streams without times."""
+SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""Containers that find a key frame by its presentation time; others are decoded from the start to reach a range."""
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 PICTURES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",)}
+_PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")
 MAX_PIXELS = 8192 * 8192
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
 BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
@@ -44,8 +48,9 @@ class Frame:
 class VideoInfo:
     """What a probe tells without decoding everything.
 
-    ``width`` and ``height`` are as displayed, after ``rotation_deg`` (clockwise). ``duration_s`` and ``mean_fps`` are
-    the container's claims, 0.0 where it makes none. ``is_picture`` marks a still picture.
+    ``width`` and ``height`` are as displayed, with square pixels and after ``rotation_deg`` (clockwise); every frame
+    has this size. ``duration_s`` and ``mean_fps`` are the file's claims, 0.0 where it makes none.
+    ``is_picture`` marks a still picture.
     """
 
     format: str
@@ -105,6 +110,7 @@ class VideoReader:
         self.name = self.name or self.path.name
         self._picture: RGB | None = None
         self._container: Any = None
+        self._last_end_s = 0.0
         self.info = self._open()
 
     def __enter__(self) -> VideoReader:
@@ -140,7 +146,7 @@ class VideoReader:
                     continue
                 due = (math.floor(time_s * per_second + 1e-6) + 1) / per_second
             taken += 1
-            yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else _upright(frame))
+            yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else self._upright(frame))
         if not taken:
             raise VideoError(f"{self.name} has no readable frame between {start_s:g} s and its end.")
         self._check_end(end_s)
@@ -156,7 +162,7 @@ class VideoReader:
 
     def _check_end(self, end_s: float | None) -> None:
         expected = min(self.info.duration_s, end_s or math.inf)
-        short_by = expected - self.stats.last_s
+        short_by = expected - self._last_end_s
         self.stats.ended_early = not self.info.is_picture and short_by > max(1.0, 3 * self.stats.max_step_s)
 
     # opening
@@ -185,20 +191,34 @@ class VideoReader:
         return VideoInfo(kind.lower(), kind.lower(), width, height, 0, 0.0, 0.0, False, True, True)
 
     def _open_video(self) -> VideoInfo:
-        name = self.name
+        with self.path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
+            raise VideoError(f"{self.name} is a HEIC or AVIF picture. Save it as JPEG or PNG first.")
+        stream = self._open_stream()
         try:
-            self._container = av.open(str(self.path), options=OPEN_OPTIONS, timeout=30)
+            return self._describe(stream)
+        except VideoError:
+            self._container.close()
+            raise
+
+    def _open_stream(self) -> Any:
+        """Open the file, anew if it was open; returns the first video stream that is no cover picture."""
+        if self._container is not None:
+            self._container.close()
+        try:
+            self._container = av.open(str(self.path), options=OPEN_OPTIONS, timeout=30, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OSError) as error:
             raise VideoError(
-                f"{name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
+                f"{self.name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
                 f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
             ) from error
-        if not self._container.streams.video:
+        streams = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not streams:
             self._container.close()
-            raise VideoError(f"{name} has no picture track, only sound or data. Choose a file with video.")
-        stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
-        return self._describe(stream)
+            raise VideoError(f"{self.name} has no picture track, only sound or data. Choose a file with video.")
+        streams[0].thread_type = "AUTO"
+        return streams[0]
 
     def _describe(self, stream: Any) -> VideoInfo:
         container, codec = self._container, stream.codec_context
@@ -207,8 +227,12 @@ class VideoReader:
             raise VideoError(f"{self.name} has a picture size that cannot be used ({size}).")
         self._start_s = (container.start_time or 0) / av.time_base
         rotation = self._rotation(stream)
-        width, height = (codec.height, codec.width) if rotation % 180 else (codec.width, codec.height)
+        ratio = float(stream.sample_aspect_ratio or 1)
+        self._size = max(round(codec.width * (ratio if 0.1 < ratio < 10 else 1.0)), 1), codec.height
+        width, height = self._size[::-1] if rotation % 180 else self._size
         length = container.duration / av.time_base if container.duration else 0.0
+        if stream.duration and container.streams.audio:  # the sound may be longer
+            length = float((stream.duration + (stream.start_time or 0)) * stream.time_base) - self._start_s
         return VideoInfo(
             format=container.format.name,
             codec=codec.name,
@@ -238,19 +262,24 @@ class VideoReader:
         if self._picture is not None:
             yield self._picture, 0.0, 0
             return
-        stream = self._container.streams.video[0]
+        stream = self._open_stream()
         index = self._seek(stream, start_s)
-        last = -math.inf
+        last, ticks, first_dts = -math.inf, -1, None
         for packet in self._packets(stream):
             for frame in self._decode_packet(packet):
-                if frame.pts is None:
+                stamp = frame.pts
+                if self.info.format == "avi":  # no presentation times, but ticks of the frame rate, in order
+                    first_dts = frame.dts if first_dts is None else first_dts
+                    stamp = ticks = ticks + 1 if frame.dts is None else frame.dts - first_dts
+                if stamp is None:
                     self.stats.damaged += 1
                     continue
-                time_s = float(frame.pts * frame.time_base) - self._start_s
+                time_s = float(stamp * frame.time_base) - self._start_s
                 if time_s <= last:  # the same moment twice: a player shows the later one, a table keeps the first
                     self.stats.damaged += 1
                     continue
                 last = time_s
+                self._last_end_s = time_s + float((frame.duration or 0) * frame.time_base)
                 yield frame, time_s, index
                 index += 1
 
@@ -271,9 +300,14 @@ class VideoReader:
 
     def _seek(self, stream: Any, start_s: float) -> int:
         """Go to the last key frame at or before ``start_s``; returns how many frames are presented before it."""
-        self._container.seek(0, backward=True, any_frame=False)
-        if start_s <= 2.0:
+        if start_s <= 2.0 or self.info.format not in SEEKABLE:
             return 0
+        try:
+            return self._seek_key(stream, start_s)
+        except av.FFmpegError as error:
+            raise VideoError(f"{self.name} cannot be read from {start_s:g} s on; its index is damaged.") from error
+
+    def _seek_key(self, stream: Any, start_s: float) -> int:
         target = (start_s + self._start_s) / stream.time_base
         times, key = [], None
         for packet in self._container.demux(stream):
@@ -285,10 +319,15 @@ class VideoReader:
             if packet.is_keyframe and packet.pts <= target:
                 key = packet.pts
         if key is None:
-            self._container.seek(0, backward=True)
-            return 0
+            key = times[0] if times else 0
         self._container.seek(key, stream=stream, backward=True)
         return sum(pts < key for pts in times)
+
+    def _upright(self, frame: Any) -> RGB:
+        """RGB picture of a decoded frame: square pixels, one size for the whole video, turned as the file says."""
+        image = frame.to_ndarray(format="rgb24", width=self._size[0], height=self._size[1])
+        turns = self.info.rotation_deg // 90 % 4  # clockwise
+        return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
 
 
 def _plays_in_browser(path: Path, codec: Any) -> bool:
@@ -304,15 +343,11 @@ def _picture_kind(path: Path, name: str) -> str | None:
         with Image.open(path) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise VideoError(f"{name} is too large ({picture.width}×{picture.height}); scale it down.")
-            return picture.format if picture.format in PICTURES else None
+            kind = {"MPO": "JPEG"}.get(picture.format or "", picture.format)  # two-picture JPEGs of phones and cameras
+            return kind if kind in PICTURES else None
     except VideoError:
         raise
+    except Image.DecompressionBombError as error:
+        raise VideoError(f"{name} is too large a picture; scale it down to less than 8192×8192 pixels.") from error
     except Exception:  # Pillow raises many kinds for what is no picture; then it may be a video
         return None
-
-
-def _upright(frame: Any) -> RGB:
-    """RGB picture of a decoded frame, turned as the file says."""
-    image = frame.to_ndarray(format="rgb24")
-    turns = int(frame.rotation) // 90 % 4  # counter-clockwise, as numpy turns
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
