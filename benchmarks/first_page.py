@@ -26,7 +26,7 @@ def main() -> None:
     with running_chromium(chromium) as browser:
         for _ in range(runs):
             started = time.perf_counter()
-            with tempfile.TemporaryDirectory() as home, running_app(Path(home)) as address:
+            with tempfile.TemporaryDirectory() as home, running_app(Path(home)) as (address, _):
                 context = browser.new_context()
                 tab = context.new_page()
                 opened = time.perf_counter()

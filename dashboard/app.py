@@ -4,6 +4,10 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit import config
+
+if config.get_option("server.address") is None:  # .streamlit/config.toml was not read: the server would be open to all
+    sys.exit("Start the workbench in its own folder, with 'make run', so that its settings hold.")
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project's folder, from wherever it is started
 

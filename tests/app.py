@@ -39,8 +39,8 @@ def running_chromium(path: str) -> Iterator[Any]:
 
 
 @contextmanager
-def running_app(home: Path) -> Iterator[str]:
-    """Start the app on a free port with ``home`` as its data folder; gives its address."""
+def running_app(home: Path) -> Iterator[tuple[str, int]]:
+    """Start the app on a free port with ``home`` as its data folder; gives its address and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -51,7 +51,7 @@ def running_app(home: Path) -> Iterator[str]:
     )  # fmt: skip
     try:
         _wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)

@@ -27,7 +27,7 @@ def main() -> None:
     assert chromium, "Chromium is needed"
     with (
         tempfile.TemporaryDirectory() as home,
-        running_app(Path(home)) as address,
+        running_app(Path(home)) as (address, _),
         running_chromium(chromium) as browser,
     ):
         review = _analyse_sample(browser, address)

@@ -172,6 +172,14 @@ def test_a_single_frame_and_a_picture_are_results(tmp_path: Path, portrait: np.n
     assert picture.timeline()["emotion"].tolist() == ["happy"]
 
 
+def test_a_folder_in_the_way_is_not_removed(tmp_path: Path, clip: Path, classifier: Classifier) -> None:
+    (tmp_path / "res.tmp").mkdir()
+    (tmp_path / "res.tmp" / "mine.txt").write_text("keep")
+    with pytest.raises(StoreError, match=r"res\.tmp is in the way"):
+        analyze(clip, tmp_path / "res", checkpoint=classifier)
+    assert (tmp_path / "res.tmp" / "mine.txt").read_text() == "keep"
+
+
 def test_out_must_be_free(tmp_path: Path, clip: Path, classifier: Classifier) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mine.txt").write_text("keep")

@@ -111,10 +111,13 @@ def test_other_sites_are_refused(client: TestClient, headers: dict[str, str]) ->
     assert client.get(url, headers=own).json() == {"received": 0}
 
 
-@pytest.mark.parametrize("bad", ["..%2f..%2fetc", "abc", "A" * 32, "g" * 32])
+@pytest.mark.parametrize("bad", ["..", "abc", "A" * 32, "g" * 32, "a" * 32 + "%0a"])
 def test_ids_that_are_none_are_refused(client: TestClient, bad: str) -> None:
-    for url in (f"/api/upload/{bad}", f"/api/media/{bad}", f"/api/timeline/{bad}"):
-        assert client.get(url).status_code in (404, 422)
+    """Before anything is looked up: the answer is not the one for an id that does not exist."""
+    for route in ("upload", "media", "timeline", "annotated", "thumbnail"):
+        answer = client.get(f"/api/{route}/{bad.replace('..', '%2e%2e')}{'/0' if route == 'thumbnail' else ''}")
+        said = answer.json()["error"]
+        assert "not a valid id" in said or "not the id of an analysis" in said, route
 
 
 def test_size_limits_and_order_are_kept(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,16 +232,97 @@ def test_a_job_whose_worker_died_is_taken_up_again(
     assert len(tasks.QUEUES["analyses"].pending()) == 1
 
 
-def test_abandoned_uploads_are_removed_the_next_day(home: Path) -> None:
+def test_a_file_over_which_the_worker_dies_twice_is_given_up(
+    client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    now = time.time()
+    for attempt in range(1, 3):
+        assert jobs.claim(job_id) is not None  # and the worker is gone
+        monkeypatch.setattr(jobs.time, "time", lambda attempt=attempt: now + attempt * (jobs.STALE_S + 1))
+        tasks.QUEUES["analyses"].flush()
+        tasks.requeue_lost("analyses")
+    job = jobs.get(job_id)
+    assert job is not None and job.state == "failed" and "ended twice over this file" in job.error
+
+
+def test_a_job_at_work_in_this_process_is_not_lost(
+    client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a sleep of the machine, when its last beat is old."""
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    assert jobs.claim(job_id) is not None
+    now = time.time()
+    with tasks._Heart(job_id):
+        monkeypatch.setattr(jobs.time, "time", lambda: now + 3600)
+        tasks.requeue_lost("analyses")
+        assert jobs.get(job_id).state == "running"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "no"), "made a mistake"),
+        (OSError(28, "no space"), "disk is full"),
+        (ValueError(), "mistake"),
+    ],
+)
+def test_what_nobody_foresaw_fails_the_job_once(
+    client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    monkeypatch.setattr("fer_core.video.pipeline.analyze", broken)
+    tasks.run_job(job_id)
+    job = jobs.get(job_id)
+    assert job is not None and job.state == "failed" and words in job.error
+
+
+def test_a_copy_that_cannot_be_made_does_not_spoil_the_analysis(
+    client: TestClient, tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no encoder")
+
+    monkeypatch.setattr("fer_core.video.annotate.browser_proxy", broken)
+    clip = write_clip(tmp_path / "a.mp4", [0.0, 0.1], pictures=[portrait] * 2, codec="libx265")
+    job_id = send(client, clip, slice_bytes=10**9)["job"]
+    jobs.queue(job_id, SETTINGS)
+    tasks.run_job(job_id)
+    assert jobs.get(job_id).state == "done"  # type: ignore[union-attr]
+    assert places.store().open(job_id).playable() is None
+
+
+def test_a_slice_that_comes_twice_does_no_harm(client: TestClient, clip: Path) -> None:
+    """As when the connection broke after the first had arrived: the second is refused or lands in the same place."""
+    upload_id, data = places.new_id(), clip.read_bytes()
+    params = {"name": "a.mp4", "offset": 0, "total": len(data)}
+    client.put(f"/api/upload/{upload_id}", params=params, content=data[:5000])
+    client.put(f"/api/upload/{upload_id}", params=params, content=data[:5000])
+    assert client.get(f"/api/upload/{upload_id}").json()["received"] in (0, 5000)
+
+
+def test_what_a_crash_left_behind_is_removed(home: Path) -> None:
     import os
 
-    for upload_id, age in (("a" * 32, 2 * 24 * 3600), ("b" * 32, 60)):
+    for upload_id, age in (("a" * 32, 2 * 24 * 3600), ("b" * 32, 60), ("c" * 32, 2 * 24 * 3600)):
         folder = places.upload_folder(upload_id)
         folder.mkdir()
-        (folder / "part").write_bytes(b"x")
-        os.utime(folder / "part", (time.time() - age,) * 2)
+        (folder / ("source.mp4" if upload_id[0] == "a" else "part")).write_bytes(b"x")
+        for path in (folder / "part", folder / "source.mp4", folder):
+            if path.exists():
+                os.utime(path, (time.time() - age,) * 2)
+    jobs.add("c" * 32, kind="video", name="waits for the user")
+    jobs.add("d" * 32, kind="video", name="runs", state="running")
+    for name in ("d", "e"):
+        (places.store().root / f"{name * 32}.tmp").mkdir()
     uploads.drop_abandoned()
-    assert left_behind() == ["b" * 32]
+    assert sorted(left_behind()) == ["b" * 32, "c" * 32, f"{'d' * 32}.tmp"]
 
 
 def test_ids_guard_every_path() -> None:

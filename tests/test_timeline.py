@@ -82,6 +82,25 @@ def test_smoothing_is_the_mean_over_time_not_over_frames() -> None:
     assert smooth(story, 0.0).equals(story)
 
 
+def test_a_slower_stretch_of_a_variable_rate_is_no_gap() -> None:
+    """Three seconds at 30 frames a second, then ten at five, happy throughout: one segment, also after two misses."""
+    times = [i / 30 for i in range(90)] + [3 + i / 5 for i in range(50)]
+    rows = [(i, t, 0, HAPPY) if i not in (100, 101) else (i, t, -1, NOBODY) for i, t in enumerate(times)]
+    found = segments(table(rows))
+    assert len(found) == 1
+    np.testing.assert_allclose(found.loc[0, ["start_s", "end_s"]].astype(float), [0.0, 12.8 + 1 / 30], atol=1e-6)
+    longest = people_summary(table(rows))[0]["longest"]
+    assert longest["duration_s"] > 12.8
+
+
+def test_a_long_frame_counts_only_as_far_as_it_reaches_into_the_window() -> None:
+    """The window of the frame at 0.1 s reaches to 0.4 s: three happy frames of 0.1 s, and 0.1 s of the sad."""
+    rows = [(i, i / 10, 0, {"happy": 1.0}) for i in range(3)] + [(3, 0.3, 0, {"sad": 1.0}), (4, 3.0, -1, {})]
+    smoothed = smooth(table(rows), 0.5)
+    np.testing.assert_allclose(smoothed.loc[1, ["p_happy", "p_sad"]].astype(float), [0.75, 0.25], atol=1e-6)
+    np.testing.assert_allclose(smoothed.loc[3, "p_sad"], 1.0, atol=1e-6)
+
+
 def test_smoothing_never_mixes_people_and_keeps_rows_summing_to_one(story: pd.DataFrame) -> None:
     smoothed = smooth(story, 0.5)
     assert len(smoothed) == len(story)

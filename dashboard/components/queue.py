@@ -25,7 +25,9 @@ def queue() -> None:
 
 
 def _queue(was_active: bool) -> None:
-    shown = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind != "annotate"][-20:]
+    found = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind != "annotate"]
+    ended = [job for job in found if job.state not in jobs.ACTIVE][-20:]
+    shown = ended + [job for job in found if job.state in jobs.ACTIVE]
     if shown:
         st.subheader("Queue")
     for job in reversed(shown):

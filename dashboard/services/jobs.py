@@ -23,10 +23,12 @@ create table if not exists jobs (
     id text primary key, kind text not null, target text not null, name text not null, state text not null,
     settings text not null, info text not null, stage text not null default '', share real not null default 0,
     frames integer not null default 0, faces integer not null default 0, error text not null default '',
-    cancel integer not null default 0, created real not null, started real, beat real, finished real
+    cancel integer not null default 0, attempts integer not null default 0,
+    created real not null, started real, beat real, finished real
 )"""
 STALE_S = 15.0
 ACTIVE = ("queued", "running")
+COPYING = "making a playable copy"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Job:
     faces: int
     error: str
     cancel: bool
+    attempts: int
     created: float
     started: float | None
     beat: float | None
@@ -55,7 +58,7 @@ class Job:
     @property
     def remaining_s(self) -> float | None:
         """Guess of the seconds left, or None while there is too little to go by."""
-        if self.state != "running" or self.started is None or self.share < 0.02:
+        if self.state != "running" or self.stage == COPYING or self.started is None or self.share < 0.02:
             return None
         return (time.time() - self.started) * (1 - self.share) / self.share
 
@@ -115,12 +118,23 @@ def recent(since: float) -> list[Job]:
 
 
 def queue(job_id: str, settings: dict[str, Any] | None = None) -> bool:
-    """From ready (or a dead worker's running) to queued; False if it was neither."""
+    """From ready to queued; False if it was not ready."""
     with _table() as table:
         done = table.execute(
-            "update jobs set state='queued', share=0, stage='', started=null, beat=?, settings=coalesce(?, settings) "
-            "where id=? and state in ('ready', 'running')",
+            "update jobs set state='queued', beat=?, settings=coalesce(?, settings) where id=? and state='ready'",
             (time.time(), None if settings is None else json.dumps(settings), job_id),
+        )
+        return done.rowcount == 1
+
+
+def requeue(job_id: str) -> bool:
+    """From a dead worker's running, or from a queue that lost it, to queued; False if somebody works on it."""
+    with _table() as table:
+        now = time.time()
+        done = table.execute(
+            "update jobs set state='queued', share=0, stage='', started=null, beat=? "
+            "where id=? and state in ('queued', 'running') and beat < ?",
+            (now, job_id, now - STALE_S),
         )
         return done.rowcount == 1
 
@@ -130,7 +144,8 @@ def claim(job_id: str) -> Job | None:
     with _table() as table:
         now = time.time()
         done = table.execute(
-            "update jobs set state='running', started=?, beat=? where id=? and state='queued'", (now, now, job_id)
+            "update jobs set state='running', attempts=attempts+1, started=?, beat=? where id=? and state='queued'",
+            (now, now, job_id),
         )
     return get(job_id) if done.rowcount == 1 else None
 
@@ -144,6 +159,12 @@ def report(job_id: str, *, stage: str, share: float, frames: int, faces: int) ->
         )
         row = table.execute("select cancel from jobs where id=?", (job_id,)).fetchone()
     return row is None or bool(row["cancel"])
+
+
+def forget_cancel(job_id: str) -> None:
+    """The wish to stop has been fulfilled; what follows can be stopped anew."""
+    with _table() as table:
+        table.execute("update jobs set cancel=0 where id=?", (job_id,))
 
 
 def beat(job_id: str) -> None:
@@ -163,11 +184,13 @@ def finish(job_id: str, state: str, error: str = "") -> None:
 def cancel(job_id: str) -> None:
     """Ask a running job to stop (what it has is kept); a waiting one is dropped with its file."""
     with _table() as table:
+        table.execute("begin immediate")  # no worker takes the job between the two
         table.execute("update jobs set cancel=1 where id=? and state='running'", (job_id,))
         waiting = table.execute(
             "update jobs set state='cancelled', finished=? where id=? and state in ('ready', 'queued')",
             (time.time(), job_id),
         )
+        table.execute("commit")
     if waiting.rowcount:
         places.drop_upload(job_id)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +40,6 @@ def playback(analysis: Analysis, *, smoothing_s: float = 0.0) -> dict[str, Any]:
         "height": source["height"],
         "start_s": float(times[0]) if len(times) else 0.0,
         "end_s": float(times[-1] + lasts[-1]) if len(times) else 0.0,
-        "step_s": float(np.median(lasts)) if len(lasts) else 0.0,
         "emotions": [
             {"name": name, "colour": EMOTION_COLOURS[name], "group": DEFAULT_GROUP_MAP[name]} for name in labels
         ],
@@ -69,13 +70,19 @@ def _packed(values: NDArray[Any], kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode()
 
 
+@lru_cache(maxsize=4096)
+def _read_part(path: Path) -> pd.DataFrame:
+    """A part never changes once it is there."""
+    return pd.read_parquet(path, columns=["time_s", "track", "emotion"])
+
+
 def so_far(analysis_id: str) -> pd.DataFrame:
     """Rows of a running analysis that are on disk already; empty when there are none yet."""
     folder = places.store().folder(places.check_id(analysis_id))
     parts = []
     for path in sorted((folder.with_name(folder.name + ".tmp") / "parts").glob("timeline-*.parquet")):
         try:
-            parts.append(pd.read_parquet(path, columns=["time_s", "track", "emotion"]))
+            parts.append(_read_part(path))
         except (OSError, ValueError):  # the analysis ended this moment and removed its parts
             return pd.DataFrame(columns=["time_s", "track", "emotion"])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["time_s", "track", "emotion"])

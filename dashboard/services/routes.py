@@ -68,7 +68,7 @@ def is_own(request: Request) -> bool:
         return False
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
-    local = config.get_option("server.address") in LOOPBACK
+    local = config.get_option("server.address") in (None, *LOOPBACK)  # only a foreign address that is asked for
     return not local or urlsplit(f"//{host}").hostname in LOOPBACK
 
 

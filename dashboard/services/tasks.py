@@ -11,7 +11,8 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from dashboard.services import jobs, places
 from fer_core.errors import Cancelled, FerError, StoreError
 
 BEAT_S = 3.0
+MAX_ATTEMPTS = 2
+_DISK_FULL = "The disk is full. Free some space, or delete analyses in the library."
+_MISTAKE = "The program made a mistake here; the details are in the folder logs of the data folder."
+_CRASH = "The program ended twice over this file, perhaps for lack of memory. Try fewer frames or a smaller video."
 _log = logging.getLogger("fer.worker")
 
 
@@ -30,6 +35,10 @@ def _queue(name: str) -> SqliteHuey:
 
 
 QUEUES = {name: _queue(name) for name in ("analyses", "inspector")}
+
+
+_at_work: set[str] = set()
+"""Jobs of this process; after a sleep of the machine their beat is old although they go on."""
 
 
 def run_job(job_id: str) -> None:
@@ -46,17 +55,10 @@ def run_job(job_id: str) -> None:
         except FerError as error:
             places.drop_upload(job_id)
             jobs.finish(job_id, "failed", str(error))
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            jobs.finish(job_id, "failed", "The disk is full. Free some space, or delete analyses in the library.")
-        except Exception:
+        except Exception as error:
             _log.exception("Job %s failed", job_id)
-            jobs.finish(
-                job_id,
-                "failed",
-                f"The program made a mistake here; the details are in {places.logs().name}/ of the data folder.",
-            )
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            jobs.finish(job_id, "failed", _DISK_FULL if full else _MISTAKE)
 
 
 _TASKS = {name: queue.task(name="run")(run_job) for name, queue in QUEUES.items()}
@@ -79,10 +81,11 @@ def requeue_lost(name: str) -> None:
     """Queue jobs again whose worker died; called by the worker of queue ``name`` every few seconds."""
     waiting = {task.args[0] for task in QUEUES[name].pending()}
     for job in jobs.stale():
-        if (job.kind == "picture") == (name == "inspector") and job.id not in waiting:
-            if job.state == "running":
-                jobs.queue(job.id)
-            jobs.beat(job.id)
+        if (job.kind == "picture") != (name == "inspector") or job.id in waiting or job.id in _at_work:
+            continue
+        if job.attempts >= MAX_ATTEMPTS:
+            jobs.finish(job.id, "failed", _CRASH)
+        elif jobs.requeue(job.id):
             enqueue(job)
 
 
@@ -121,8 +124,8 @@ def _analyse(job: jobs.Job) -> str:
     reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
     source = analysis.source()
     if source is not None and not analysis.record["source"]["plays_in_browser"]:
-        progress = reporter.copying("making a playable copy")
-        _optional(lambda: browser_proxy(source, folder / "proxy.mp4", progress=progress))
+        progress, proxy = reporter.copying(jobs.COPYING), folder / "proxy.mp4"
+        _optional(lambda: browser_proxy(source, proxy, progress=progress, should_stop=reporter.should_stop))
     return "done"
 
 
@@ -130,7 +133,7 @@ def _optional(make: Callable[[], Path]) -> None:
     """Make something without which the analysis is still good."""
     try:
         make()
-    except FerError:
+    except Exception:
         _log.exception("A playable copy could not be made")
 
 
@@ -175,7 +178,17 @@ class _Reporter:
     def close(self, frames: int, faces: int) -> None:
         """The final counts; a wish to stop is fulfilled with them."""
         self._told, self.stop = 0.0, False
+        jobs.forget_cancel(self.job_id)
         self.tell("writing", 1.0, frames, faces)
+
+
+@contextmanager
+def log_errors() -> Iterator[None]:
+    """For the threads that must go on when the data base is busy or the disk is full for a moment."""
+    try:
+        yield
+    except Exception:
+        _log.exception("Going on after")
 
 
 class _Heart:
@@ -185,11 +198,14 @@ class _Heart:
         self.job_id, self._end = job_id, threading.Event()
 
     def __enter__(self) -> None:
+        _at_work.add(self.job_id)
         threading.Thread(target=self._beat, daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
+        _at_work.discard(self.job_id)
 
     def _beat(self) -> None:
         while not self._end.wait(BEAT_S):
-            jobs.beat(self.job_id)
+            with log_errors():
+                jobs.beat(self.job_id)

@@ -52,7 +52,9 @@ async def add_slice(upload_id: str, name: str, offset: int, total: int, slices: 
     if offset != received(upload_id) or any(folder.glob("source.*")):
         raise UploadError("A part of the file arrived out of order. Upload it again.")
     folder.mkdir(exist_ok=True)
-    with (folder / "part").open("ab") as file:
+    (folder / "part").touch()
+    with (folder / "part").open("r+b") as file:
+        file.seek(offset)  # a slice that comes twice lands in the same place
         async for piece in slices:
             if file.tell() + len(piece) > total:
                 places.drop_upload(upload_id)
@@ -104,8 +106,12 @@ def add_copy(path: Path, name: str) -> jobs.Job:
 
 
 def drop_abandoned() -> None:
-    """Remove unfinished uploads of yesterday."""
+    """Remove what a crash left behind: uploads of yesterday that became no job, and analyses that nobody works on."""
     for folder in places.uploads().iterdir():
-        part = folder / "part"
-        if part.is_file() and time.time() - part.stat().st_mtime > MAX_AGE_S:
+        newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+        if time.time() - newest > MAX_AGE_S and jobs.get(folder.name) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    active = {job.target for job in jobs.with_state(*jobs.ACTIVE)}
+    for folder in places.store().root.glob("*.tmp"):
+        if folder.stem not in active:
             shutil.rmtree(folder, ignore_errors=True)

@@ -41,7 +41,8 @@ def _end_with_parent() -> None:
 
 def _find_lost(name: str) -> None:
     while True:
-        tasks.requeue_lost(name)
+        with tasks.log_errors():
+            tasks.requeue_lost(name)
         time.sleep(CHECK_S)
 
 

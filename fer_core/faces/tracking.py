@@ -19,6 +19,8 @@ MAX_SIZE_RATIO = 1.8
 MIN_COLOUR = 0.45
 """After a gap: least similarity of the face's colours (intersection of histograms, 0-1)."""
 SHORT_GAP_S = 0.35
+MIN_COLOUR_SHORT = 0.25
+"""Without a gap the overlap decides, unless the colours say that the picture was cut to another face."""
 CUT = 0.45
 """Two frames whose colour histograms overlap less belong to different scenes."""
 
@@ -79,11 +81,11 @@ class Tracker:
         for j, person in enumerate(self._people):
             short = time_s - person.time_s <= SHORT_GAP_S
             for i in range(len(faces)):
-                if short and overlap[i, j] >= MIN_IOU:
+                alike = float(np.minimum(colours[i], person.colours).sum())
+                if short and overlap[i, j] >= MIN_IOU and alike >= MIN_COLOUR_SHORT:
                     score[i, j] = 1 + overlap[i, j]
-                elif _could_be(faces.boxes[i], person.box):
-                    alike = float(np.minimum(colours[i], person.colours).sum())
-                    score[i, j] = alike if alike >= MIN_COLOUR else 0.0
+                elif alike >= MIN_COLOUR and _could_be(faces.boxes[i], person.box):
+                    score[i, j] = alike
         from scipy.optimize import linear_sum_assignment  # slow to import, and pages import this package
 
         rows, columns = linear_sum_assignment(-score)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from fer_core.faces.crops import CropGeometry
 
 FORMAT = "fer-workbench-checkpoint/1"
 MAX_CARD_BYTES = 1_000_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes part of file names
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,18 @@ class Card:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise CheckpointError(f"name {self.name!r} must be 1-64 letters, digits, dots, dashes and underscores.")
+        if not isinstance(self.options, Mapping):
+            raise CheckpointError(f"options are {self.options!r}; expected names and values.")
         if tuple(self.labels) not in (EMOTIONS, EMOTIONS8):
             raise CheckpointError(f"labels are {self.labels}; expected {list(EMOTIONS)} (and contempt last, if there).")
         spec = self.input
+        numbers = [*spec.mean, *spec.std, spec.field, self.temperature, self.crop.margin]
+        if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
+            raise CheckpointError(f"mean, std, field, temperature and margin must be finite numbers, got {numbers}.")
+        if not all(isinstance(n, int) for n in (spec.size, spec.channels, self.crop.size)):
+            raise CheckpointError(f"sizes and channels must be whole numbers, got {spec} and {self.crop}.")
         if not (8 <= spec.size <= 1024 and spec.channels in (1, 3) and 0.2 <= spec.field <= 1.0):
             raise CheckpointError(f"input {spec} is outside 8-1024 px, 1 or 3 channels, field 0.2-1.")
         if len(spec.mean) != spec.channels or len(spec.std) != spec.channels or min(spec.std) <= 0:

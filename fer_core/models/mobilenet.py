@@ -33,6 +33,8 @@ class MobileNetV2(EmotionNetwork):
         stem_stride: int = 2,
     ) -> None:
         super().__init__()
+        if not (1 <= n_features <= 4096 and stem_stride in (1, 2)):
+            raise ValueError(f"n_features {n_features} is outside 1-4096, or stem_stride {stem_stride} is not 1 or 2")
         self.backbone = mobilenet_v2(weights=None).features
         stem = self.backbone[0][0]
         if channels != stem.in_channels or stem_stride != 2:

@@ -73,5 +73,5 @@ def build(name: str, *, n_labels: int, channels: int, **options: Any) -> Emotion
         raise CheckpointError(f"Unknown architecture {name!r}; known are {', '.join(architectures())}.")
     try:
         return _BUILDERS[name](n_labels=n_labels, channels=channels, **options)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise CheckpointError(f"Architecture {name!r} does not take these options: {error}.") from error

@@ -27,6 +27,7 @@ OnShare = Callable[[float], None]
 ShouldStop = Callable[[], bool]
 Draw = Callable[[Frame], RGB]
 _COPIED_SOUND = ("aac", "mp3")
+_AAC_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
 _MAX_PROXY_SIDE = 1280
 
 
@@ -107,7 +108,7 @@ def _is_bright(colour: str) -> bool:
 
 
 class _FacesAt:
-    """Rows of a timeline by frame; a frame between two analysed ones gets the earlier one's."""
+    """Rows of a timeline by time; a frame between two analysed ones gets the earlier one's."""
 
     HOLD_S = 0.5
 
@@ -119,7 +120,7 @@ class _FacesAt:
         self.row_frames = self.seen["frame"].to_numpy()
 
     def at(self, frame: Frame) -> pd.DataFrame:
-        last = int(np.searchsorted(self.frames, frame.index, side="right")) - 1
+        last = int(np.searchsorted(self.times, frame.time_s + 1e-4, side="right")) - 1
         if last < 0 or frame.time_s - self.times[last] > self.HOLD_S:
             return self.seen.iloc[:0]
         low, high = np.searchsorted(self.row_frames, [self.frames[last], self.frames[last] + 1])
@@ -145,11 +146,13 @@ def _rewrite(
                 raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
             for frame in reader.frames():
                 writer.add(draw(frame), frame.time_s)
-                if progress is not None and reader.info.duration_s:
-                    progress(min(frame.time_s / reader.info.duration_s, 1.0))
+                if progress is not None:
+                    progress(min(frame.time_s / reader.info.duration_s, 1.0) if reader.info.duration_s else 0.0)
                 if should_stop is not None and should_stop():
                     raise Cancelled("Stopped while the video was being written.")
         os.replace(temporary, out)
+    except av.FFmpegError as error:
+        raise VideoError(f"{source.name} could not be written as a video ({error}).") from error
     finally:
         temporary.unlink(missing_ok=True)
     return out
@@ -204,14 +207,15 @@ class _Sound:
 
     def __init__(self, container: Any, source: Path) -> None:
         self.target = container
-        self.input: Any = av.open(str(source), options=OPEN_OPTIONS)
+        self.input: Any = av.open(str(source), options=OPEN_OPTIONS, metadata_errors="replace")
         self.start_s = (self.input.start_time or 0) / av.time_base
         track = self.input.streams.audio[0]
         self.copies = track.codec_context.name in _COPIED_SOUND
         if self.copies:
             self.stream = container.add_stream_from_template(track)
         else:
-            self.stream = container.add_stream("aac", rate=track.codec_context.sample_rate or 48_000)
+            rate = track.codec_context.sample_rate
+            self.stream = container.add_stream("aac", rate=rate if rate in _AAC_RATES else 48_000)
             self.stream.layout = "stereo" if (track.codec_context.layout.nb_channels or 1) > 1 else "mono"
         self.packets = self._packets(track)
         self.next: tuple[float, list[Any]] | None = next(self.packets, None)

@@ -104,15 +104,17 @@ def analyze(
         StoreError: ``out`` is taken.
         Cancelled: stopped before the first frame was analysed.
     """
-    source, out = Path(source), Path(out)
+    source, out = Path(source), Path(out).absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} already exists and is not empty; choose another folder or remove it.")
     classifier = checkpoint if isinstance(checkpoint, Classifier) else load(checkpoint, device=device)
     temporary = out.with_name(out.name + ".tmp")
+    if temporary.exists() and not (temporary / "parts").is_dir():
+        raise StoreError(f"{temporary} is in the way and no unfinished analysis; remove it or choose another folder.")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with VideoReader(source, name=name or source.name) as reader:
-            temporary.mkdir(parents=True)
+            (temporary / "parts").mkdir(parents=True)
             run = _Run(reader, classifier, settings, temporary, progress, should_stop or (lambda: False))
             run.go()
             _write_record(temporary, run, reader.name)

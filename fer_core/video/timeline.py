@@ -21,8 +21,8 @@ FACE_COLUMNS = (
     "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source",
     *LANDMARK_COLUMNS, "sharpness", "brightness",
 )  # fmt: skip
-MAX_GAP_STEPS = 3.0
-"""A person who is unseen for longer than this many typical steps between frames starts a new segment."""
+MAX_GAP_FRAMES = 2
+"""A person who is missing in more analysed frames than this starts a new segment."""
 
 
 def score_columns(timeline: pd.DataFrame) -> list[str]:
@@ -63,10 +63,11 @@ def frame_steps(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
-    """Mean of each person's probabilities over a window of ``window_s`` seconds centred on the row.
+    """Mean of each person's probabilities over a window of ``window_s`` seconds around the middle of each frame.
 
-    Weighted by how long each frame lasts, so that a variable rate does not count dense stretches twice; never across
-    people. Probabilities are smoothed, not labels; rows keep summing to 1. ``window_s`` = 0 changes nothing.
+    A frame counts for as long as it is on screen within the window, so that a variable rate counts no stretch twice;
+    times at which the person is not seen do not count, and nothing is mixed across people. Probabilities are smoothed,
+    not labels; rows keep summing to 1. ``window_s`` = 0 changes nothing.
 
     Raises:
         InputError: a negative or infinite window.
@@ -81,36 +82,45 @@ def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
     tracks = timeline["track"].to_numpy()
     for track in np.unique(tracks[tracks >= 0]):
         own = np.flatnonzero(tracks == track)
-        rows = timeline.iloc[own]
-        at = rows["time_s"].to_numpy(float)
-        weight = np.maximum(lasts[np.searchsorted(times, at)], 1e-9)
-        values = rows[columns].to_numpy(float) * weight[:, None]
-        total = np.vstack([np.zeros(len(columns) + 1), np.cumsum(np.column_stack([values, weight]), axis=0)])
-        low = np.searchsorted(at, at - window_s / 2 - 1e-9, side="left")
-        high = np.searchsorted(at, at + window_s / 2 + 1e-9, side="right")
-        sums = total[high] - total[low]
-        probabilities[own] = sums[:, :-1] / sums[:, -1:]
+        at = timeline["time_s"].to_numpy(float)[own]
+        last = np.maximum(lasts[np.searchsorted(times, at)], 1e-9)
+        values = timeline[columns].to_numpy(float)[own]
+        probabilities[own] = _windowed_mean(at, at + last, values, window_s)
     return with_labels(timeline.assign(**dict(zip(columns, probabilities.T, strict=True))))
+
+
+def _windowed_mean(
+    start: NDArray[np.float64], end: NDArray[np.float64], values: NDArray[np.float64], window_s: float
+) -> NDArray[np.float64]:
+    """Mean over a window around each middle of what is ``values`` (n, k) from ``start`` to ``end`` (n,)."""
+    knots = np.stack([start, end], axis=1).ravel()  # between an end and the next start nothing is seen
+    weighted = np.column_stack([values, np.ones(len(values))]) * (end - start)[:, None]
+    until = np.concatenate([np.zeros((1, weighted.shape[1])), np.cumsum(weighted, axis=0)])
+    integral = np.stack([until[:-1], until[1:]], axis=1).reshape(len(knots), -1)
+    middle = (start + end) / 2
+    low, high = middle - window_s / 2, middle + window_s / 2
+    sums = np.stack([np.interp(high, knots, column) - np.interp(low, knots, column) for column in integral.T], axis=1)
+    return np.asarray(sums[:, :-1] / sums[:, -1:])
 
 
 def segments(timeline: pd.DataFrame) -> pd.DataFrame:
     """Stretches in which a person keeps one emotion.
 
     Columns ``track, start_s, end_s, duration_s, emotion, group, confidence`` (mean probability of that emotion),
-    ``frames``. A segment ends when the emotion changes or the person is unseen for more than ``MAX_GAP_STEPS`` typical
-    steps; ``end_s`` includes the last frame's own duration. Sorted by start.
+    ``frames``. A segment ends when the emotion changes or the person is missing in more than ``MAX_GAP_FRAMES``
+    analysed frames; ``end_s`` includes the last frame's own duration. Sorted by start.
     """
     times, lasts = frame_steps(timeline)
-    typical = float(np.median(lasts)) if len(lasts) else 0.0
     parts = []
     for track, rows in timeline[timeline["track"] >= 0].groupby("track"):
         at, emotion = rows["time_s"].to_numpy(float), rows["emotion"].to_numpy(object)
-        breaks = (emotion[1:] != emotion[:-1]) | (np.diff(at) > MAX_GAP_STEPS * typical)
+        position = np.searchsorted(times, at)
+        breaks = (emotion[1:] != emotion[:-1]) | (np.diff(position) > MAX_GAP_FRAMES + 1)
         starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
         ends = np.concatenate([starts[1:] - 1, [len(rows) - 1]])
         confidence = rows[score_columns(timeline)].to_numpy(float).max(axis=1)
         sums = np.concatenate([[0.0], np.cumsum(confidence)])
-        end_s = at[ends] + np.minimum(lasts[np.searchsorted(times, at[ends])], MAX_GAP_STEPS * typical)
+        end_s = at[ends] + lasts[position[ends]]
         parts.append(
             pd.DataFrame(
                 {

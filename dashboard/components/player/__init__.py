@@ -18,7 +18,7 @@ def player(analysis: Analysis, *, smoothing_s: float, seek: dict[str, Any] | Non
     Args:
         analysis: what to show.
         smoothing_s: window of the smoothing in s.
-        seek: ``id`` (a new one for every request), ``time_s`` and ``track`` to go to.
+        seek: ``time_s`` and ``track`` to go to, with an ``id``; the same id again only after None moves anew.
     """
     component = st.components.v2.component(
         "fer_player",

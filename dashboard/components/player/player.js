@@ -35,7 +35,6 @@ class Analysis {
     Object.assign(this, raw);
     this.times = unpack(raw.times, "f8");
     this.k = raw.emotions.length;
-    this.hold = Math.max(1.5 * raw.step_s, 0.1); // how long a frame's faces stay on screen
     this.people = raw.people.map((person) => ({
       ...person,
       frames: unpack(person.frames, "u4"),
@@ -46,8 +45,7 @@ class Analysis {
 
   // Position in `times` of the frame that is on screen at t, or -1.
   frameAt(t) {
-    const i = lastAtOrBefore(this.times, t + 5e-4);
-    return i >= 0 && t - this.times[i] <= this.hold ? i : -1;
+    return t <= this.end_s ? lastAtOrBefore(this.times, t + 5e-4) : -1;
   }
 
   // Row of a person in a frame, or -1 where the person is not seen.
@@ -70,7 +68,7 @@ class Analysis {
       const frame = person.frames[row];
       const until = frame + 1 < this.times.length ? this.times[frame + 1] : this.end_s;
       const first = Math.floor(column(this.times[frame]));
-      const last = Math.max(first, Math.ceil(column(Math.min(until, this.times[frame] + 4 * this.step_s))) - 1);
+      const last = Math.max(first, Math.ceil(column(until)) - 1);
       for (let x = Math.max(first, 0); x <= Math.min(last, width - 1); x++) {
         counts[x]++;
         for (let j = 0; j < this.k; j++) sums[x * this.k + j] += person.p[row * this.k + j] / SCALE;
@@ -109,6 +107,7 @@ class Player {
     this.sizes.observe(this.root);
     if (data.media !== this.media) this.setMedia(data);
     if (data.url !== this.url) this.load(data.url);
+    if (!data.seek) this.seekId = null;
     if (data.seek && data.seek.id !== this.seekId) {
       this.seekId = data.seek.id;
       if (this.analysis) this.choose(this.analysis.people.findIndex((person) => person.track === data.seek.track));
