@@ -62,7 +62,7 @@ def open_sample(page: Any) -> None:
     row = page.locator("[class*=st-key-row-]", has_text="Sample.mp4")
     page.wait_for_timeout(1000)
     if not row.count():
-        page.get_by_role("link", name="Analyze").click()
+        page.get_by_role("link", name="Analyze").first.click()
         page.get_by_role("button", name="Try the sample").click()
         return open_review(page, "Sample.mp4")
     row.first.get_by_role("button", name="Open").click()
