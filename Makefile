@@ -39,6 +39,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip  # an environment made by other tools
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r $<
 	touch $@
 
