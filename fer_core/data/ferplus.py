@@ -63,4 +63,4 @@ def ferplus_labels(votes: NDArray, protocol: str) -> NDArray[np.int64]:
 def vote_distribution(votes: NDArray) -> NDArray[np.float32]:
     """Shares (n, 7) of the seven emotions among the votes for them; rows without any such vote are zero."""
     seven = votes[:, :_SEVEN].astype(np.float32)
-    return seven / np.maximum(seven.sum(axis=1, keepdims=True), 1)
+    return np.asarray(seven / np.maximum(seven.sum(axis=1, keepdims=True), 1), np.float32)

@@ -83,7 +83,7 @@ def report(
     """
     if not len(labels):
         raise DataError("No image is left to evaluate under this label protocol.")
-    names = EMOTIONS8[: max(probabilities.shape[1], int(labels.max()) + 1)]
+    names = EMOTIONS8[: max(probabilities.shape[1], int(np.max(labels)) + 1)]
     predictions = probabilities.argmax(axis=1)
     by_class = recalls(confusion_matrix(labels, predictions, len(names)))
     to_group = group_indices(names, group_map)
