@@ -43,7 +43,8 @@ def iou_matrix(a: ArrayF, b: ArrayF) -> ArrayF:
 
 
 class Tracker:
-    """Gives the faces of successive frames the numbers of people, 0, 1, 2, … in order of appearance.
+    """Gives the faces of successive frames the numbers of people, 0, 1, 2, … in order of appearance, from left
+    to right in one frame.
 
     Feed every analysed frame in order. A person keeps the number through a gap of up to ``MEMORY_S`` seconds if the
     returning face is near, of like size and like colour; a scene cut ends all memories.
@@ -66,7 +67,7 @@ class Tracker:
         for i, person in self._match(time_s, faces, colours):
             numbers[i] = person.number
             person.box, person.time_s, person.colours = faces.boxes[i], time_s, colours[i]
-        for i in np.flatnonzero(numbers < 0).tolist():
+        for i in sorted(np.flatnonzero(numbers < 0).tolist(), key=lambda i: faces.boxes[i, 0]):
             numbers[i] = self._count
             self._people.append(_Person(self._count, faces.boxes[i], time_s, colours[i]))
             self._count += 1
