@@ -245,6 +245,27 @@ def test_a_file_over_which_the_worker_dies_twice_is_given_up(
         tasks.requeue_lost("analyses")
     job = jobs.get(job_id)
     assert job is not None and job.state == "failed" and "ended twice over this file" in job.error
+    assert left_behind() == []
+
+
+def test_stopping_the_workbench_is_no_failure_of_the_job(
+    client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped and started three times in the middle of the work, and with a folder that is half removed."""
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    now = time.time()
+    for restart in range(1, 4):
+        assert jobs.claim(job_id) is not None
+        monkeypatch.setattr(jobs.time, "time", lambda restart=restart: now + restart * (jobs.STALE_S + 1))
+        tasks.QUEUES["analyses"].flush()
+        jobs.forgive_restart()
+        tasks.requeue_lost("analyses")
+    left = places.store().folder(job_id).with_name(f"{job_id}.tmp")
+    left.mkdir()
+    (left / "analysis.json").write_text("{}")
+    tasks.run_job(job_id)
+    assert jobs.get(job_id).state == "done"  # type: ignore[union-attr]
 
 
 def test_a_job_at_work_in_this_process_is_not_lost(
@@ -319,10 +340,12 @@ def test_what_a_crash_left_behind_is_removed(home: Path) -> None:
                 os.utime(path, (time.time() - age,) * 2)
     jobs.add("c" * 32, kind="video", name="waits for the user")
     jobs.add("d" * 32, kind="video", name="runs", state="running")
+    (places.uploads() / ".DS_Store").touch()
     for name in ("d", "e"):
         (places.store().root / f"{name * 32}.tmp").mkdir()
     uploads.drop_abandoned()
-    assert sorted(left_behind()) == ["b" * 32, "c" * 32, f"{'d' * 32}.tmp"]
+    assert sorted(left_behind()) == [".DS_Store", "b" * 32, "c" * 32, f"{'d' * 32}.tmp"]
+    (places.uploads() / ".DS_Store").unlink()
 
 
 def test_ids_guard_every_path() -> None:

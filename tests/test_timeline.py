@@ -93,6 +93,13 @@ def test_a_slower_stretch_of_a_variable_rate_is_no_gap() -> None:
     assert longest["duration_s"] > 12.8
 
 
+def test_a_hole_in_the_file_is_no_expression() -> None:
+    rows = [(i, i / 25, 0, HAPPY) for i in range(50)] + [(50 + i, 22 + i / 25, 0, HAPPY) for i in range(50)]
+    found = segments(table(rows))
+    np.testing.assert_allclose(found[["start_s", "end_s"]], [[0.0, 1.96 + 2.0], [22.0, 24.0]], atol=1e-6)
+    assert people_summary(table(rows))[0]["seen_s"] < 6.1
+
+
 def test_a_long_frame_counts_only_as_far_as_it_reaches_into_the_window() -> None:
     """The window of the frame at 0.1 s reaches to 0.4 s: three happy frames of 0.1 s, and 0.1 s of the sad."""
     rows = [(i, i / 10, 0, {"happy": 1.0}) for i in range(3)] + [(3, 0.3, 0, {"sad": 1.0}), (4, 3.0, -1, {})]

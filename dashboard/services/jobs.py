@@ -161,6 +161,12 @@ def report(job_id: str, *, stage: str, share: float, frames: int, faces: int) ->
     return row is None or bool(row["cancel"])
 
 
+def forgive_restart() -> None:
+    """At the start of the server: jobs that its end interrupted have not failed by themselves."""
+    with _table() as table:
+        table.execute("update jobs set attempts = max(attempts - 1, 0) where state = 'running'")
+
+
 def forget_cancel(job_id: str) -> None:
     """The wish to stop has been fulfilled; what follows can be stopped anew."""
     with _table() as table:

@@ -15,7 +15,7 @@ from dashboard.services import places
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, GROUPS
 from fer_core.errors import StoreError
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import frame_steps, labels_of_columns, score_columns, smooth
+from fer_core.video.timeline import frame_steps, labels_of_columns, longest_hold, score_columns, smooth
 
 P_SCALE = 65535
 
@@ -39,6 +39,7 @@ def playback(analysis: Analysis, *, smoothing_s: float = 0.0) -> dict[str, Any]:
         "width": source["width"],
         "height": source["height"],
         "start_s": float(times[0]) if len(times) else 0.0,
+        "hold_s": longest_hold(times),
         "end_s": float(times[-1] + lasts[-1]) if len(times) else 0.0,
         "emotions": [
             {"name": name, "colour": EMOTION_COLOURS[name], "group": DEFAULT_GROUP_MAP[name]} for name in labels

@@ -58,6 +58,7 @@ def run_job(job_id: str) -> None:
         except Exception as error:
             _log.exception("Job %s failed", job_id)
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            places.drop_upload(job_id)
             jobs.finish(job_id, "failed", _DISK_FULL if full else _MISTAKE)
 
 
@@ -84,6 +85,7 @@ def requeue_lost(name: str) -> None:
         if (job.kind == "picture") != (name == "inspector") or job.id in waiting or job.id in _at_work:
             continue
         if job.attempts >= MAX_ATTEMPTS:
+            places.drop_upload(job.id)
             jobs.finish(job.id, "failed", _CRASH)
         elif jobs.requeue(job.id):
             enqueue(job)
@@ -106,6 +108,7 @@ def _analyse(job: jobs.Job) -> str:
     if not folder.exists():  # else a worker died after the analysis, before the copy
         if uploaded is None:
             raise StoreError("The uploaded file is gone. Upload it again.")
+        shutil.rmtree(folder.with_name(folder.name + ".tmp"), ignore_errors=True)  # of a worker that died
         wanted = dict(job.settings)
         checkpoint = classifier(wanted.pop("checkpoint"))
         analyze(

@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 from dashboard.services import jobs, places
@@ -107,10 +108,11 @@ def add_copy(path: Path, name: str) -> jobs.Job:
 
 def drop_abandoned() -> None:
     """Remove what a crash left behind: uploads of yesterday that became no job, and analyses that nobody works on."""
-    for folder in places.uploads().iterdir():
-        newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-        if time.time() - newest > MAX_AGE_S and jobs.get(folder.name) is None:
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in places.uploads().glob("[0-9a-f]*/"):
+        with suppress(OSError):  # what vanishes or cannot be read must not keep the workbench from starting
+            newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            if time.time() - newest > MAX_AGE_S and jobs.get(folder.name) is None:
+                shutil.rmtree(folder, ignore_errors=True)
     active = {job.target for job in jobs.with_state(*jobs.ACTIVE)}
     for folder in places.store().root.glob("*.tmp"):
         if folder.stem not in active:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from dashboard.services import places, uploads
+from dashboard.services import jobs, places, uploads
 
 NAMES = ("analyses", "inspector")
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
     """The hook of ``st.App``."""
+    jobs.forgive_restart()
     uploads.drop_abandoned()
     watch = asyncio.create_task(_watch())
     try:

@@ -109,7 +109,7 @@ def analyze(
         raise StoreError(f"{out} already exists and is not empty; choose another folder or remove it.")
     classifier = checkpoint if isinstance(checkpoint, Classifier) else load(checkpoint, device=device)
     temporary = out.with_name(out.name + ".tmp")
-    if temporary.exists() and not (temporary / "parts").is_dir():
+    if temporary.exists() and not any((temporary / name).exists() for name in ("parts", "timeline.parquet")):
         raise StoreError(f"{temporary} is in the way and no unfinished analysis; remove it or choose another folder.")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -146,7 +146,9 @@ class _Run:
 
     def go(self) -> None:
         tracker, settings = Tracker(), self.settings
-        frames = self.reader.frames(start_s=settings.start_s, end_s=settings.end_s, per_second=settings.per_second)
+        frames = self.reader.frames(
+            start_s=settings.start_s, end_s=settings.end_s, per_second=settings.per_second, while_skipping=self._skip
+        )
         self._tell("reading", 0.0)
         for frame in frames:
             faces = self.detector.detect([frame.image])[0]
@@ -160,6 +162,11 @@ class _Run:
             raise Cancelled("The analysis was stopped before the first frame.")
         self._tell("writing", self.total_s, always=True)
         self.parts.finish()
+
+    def _skip(self) -> None:
+        self._tell("looking for the start", 0.0)
+        if self.should_stop():
+            raise Cancelled("The analysis was stopped before the first frame.")
 
     def _tell(self, stage: str, done_s: float, always: bool = False) -> None:
         now = time.monotonic()

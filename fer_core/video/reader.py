@@ -7,7 +7,8 @@ shows. It is never a frame number divided by a rate. PyAV decodes, one frame at 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -111,6 +112,7 @@ class VideoReader:
         self._picture: RGB | None = None
         self._container: Any = None
         self._last_end_s = 0.0
+        self._length_is_sound = False
         self.info = self._open()
 
     def __enter__(self) -> VideoReader:
@@ -123,12 +125,17 @@ class VideoReader:
             self._container.close()
 
     def frames(
-        self, *, start_s: float = 0.0, end_s: float | None = None, per_second: float | None = None
+        self,
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        per_second: float | None = None,
+        while_skipping: Callable[[], None] | None = None,
     ) -> Iterator[Frame]:
         """Frames with ``start_s <= time_s < end_s``, in order; every one, or at most ``per_second``.
 
         With ``per_second`` = r the first frame at or after each multiple of 1/r is taken. Damaged frames are counted in
-        ``stats`` and passed over.
+        ``stats`` and passed over. ``while_skipping`` is called for every decoded frame before ``start_s``.
 
         Raises:
             InputError: the range or rate makes no sense, or the range lies behind the end.
@@ -139,6 +146,8 @@ class VideoReader:
             if end_s is not None and time_s >= end_s:
                 break
             if time_s < start_s - 1e-9:
+                if while_skipping is not None:
+                    while_skipping()
                 continue
             self.stats.count(time_s, self.info.mean_fps)
             if per_second is not None:
@@ -163,7 +172,8 @@ class VideoReader:
     def _check_end(self, end_s: float | None) -> None:
         expected = min(self.info.duration_s, end_s or math.inf)
         short_by = expected - self._last_end_s
-        self.stats.ended_early = not self.info.is_picture and short_by > max(1.0, 3 * self.stats.max_step_s)
+        is_short = short_by > max(1.0, 3 * self.stats.max_step_s)
+        self.stats.ended_early = is_short and not self.info.is_picture and not self._length_is_sound
 
     # opening
 
@@ -231,8 +241,9 @@ class VideoReader:
         self._size = max(round(codec.width * (ratio if 0.1 < ratio < 10 else 1.0)), 1), codec.height
         width, height = self._size[::-1] if rotation % 180 else self._size
         length = container.duration / av.time_base if container.duration else 0.0
-        if stream.duration and container.streams.audio:  # the sound may be longer
-            length = float((stream.duration + (stream.start_time or 0)) * stream.time_base) - self._start_s
+        if container.streams.audio:  # may be longer than the picture
+            own = self._own_length(stream)
+            length, self._length_is_sound = own or length, own is None
         return VideoInfo(
             format=container.format.name,
             codec=codec.name,
@@ -246,13 +257,21 @@ class VideoReader:
             plays_in_browser=_plays_in_browser(self.path, codec),
         )
 
+    def _own_length(self, stream: Any) -> float | None:
+        """Where the picture track ends, in s, if the file says so."""
+        if stream.duration:
+            return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - self._start_s
+        told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska
+        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told else None
+
     def _rotation(self, stream: Any) -> int:
-        """Degrees clockwise that the first frame must be turned."""
-        try:
-            for frame in self._container.decode(stream):
+        """Degrees clockwise that the first readable frame must be turned."""
+        probe = ReadStats()
+        for packet in self._packets(stream, probe):
+            for frame in self._decode_packet(packet, probe):
                 return int(-frame.rotation) % 360
-        except av.FFmpegError as error:
-            raise VideoError(f"{self.name}: no frame could be decoded. The file is damaged; copy it again.") from error
+        if probe.damaged:
+            raise VideoError(f"{self.name}: no frame could be decoded. The file is damaged; copy it again.")
         raise VideoError(f"{self.name} holds no frame. Choose a file with video.")
 
     # decoding
@@ -264,13 +283,16 @@ class VideoReader:
             return
         stream = self._open_stream()
         index = self._seek(stream, start_s)
-        last, ticks, first_dts = -math.inf, -1, None
-        for packet in self._packets(stream):
-            for frame in self._decode_packet(packet):
+        last, ticks, shift, keys = -math.inf, -1, None, [0]
+        for packet in self._packets(stream, self.stats):
+            if shift is None and packet.is_keyframe and packet.dts is not None:
+                keys.append(packet.dts)
+            for frame in self._decode_packet(packet, self.stats):
                 stamp = frame.pts
                 if self.info.format == "avi":  # no presentation times, but ticks of the frame rate, in order
-                    first_dts = frame.dts if first_dts is None else first_dts
-                    stamp = ticks = ticks + 1 if frame.dts is None else frame.dts - first_dts
+                    if shift is None:  # the first frame is a key frame; its tick tells the decoder's delay
+                        shift = max(key for key in keys if key <= (frame.dts or 0)) - (frame.dts or 0)
+                    stamp = ticks = ticks + 1 if frame.dts is None else frame.dts + shift
                 if stamp is None:
                     self.stats.damaged += 1
                     continue
@@ -283,19 +305,19 @@ class VideoReader:
                 yield frame, time_s, index
                 index += 1
 
-    def _packets(self, stream: Any) -> Iterator[Any]:
+    def _packets(self, stream: Any, stats: ReadStats) -> Iterator[Any]:
         try:
             for packet in self._container.demux(stream):
-                self.stats.packets += packet.size > 0 and not packet.is_discard
+                stats.packets += packet.size > 0 and not packet.is_discard
                 yield packet
         except av.FFmpegError:  # cut off in the middle; _check_end tells how much is missing
             return
 
-    def _decode_packet(self, packet: Any) -> list[Any]:
+    def _decode_packet(self, packet: Any, stats: ReadStats) -> list[Any]:
         try:
             return [frame for frame in packet.decode() if not frame.is_corrupt]
         except av.FFmpegError:
-            self.stats.damaged += 1
+            stats.damaged += 1
             return []
 
     def _seek(self, stream: Any, start_s: float) -> int:

@@ -21,6 +21,7 @@ FACE_COLUMNS = (
     "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source",
     *LANDMARK_COLUMNS, "sharpness", "brightness",
 )  # fmt: skip
+MAX_HOLD_S = 2.0
 MAX_GAP_FRAMES = 2
 """A person who is missing in more analysed frames than this starts a new segment."""
 
@@ -55,11 +56,18 @@ def group_sums(timeline: pd.DataFrame, group_map: Mapping[str, str] = DEFAULT_GR
 
 
 def frame_steps(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times (f,) of the frames in s, and how long each lasts (f,): until the next, the last as long as is typical."""
+    """Times (f,) of the frames in s, and how long each lasts (f,): until the next, at most ``longest_hold`` seconds,
+    the last as long as is typical."""
     times = np.unique(timeline["time_s"].to_numpy(float))
     steps = np.diff(times)
     typical = float(np.median(steps)) if len(steps) else 0.0
-    return times, np.append(steps, typical) if len(times) else np.zeros(0)
+    return times, np.append(np.minimum(steps, longest_hold(times)), typical) if len(times) else np.zeros(0)
+
+
+def longest_hold(times: NDArray[np.float64]) -> float:
+    """Seconds for which a frame at most stands for what follows it: ``MAX_HOLD_S``, or three steps where few frames
+    were analysed. A longer time without a frame is a hole in the file, in which nothing was measured."""
+    return max(MAX_HOLD_S, 3 * float(np.median(np.diff(times)))) if len(times) > 1 else MAX_HOLD_S
 
 
 def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
@@ -108,14 +116,16 @@ def segments(timeline: pd.DataFrame) -> pd.DataFrame:
 
     Columns ``track, start_s, end_s, duration_s, emotion, group, confidence`` (mean probability of that emotion),
     ``frames``. A segment ends when the emotion changes or the person is missing in more than ``MAX_GAP_FRAMES``
-    analysed frames; ``end_s`` includes the last frame's own duration. Sorted by start.
+    analysed frames or for longer than ``longest_hold``; ``end_s`` includes the last frame's own duration. Sorted by
+    start.
     """
     times, lasts = frame_steps(timeline)
     parts = []
     for track, rows in timeline[timeline["track"] >= 0].groupby("track"):
         at, emotion = rows["time_s"].to_numpy(float), rows["emotion"].to_numpy(object)
         position = np.searchsorted(times, at)
-        breaks = (emotion[1:] != emotion[:-1]) | (np.diff(position) > MAX_GAP_FRAMES + 1)
+        is_hole = np.diff(at) > longest_hold(times) + 1e-9
+        breaks = (emotion[1:] != emotion[:-1]) | (np.diff(position) > MAX_GAP_FRAMES + 1) | is_hole
         starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
         ends = np.concatenate([starts[1:] - 1, [len(rows) - 1]])
         confidence = rows[score_columns(timeline)].to_numpy(float).max(axis=1)

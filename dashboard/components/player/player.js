@@ -45,7 +45,8 @@ class Analysis {
 
   // Position in `times` of the frame that is on screen at t, or -1.
   frameAt(t) {
-    return t <= this.end_s ? lastAtOrBefore(this.times, t + 5e-4) : -1;
+    const i = lastAtOrBefore(this.times, t + 5e-4);
+    return i >= 0 && t <= Math.min(this.end_s, this.times[i] + this.hold_s) ? i : -1;
   }
 
   // Row of a person in a frame, or -1 where the person is not seen.
@@ -68,7 +69,7 @@ class Analysis {
       const frame = person.frames[row];
       const until = frame + 1 < this.times.length ? this.times[frame + 1] : this.end_s;
       const first = Math.floor(column(this.times[frame]));
-      const last = Math.max(first, Math.ceil(column(until)) - 1);
+      const last = Math.max(first, Math.ceil(column(Math.min(until, this.times[frame] + this.hold_s))) - 1);
       for (let x = Math.max(first, 0); x <= Math.min(last, width - 1); x++) {
         counts[x]++;
         for (let j = 0; j < this.k; j++) sums[x * this.k + j] += person.p[row * this.k + j] / SCALE;
