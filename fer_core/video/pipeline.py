@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fer_core.errors import Cancelled, StoreError
@@ -153,6 +154,8 @@ class _Run:
         for frame in frames:
             faces = self.detector.detect([frame.image])[0]
             tracks = tracker.update(frame.time_s, faces, frame.image)
+            order = np.argsort(tracks)
+            faces, tracks = faces[order], tracks[order]
             self.parts.add(frame, faces, tracks, crop_faces(frame.image, faces, self.classifier.card.crop))
             self._tell("analysing", frame.time_s - settings.start_s)
             if self.should_stop():
