@@ -43,6 +43,8 @@ def write_clip(
         stream.codec_context.time_base = time_base
         stream.codec_context.sample_aspect_ratio = pixel_ratio
         stream.codec_context.gop_size = key_every
+        if codec == "libx265":  # with its own threads and B-frames it now and then gives packets that no muxer takes
+            stream.options = {"x265-params": "bframes=0:pools=none:frame-threads=1:log-level=error"}
         if codec == "libx264":
             stream.options = {"bf": str(b_frames)}
         tone = None if sound_from_s is None else container.add_stream("aac", rate=48_000, layout="mono")

@@ -311,7 +311,7 @@ def test_a_copy_that_cannot_be_made_does_not_spoil_the_analysis(
         raise RuntimeError("no encoder")
 
     monkeypatch.setattr("fer_core.video.annotate.browser_proxy", broken)
-    clip = write_clip(tmp_path / "a.mp4", [0.0, 0.1], pictures=[portrait] * 2, codec="libx265")
+    clip = write_clip(tmp_path / "a.mkv", [0.0, 0.1], pictures=[portrait] * 2)
     job_id = send(client, clip, slice_bytes=10**9)["job"]
     jobs.queue(job_id, SETTINGS)
     tasks.run_job(job_id)
