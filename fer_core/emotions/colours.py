@@ -1,7 +1,7 @@
 """One colour for each emotion and group, the same on a light and on a dark page.
 
-The seven started from the hues of Okabe and Ito's palette for colour-blind readers (2008). A test simulates three kinds of
-colour blindness (Machado et al. 2009) and holds every pair apart, and each colour apart from both backgrounds.
+The seven started from the hues of Okabe and Ito's palette for colour-blind readers (2008). A test simulates three
+kinds of colour blindness (Machado et al. 2009) and holds every pair apart, and each colour apart from both backgrounds.
 """
 
 from __future__ import annotations
