@@ -87,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty")
     analyze.add_argument(
-        "--checkpoint", default=None, help="name of a shipped checkpoint or a folder (default: the FER+ one)"
+        "--checkpoint",
+        action="append",
+        metavar="NAME",
+        help="name of a shipped checkpoint or a folder (default: the FER+ one); give it again for several models",
     )
     analyze.add_argument("--detector", default="mtcnn", help="face detector (default: %(default)s)")
     analyze.add_argument(
@@ -162,16 +165,16 @@ def _extras(args: argparse.Namespace, stop: _Interrupt) -> dict[str, Any]:
     from fer_core.video.annotate import annotate_video
     from fer_core.video.export import export
     from fer_core.video.store import open_analysis
-    from fer_core.video.timeline import smooth
+    from fer_core.video.view import Lens, view
 
     analysis = open_analysis(args.out)
     if args.vtt:
-        (args.out / "timeline.vtt").write_bytes(export(analysis, "vtt", smoothing_s=args.smooth))
+        (args.out / "timeline.vtt").write_bytes(export(analysis, "vtt", Lens(args.smooth)))
     if args.annotated and not stop.asked():
         bar = _bar("annotated.mp4")
         annotate_video(
             args.video,
-            smooth(analysis.timeline(), args.smooth),
+            view(analysis, Lens(args.smooth)),
             args.out / "annotated.mp4",
             progress=lambda share: _show(bar, share, "writing"),
             should_stop=stop.asked,

@@ -17,10 +17,12 @@ from fer_core.emotions import (
     EMOTIONS8,
     GROUP_COLOURS,
     GROUPS,
+    OWN_GROUP,
     check_group_map,
     emotion_of_code,
     emotion_of_name,
     group_matrix,
+    groups_of,
 )
 from fer_core.errors import DataError, InputError
 
@@ -92,7 +94,7 @@ def test_groups_sum_probabilities_and_refuse_holes() -> None:
     )
     with pytest.raises(InputError, match="'sad'"):
         check_group_map({**DEFAULT_GROUP_MAP, "sad": "blue"})
-    assert set(GROUP_COLOURS) == set(GROUPS)
+    assert set(GROUP_COLOURS) == {*GROUPS, OWN_GROUP}
 
 
 @pytest.mark.parametrize("blindness", [None, *MACHADO])
@@ -108,3 +110,12 @@ def test_the_seven_colours_stay_apart(blindness: str | None) -> None:
 def test_colours_stand_out_from_the_page(background: str) -> None:
     ratios = {name: contrast(colour, background) for name, colour in EMOTION_COLOURS.items()}
     assert min(ratios.values()) > 1.8, ratios
+
+
+def test_surprise_may_stand_alone_and_nothing_else() -> None:
+    own = {**DEFAULT_GROUP_MAP, "surprise": OWN_GROUP}
+    assert groups_of(own) == (*GROUPS, OWN_GROUP) and groups_of(DEFAULT_GROUP_MAP) == GROUPS
+    p = np.array([0.1, 0.1, 0.05, 0.3, 0.05, 0.15, 0.25])
+    np.testing.assert_allclose(p @ group_matrix(group_map=own), [0.3, 0.25, 0.3, 0.15])
+    with pytest.raises(InputError, match="sad"):
+        check_group_map({**DEFAULT_GROUP_MAP, "sad": OWN_GROUP})

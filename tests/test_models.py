@@ -65,7 +65,8 @@ def test_shipped_folders_are_complete_and_small(name: str) -> None:
     assert load_file(folder / "model.safetensors")["head.weight"].dtype == np.float16
     reference = load_file(folder / "reference.safetensors")
     assert {key: value.shape for key, value in reference.items()} == {
-        "means": (7, 128), "covariance": (128, 128), "features": (2000, 128),
+        "means": (7, 128), "covariance": (128, 128), "features": (2000, 128), "occlusion_weights": (900,),
+        "occlusion_bias": (1,),
     }  # fmt: skip
 
 

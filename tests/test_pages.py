@@ -82,10 +82,14 @@ def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyP
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
     app = open_page("analyze")
     app.slider[0].set_value(60)
-    app.selectbox[1].set_value("5 per second")
+    app.selectbox[0].set_value("5 per second")
+    app.multiselect[0].set_value(["mobilenetv2-fer2013", "mobilenetv2-ferplus"])
     app.slider[1].set_value((2.0, 8.0))
     next(button for button in app.button if button.label == "Analyze").click().run()
-    settings = {"checkpoint": "mobilenetv2-ferplus", "per_second": 5, "min_face_px": 60, "start_s": 2.0, "end_s": 8.0}
+    settings = {
+        "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "per_second": 5, "min_face_px": 60,
+        "start_s": 2.0, "end_s": 8.0,
+    }  # fmt: skip
     assert started == [("a" * 32, settings)]
 
 
@@ -93,7 +97,9 @@ def test_review_shows_summary_segments_and_the_time_check(stored: str) -> None:
     app = open_page("review")
     text = words(app)
     assert "1 person" in text and "16 frames" in text
-    assert [tab.label for tab in app.tabs] == ["Segments", "People", "How it was measured", "Downloads"]
+    assert [tab.label for tab in app.tabs] == [
+        "Segments", "People", "Selection", "Marks", "Trust", "Why", "How it was measured", "Downloads",
+    ]  # fmt: skip
     assert app.dataframe[0].value["emotion"].tolist() == ["happy", "happy"]
 
 

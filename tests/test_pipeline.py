@@ -12,13 +12,10 @@ import pandas as pd
 import pytest
 
 from fer_core import cli
-from fer_core.errors import Cancelled, FerError, InputError, StoreError, VideoError
+from fer_core.errors import FerError, InputError, StoreError, VideoError
 from fer_core.faces import Faces
 from fer_core.models.classifier import Classifier
-from fer_core.video.annotate import annotate_video, browser_proxy
-from fer_core.video.export import KINDS, export
 from fer_core.video.pipeline import Progress, Settings, analyze
-from fer_core.video.reader import VideoReader
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 from tests.clips import write_clip
 from tests.test_reader import write_bad
@@ -39,7 +36,8 @@ COLUMNS = [
         "sharpness",
         "brightness",
     ),
-    *("p_angry", "p_disgust", "p_fear", "p_happy", "p_sad", "p_surprise", "p_neutral", "emotion", "group"),
+    *("p_angry", "p_disgust", "p_fear", "p_happy", "p_sad", "p_surprise", "p_neutral"),
+    *("distance", "occlusion", "emotion", "group"),
 ]
 
 
@@ -188,56 +186,6 @@ def test_out_must_be_free(tmp_path: Path, clip: Path, classifier: Classifier) ->
     assert (tmp_path / "a" / "mine.txt").read_text() == "keep"
 
 
-# exports
-
-
-def test_annotated_video_keeps_times_and_sound_and_shows_the_box(
-    tmp_path: Path, analysis: Analysis, clip: Path
-) -> None:
-    out = annotate_video(clip, analysis.timeline(), tmp_path / "annotated.mp4")
-    with VideoReader(out) as reader, VideoReader(clip) as source:
-        after, before = list(reader.frames()), list(source.frames())
-        assert (reader.info.codec, reader.info.has_audio, reader.info.plays_in_browser) == ("h264", True, True)
-    np.testing.assert_allclose([f.time_s for f in after], [f.time_s for f in before], atol=1e-3)
-    x0, y0, y1 = analysis.timeline().loc[0, ["x0", "y0", "y1"]].astype(int)
-    changed = np.abs(after[0].image.astype(int) - before[0].image).max(axis=2)
-    assert np.median(changed[(y0 + y1) // 2, x0 - 1 : x0 + 2]) > 40  # the box's left side
-    assert np.median(changed) < 10
-    assert np.abs(after[7].image.astype(int) - before[7].image).max() < 30  # nothing is drawn where nobody is seen
-    data = out.read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat")  # plays before it is loaded whole
-
-
-@pytest.mark.parametrize("name", ["odd.mkv", "late.ts"])
-def test_a_proxy_plays_in_browsers_at_the_same_times(tmp_path: Path, name: str) -> None:
-    start = 5.0 if name == "late.ts" else 0.0
-    times = [start + t for t in (0.0, 0.1, 0.3, 0.35, 0.7)]
-    source = write_clip(
-        tmp_path / name, times, size=(98, 66), codec="libx264" if "ts" in name else "libx265", sound_from_s=start
-    )
-    out = browser_proxy(source, tmp_path / "proxy.mp4")
-    with VideoReader(out) as reader, VideoReader(source) as original:
-        assert reader.info.plays_in_browser and reader.info.has_audio
-        np.testing.assert_allclose(
-            [f.time_s for f in reader.frames()], [f.time_s for f in original.frames()], atol=1e-3
-        )
-
-
-def test_stopping_an_annotated_video_leaves_no_file(tmp_path: Path, analysis: Analysis, clip: Path) -> None:
-    with pytest.raises(Cancelled):
-        annotate_video(clip, analysis.timeline(), tmp_path / "annotated.mp4", should_stop=lambda: True)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_every_export_is_what_its_ending_says(analysis: Analysis, kind: str) -> None:
-    data = export(analysis, kind, smoothing_s=0.5)
-    signs = {"csv": b"frame,time_s,", "parquet": b"PAR1", "json": b'{"format"', "vtt": b"WEBVTT"}
-    assert data.startswith(signs[kind])
-    if kind == "json":
-        assert json.loads(data)["smoothing_s"] == 0.5
-
-
 # the store
 
 
@@ -368,3 +316,15 @@ def test_analyze_from_a_thread_works_like_anywhere(tmp_path: Path, clip: Path, c
 def test_a_missing_file_is_an_error_of_the_user(tmp_path: Path, classifier: Classifier) -> None:
     with pytest.raises(VideoError, match=r"no file gone\.mp4"):
         analyze(tmp_path / "gone.mp4", tmp_path / "a", checkpoint=classifier)
+
+
+def test_repeated_frames_are_counted_where_every_frame_is_analysed(
+    tmp_path: Path, portrait: np.ndarray, classifier: Classifier
+) -> None:
+    """Ten frames of which each picture comes twice; losslessly stored."""
+    pictures = [np.roll(portrait, 8 * (i // 2), axis=1) for i in range(10)]
+    clip = write_clip(tmp_path / "c.mkv", [i / 10 for i in range(10)], pictures=pictures, codec="ffv1")
+    found = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier)).record["time_check"]
+    assert found["frames_repeated"] == 5
+    sparse = analyze(clip, tmp_path / "b", checkpoint=classifier, settings=Settings(per_second=5))
+    assert open_analysis(sparse).record["time_check"]["frames_repeated"] is None

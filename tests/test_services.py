@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.services import jobs, places, playback, tasks, uploads
+from dashboard.services import jobs, places, tasks, uploads
 from dashboard.services.routes import ROUTES
 from fer_core.errors import InputError
 from fer_core.video.store import open_analysis
@@ -149,20 +149,6 @@ def test_a_job_runs_and_its_media_and_timeline_are_served(client: TestClient, cl
     (person,) = data["people"]
     assert (len(data["emotions"]), person["name"], person["track"]) == (7, "Person 1", 0)
     assert client.get(f"/api/timeline/{job_id}?smoothing_s=nan").status_code == 422
-
-
-def test_playback_arrays_are_the_table(analysis) -> None:  # type: ignore[no-untyped-def]
-    import base64
-
-    data = playback.playback(analysis)
-    (person,) = data["people"]
-    timeline = analysis.timeline()
-    seen = timeline[timeline["track"] == 0]
-    unpack = lambda text, kind: np.frombuffer(base64.b64decode(text), kind)  # noqa: E731
-    np.testing.assert_array_equal(unpack(data["times"], "<f8"), timeline["time_s"])
-    np.testing.assert_array_equal(unpack(data["times"], "<f8")[unpack(person["frames"], "<u4")], seen["time_s"])
-    columns = [f"p_{emotion['name']}" for emotion in data["emotions"]]
-    np.testing.assert_allclose(unpack(person["p"], "<u2").reshape(-1, 7) / 65535, seen[columns], atol=1e-5)
 
 
 def test_annotated_video_is_a_job_of_its_own(client: TestClient, clip: Path) -> None:

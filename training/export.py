@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 
 from fer_core.data import LabelledFaces, load_fer2013
@@ -32,8 +31,7 @@ from fer_core.models.classifier import Classifier, load
 from training.augment import train_batch
 from training.module import MultiHead
 from training.recipe import Recipe, Target
-
-N_REFERENCE = 2000
+from training.reference import write_reference
 
 
 def export_checkpoints(recipe: Recipe, *, run: Path, data: Path, out: Path, model: MultiHead) -> list[Path]:
@@ -119,22 +117,7 @@ def _tables(folder: Path, classifier: Classifier, recipe: Recipe, data: Path) ->
         table = evaluation_table(classifier, load_fer2013(data, split))
         name = f"{recipe.data.dataset}-{split}.parquet"
         table.to_parquet(folder / "evaluations" / name, index=False, compression="zstd")
-    _reference(folder / "reference.safetensors", classifier, load_fer2013(data, recipe.data.train), recipe.seed)
-
-
-def _reference(path: Path, classifier: Classifier, faces: LabelledFaces, seed: int) -> None:
-    """Class means (7, d), shared covariance (d, d) and 2,000 training features: what "far from training" means."""
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[: 5 * N_REFERENCE])
-    features = predict_all(classifier, faces.images[chosen]).features.astype(np.float64)
-    labels = faces.emotion[chosen]
-    means = np.stack(
-        [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(7)]
-    )
-    spread = np.cov((features - means[labels]).T)
-    arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE]}
-    save_file(
-        {name: value.astype(np.float16 if name == "features" else np.float32) for name, value in arrays.items()}, path
-    )
+    write_reference(folder, classifier, load_fer2013(data, recipe.data.train), recipe.seed)
 
 
 def _card(recipe: Recipe, target: Target, net: nn.Module, minutes: float) -> Card:

@@ -19,7 +19,7 @@ with show_errors():
         samples.start()
         st.rerun()
 
-ready = jobs.with_state("ready")
+ready = [job for job in jobs.with_state("ready") if job.kind in jobs.UPLOADED]
 if ready:
     ready_files(ready)
     settings = settings_form(ready)

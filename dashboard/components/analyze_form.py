@@ -46,11 +46,12 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
     """Widgets for the settings: as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``."""
     with st.expander("Settings", icon=":material/tune:"):
         left, right = st.columns(2)
-        checkpoint = left.selectbox(
-            "Model",
-            checkpoint_names(),
-            format_func=lambda name: f"{name}: {CHECKPOINT_NOTES.get(name, 'from your checkpoints')}",
-        )
+        names = checkpoint_names()
+        chosen = left.multiselect(
+            "Models", names, default=names[:1], placeholder=names[0],
+            help="One, or several to compare: faces are found once, and Review shows where the models disagree. "
+            + " ".join(f"{name}: {CHECKPOINT_NOTES.get(name, 'from your checkpoints')}." for name in names),
+        )  # fmt: skip
         rate = right.selectbox("Frames analysed", list(RATES), help="Every frame is exact; fewer are faster.")
         min_face_px = left.slider(
             "Smallest face (pixels)",
@@ -63,7 +64,7 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         with right:
             start_s, end_s = _clip_range(ready)
     sampling = {"per_second": RATES[rate], "start_s": start_s, "end_s": end_s}
-    return {"checkpoint": checkpoint, "min_face_px": min_face_px, **sampling}
+    return {"checkpoint": chosen or names[:1], "min_face_px": min_face_px, **sampling}
 
 
 def _clip_range(ready: list[jobs.Job]) -> tuple[float, float | None]:

@@ -25,7 +25,7 @@ def queue() -> None:
 
 
 def _queue(was_active: bool) -> None:
-    found = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind != "annotate"]
+    found = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind in jobs.UPLOADED]
     ended = [job for job in found if job.state not in jobs.ACTIVE][-20:]
     shown = ended + [job for job in found if job.state in jobs.ACTIVE]
     if shown:

@@ -28,13 +28,15 @@ create table if not exists jobs (
 )"""
 STALE_S = 15.0
 ACTIVE = ("queued", "running")
+UPLOADED = ("video", "picture")
+"""Kinds of jobs that a file was sent for; the others belong to an analysis that is there."""
 COPYING = "making a playable copy"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row. ``kind`` is ``video``, ``picture`` or ``annotate``; ``target`` the analysis it makes or belongs to; times
-    are seconds since 1970; ``share`` is 0-1."""
+    """A row. ``kind`` is ``video``, ``picture``, ``annotate``, ``why`` or ``why_span``; ``target`` the analysis it
+    makes or belongs to; times are seconds since 1970; ``share`` is 0-1."""
 
     id: str
     kind: str

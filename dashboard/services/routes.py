@@ -6,7 +6,14 @@
     GET  /api/media/{id}                   the video or picture, with byte ranges
     GET  /api/annotated/{id}               the annotated video, as a download
     GET  /api/thumbnail/{id}/{track}       a person's face
-    GET  /api/timeline/{id}?smoothing_s    see ``dashboard.services.playback``
+    GET  /api/timeline/{id}                overview of the timeline; see ``dashboard.services.playback`` for these four,
+    GET  /api/tiles/{id}/{level}/{index}   which all take ?smoothing_s&model
+    GET  /api/frames/{id}/{index}
+    GET  /api/jump/{id}?what&track&time_s&by
+    POST /api/edits/{id}                   an edit, {"do": "undo"} or {"do": "redo"}; see ``fer_core.video.edits``
+    GET  /api/figure/{id}?track&start_s&end_s   the timeline of one person as SVG
+    POST /api/why/{id}?track&time_s&target      ask for the heatmap of a face → {"job": id}
+    GET  /api/why/{id}/{job}               {"state": …}, with the heatmap once it is there
 
 An error of the ``FerError`` tree answers ``{"error": message}``. Requests of other web sites are refused.
 """
@@ -14,9 +21,11 @@ An error of the ``FerError`` tree answers ``{"error": message}``. Requests of ot
 from __future__ import annotations
 
 import functools
+import json
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -27,6 +36,11 @@ from starlette.routing import Route
 from dashboard.services import places, uploads
 from fer_core.errors import FerError, InputError, StoreError
 
+if TYPE_CHECKING:
+    from fer_core.video.store import Analysis
+    from fer_core.video.view import Lens
+
+MAX_JSON = 8_000_000
 MEDIA_TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp",
@@ -118,16 +132,114 @@ async def thumbnail(request: Request) -> Response:
     return _file(places.store().open(request.path_params["id"]).thumbnail(request.path_params["track"]))
 
 
+def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
+    """A route that answers JSON about an analysis seen through a lens; in a thread, since tables are read."""
+
+    @guarded
+    async def run(request: Request) -> Response:
+        from dashboard.services.playback import open_for_page
+        from fer_core.video.view import Lens
+
+        lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))
+
+        def work() -> Any:
+            return read(request, open_for_page(request.path_params["id"]), lens)
+
+        return JSONResponse(await run_in_threadpool(work), headers=_SAFE)
+
+    return run
+
+
+def _timeline(request: Request, analysis: Analysis, lens: Lens) -> Any:
+    from dashboard.services.playback import overview
+
+    return overview(analysis, lens)
+
+
+def _tile(request: Request, analysis: Analysis, lens: Lens) -> Any:
+    from dashboard.services.playback import tile
+
+    return tile(analysis, lens, request.path_params["level"], request.path_params["index"])
+
+
+def _frames(request: Request, analysis: Analysis, lens: Lens) -> Any:
+    from dashboard.services.playback import frames
+
+    return frames(analysis, lens, request.path_params["index"])
+
+
+def _jump(request: Request, analysis: Analysis, lens: Lens) -> Any:
+    from dashboard.services.playback import jump
+
+    what, track, by = request.query_params.get("what", ""), _number(request, "track"), _number(request, "by")
+    time_s = _number(request, "time_s", float)
+    return {"time_s": jump(analysis, lens, what=what, track=track, time_s=time_s, by=by)}
+
+
 @guarded
-async def timeline(request: Request) -> Response:
-    from dashboard.services.playback import open_for_page, playback
+async def edit(request: Request) -> Response:
+    from dashboard.services.playback import open_for_page
 
-    seconds = _number(request, "smoothing_s", float)
+    asked = await _json(request)
 
-    def read() -> dict[str, Any]:
-        return playback(open_for_page(request.path_params["id"]), smoothing_s=seconds)
+    def work() -> dict[str, Any]:
+        analysis = open_for_page(request.path_params["id"])
+        if asked.get("do") in ("undo", "redo"):
+            return {"revision": getattr(analysis, asked["do"])().revision}
+        return {"revision": analysis.do(asked).revision}
 
-    return JSONResponse(await run_in_threadpool(read), headers=_SAFE)
+    return JSONResponse(await run_in_threadpool(work), headers=_SAFE)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """The body, at most ``MAX_JSON`` bytes of an object."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_JSON:
+            raise InputError("That is more than can be changed at once.")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InputError("The request is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise InputError("The request is not a JSON object.")
+    return value
+
+
+@guarded
+async def figure(request: Request) -> Response:
+    from dashboard.services.playback import figure_svg, open_for_page
+    from fer_core.video.view import Lens
+
+    lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))
+    track, span = _number(request, "track"), [_number(request, name, float) for name in ("start_s", "end_s")]
+
+    def work() -> str:
+        return figure_svg(open_for_page(request.path_params["id"]), lens, track=track, start_s=span[0], end_s=span[1])
+
+    return Response(await run_in_threadpool(work), media_type="image/svg+xml", headers=_SAFE)
+
+
+@guarded
+async def ask_why(request: Request) -> Response:
+    from dashboard.services.why import ask
+
+    track, time_s = _number(request, "track"), _number(request, "time_s", float)
+    model, target = (request.query_params.get(name, "") for name in ("model", "target"))
+
+    def work() -> str:
+        return ask(request.path_params["id"], track=track, time_s=time_s, model=model, target=target)
+
+    return JSONResponse({"job": await run_in_threadpool(work)}, headers=_SAFE)
+
+
+@guarded
+async def why(request: Request) -> Response:
+    from dashboard.services.why import answer
+
+    found = await run_in_threadpool(answer, request.path_params["id"], request.path_params["job"])
+    return JSONResponse(found, headers=_SAFE)
 
 
 def _file(path: Path | None, *, download: str | None = None) -> Response:
@@ -139,9 +251,12 @@ def _file(path: Path | None, *, download: str | None = None) -> Response:
 
 def _number(request: Request, name: str, kind: Callable[[str], Any] = int) -> Any:
     try:
-        return kind(request.query_params.get(name, "0"))
+        value = kind(request.query_params.get(name, "0"))
     except ValueError as error:
         raise InputError(f"{name} must be a number.") from error
+    if not math.isfinite(value):
+        raise InputError(f"{name} must be finite.")
+    return value
 
 
 ROUTES = [
@@ -151,5 +266,12 @@ ROUTES = [
     Route("/api/media/{id}", media),
     Route("/api/annotated/{id}", annotated),
     Route("/api/thumbnail/{id}/{track:int}", thumbnail),
-    Route("/api/timeline/{id}", timeline),
+    Route("/api/timeline/{id}", _answers(_timeline)),
+    Route("/api/tiles/{id}/{level:int}/{index:int}", _answers(_tile)),
+    Route("/api/frames/{id}/{index:int}", _answers(_frames)),
+    Route("/api/jump/{id}", _answers(_jump)),
+    Route("/api/edits/{id}", edit, methods=["POST"]),
+    Route("/api/figure/{id}", figure),
+    Route("/api/why/{id}", ask_why, methods=["POST"]),
+    Route("/api/why/{id}/{job}", why),
 ]

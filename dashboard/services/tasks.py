@@ -23,6 +23,8 @@ from dashboard.services import jobs, places
 from fer_core.errors import Cancelled, FerError, StoreError
 
 BEAT_S = 3.0
+INSPECTED = ("picture", "why", "why_span")
+"""Kinds of jobs that somebody waits for in front of the screen."""
 MAX_ATTEMPTS = 2
 _DISK_FULL = "The disk is full. Free some space, or delete analyses in the library."
 _MISTAKE = "The program made a mistake here; the details are in the folder logs of the data folder."
@@ -47,7 +49,7 @@ def run_job(job_id: str) -> None:
         return
     with _Heart(job_id):
         try:
-            state = {"annotate": _annotate}.get(job.kind, _analyse)(job)
+            state = _WORK.get(job.kind, _analyse)(job)
             jobs.finish(job_id, state)
         except Cancelled:
             places.drop_upload(job_id)
@@ -67,7 +69,11 @@ _TASKS = {name: queue.task(name="run")(run_job) for name, queue in QUEUES.items(
 
 def enqueue(job: jobs.Job) -> None:
     """Hand a queued job to its worker."""
-    _TASKS["inspector" if job.kind == "picture" else "analyses"](job.id)
+    _TASKS[_queue_of(job)](job.id)
+
+
+def _queue_of(job: jobs.Job) -> str:
+    return "inspector" if job.kind in INSPECTED else "analyses"
 
 
 def start(job_id: str, settings: dict[str, Any]) -> None:
@@ -82,7 +88,7 @@ def requeue_lost(name: str) -> None:
     """Queue jobs again whose worker died; called by the worker of queue ``name`` every few seconds."""
     waiting = {task.args[0] for task in QUEUES[name].pending()}
     for job in jobs.stale():
-        if (job.kind == "picture") != (name == "inspector") or job.id in waiting or job.id in _at_work:
+        if _queue_of(job) != name or job.id in waiting or job.id in _at_work:
             continue
         if job.attempts >= MAX_ATTEMPTS:
             places.drop_upload(job.id)
@@ -91,7 +97,7 @@ def requeue_lost(name: str) -> None:
             enqueue(job)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def classifier(name: str) -> Any:
     from fer_core.models.classifier import load
 
@@ -110,11 +116,11 @@ def _analyse(job: jobs.Job) -> str:
             raise StoreError("The uploaded file is gone. Upload it again.")
         shutil.rmtree(folder.with_name(folder.name + ".tmp"), ignore_errors=True)  # of a worker that died
         wanted = dict(job.settings)
-        checkpoint = classifier(wanted.pop("checkpoint"))
+        chosen = wanted.pop("checkpoint")
         analyze(
             uploaded,
             folder,
-            checkpoint=checkpoint,
+            checkpoint=[classifier(name) for name in ([chosen] if isinstance(chosen, str) else chosen)],
             settings=Settings(**wanted),
             name=job.name,
             progress=lambda now: reporter.tell(now.stage, now.share, now.frames, now.faces),
@@ -142,22 +148,36 @@ def _optional(make: Callable[[], Path]) -> None:
 
 def _annotate(job: jobs.Job) -> str:
     from fer_core.video.annotate import annotate_video
-    from fer_core.video.timeline import smooth
+    from fer_core.video.view import Lens, view
 
-    analysis = places.store().open(job.target)
+    analysis, wanted = places.store().open(job.target), job.settings
     source = analysis.source()
     if source is None:
         raise StoreError("The video of this analysis is gone, so it cannot be annotated.")
     reporter = _Reporter(job.id)
     annotate_video(
         source,
-        smooth(analysis.timeline(), float(job.settings.get("smoothing_s", 0.0))),
+        view(analysis, Lens(float(wanted.get("smoothing_s", 0.0)), str(wanted.get("model", "")))),
         analysis.folder / "annotated.mp4",
-        names=analysis.names,
+        names=dict(analysis.state.names),
+        start_s=float(wanted.get("start_s", 0.0)),
+        end_s=wanted.get("end_s"),
+        blurred=analysis.timeline() if wanted.get("blur") else None,  # also who was left out
         progress=reporter.copying("writing the annotated video"),
         should_stop=reporter.should_stop,
     )
     return "done"
+
+
+def _why(job: jobs.Job) -> str:
+    from dashboard.services import why
+
+    reporter = _Reporter(job.id)
+    why.make(job, progress=reporter.copying("explaining"), should_stop=reporter.should_stop)
+    return "done"
+
+
+_WORK: dict[str, Callable[[jobs.Job], str]] = {"annotate": _annotate, "why": _why, "why_span": _why}
 
 
 class _Reporter:

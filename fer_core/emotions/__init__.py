@@ -1,7 +1,15 @@
 """Emotion labels, groups, colours and data-set codes: the vocabulary of everything else."""
 
 from fer_core.emotions.colours import EMOTION_COLOURS, GROUP_COLOURS
-from fer_core.emotions.groups import DEFAULT_GROUP_MAP, GROUPS, check_group_map, group_indices, group_matrix
+from fer_core.emotions.groups import (
+    DEFAULT_GROUP_MAP,
+    GROUPS,
+    OWN_GROUP,
+    check_group_map,
+    group_indices,
+    group_matrix,
+    groups_of,
+)
 from fer_core.emotions.labels import (
     CONTEMPT,
     DATASET_CODES,
@@ -20,9 +28,11 @@ __all__ = [
     "EMOTION_COLOURS",
     "GROUPS",
     "GROUP_COLOURS",
+    "OWN_GROUP",
     "check_group_map",
     "emotion_of_code",
     "emotion_of_name",
     "group_indices",
     "group_matrix",
+    "groups_of",
 ]

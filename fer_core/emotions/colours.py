@@ -22,5 +22,5 @@ EMOTION_COLOURS: Mapping[str, str] = MappingProxyType(
     }
 )
 GROUP_COLOURS: Mapping[str, str] = MappingProxyType(
-    {"negative": "#C4501B", "neutral": "#8A8F98", "positive": "#F0B429"}
+    {"negative": "#C4501B", "neutral": "#8A8F98", "positive": "#F0B429", "surprise": "#00B1FF"}
 )

@@ -15,6 +15,7 @@ from fer_core.models.card import Card
 from fer_core.models.checkpoint import load_network, weights_sha256
 from fer_core.models.folders import find_checkpoint
 from fer_core.models.preprocess import to_float, view, views
+from fer_core.models.reference import Reference, load_reference
 from fer_core.models.registry import EmotionNetwork
 
 ArrayF = NDArray[np.float32]
@@ -48,12 +49,21 @@ class Classifier:
         card: its card.
         device: ``auto`` takes CUDA or MPS where there is one, else the CPU.
         sha256: of the weights, for the record.
+        reference: what is known about its training pictures, where it is known.
     """
 
-    def __init__(self, net: EmotionNetwork, card: Card, *, device: str = "auto", sha256: str = "") -> None:
+    def __init__(
+        self,
+        net: EmotionNetwork,
+        card: Card,
+        *,
+        device: str = "auto",
+        sha256: str = "",
+        reference: Reference | None = None,
+    ) -> None:
         self.device = pick_device(device)
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
-        self.card, self.sha256 = card, sha256
+        self.card, self.sha256, self.reference = card, sha256, reference
 
     @property
     def name(self) -> str:
@@ -130,4 +140,4 @@ def load(checkpoint: str | Path, *, device: str = "auto") -> Classifier:
     """
     folder = find_checkpoint(checkpoint)
     net, card = load_network(folder)
-    return Classifier(net, card, device=device, sha256=weights_sha256(folder))
+    return Classifier(net, card, device=device, sha256=weights_sha256(folder), reference=load_reference(folder))

@@ -5,9 +5,11 @@ Both are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, with 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fer_core.emotions import EMOTION_COLOURS
 from fer_core.errors import Cancelled, VideoError
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
-from fer_core.video.timeline import score_columns
+from fer_core.video.timeline import person_name, score_columns
 
 OnShare = Callable[[float], None]
 ShouldStop = Callable[[], bool]
@@ -37,10 +39,13 @@ def annotate_video(
     out: str | Path,
     *,
     names: dict[int, str] | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    blurred: pd.DataFrame | None = None,
     progress: OnShare | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
-    """Write the video with a box, the emotion and its probability at every face.
+    """Write the video, or a range of it, with a box, the emotion and its probability at every face.
 
     Args:
         source: the analysed video.
@@ -48,6 +53,9 @@ def annotate_video(
             most half a second.
         out: the MP4 to write; appears when it is whole.
         names: what people are called, by track; ``Person 1`` for track 0 otherwise.
+        start_s, end_s: the range, in seconds of the source; it starts at 0 in the result.
+        blurred: a timeline whose faces are made unrecognisable, with those of 0.4 s before and after so that a
+            frame in which a face was missed does not show it. A face that was never found stays visible.
         progress: called with the share done, 0-1.
         should_stop: asked after every frame.
 
@@ -56,18 +64,22 @@ def annotate_video(
         Cancelled: stopped; nothing is left behind.
     """
     faces = _FacesAt(timeline)
+    hidden = None if blurred is None else _FacesAt(blurred)
 
     def draw(frame: Frame) -> RGB:
-        return draw_faces(frame.image, faces.at(frame), names or {})
+        image = frame.image if hidden is None else blur_faces(frame.image, hidden.around(frame.time_s))
+        return draw_faces(image, faces.at(frame), names or {})
 
-    return _rewrite(Path(source), Path(out), draw, progress, should_stop, max_side=None)
+    work = _Work(progress, should_stop, start_s=start_s, end_s=end_s)
+    return _rewrite(Path(source), Path(out), draw, work)
 
 
 def browser_proxy(
     source: str | Path, out: str | Path, *, progress: OnShare | None = None, should_stop: ShouldStop | None = None
 ) -> Path:
     """Write a copy that every browser plays (longer side at most 1280 px); see ``annotate_video`` for the rest."""
-    return _rewrite(Path(source), Path(out), lambda frame: frame.image, progress, should_stop, max_side=_MAX_PROXY_SIDE)
+    work = _Work(progress, should_stop, max_side=_MAX_PROXY_SIDE)
+    return _rewrite(Path(source), Path(out), lambda frame: frame.image, work)
 
 
 def draw_faces(image: RGB, faces: pd.DataFrame, names: dict[int, str]) -> RGB:
@@ -88,9 +100,21 @@ def draw_faces(image: RGB, faces: pd.DataFrame, names: dict[int, str]) -> RGB:
     return np.asarray(picture)
 
 
-def person_name(track: int, names: dict[int, str]) -> str:
-    """What a person is called."""
-    return names.get(track) or f"Person {track + 1}"
+def blur_faces(image: RGB, faces: pd.DataFrame) -> RGB:
+    """A copy of RGB ``image`` (h, w, 3) in which the faces are coarse squares of a few colours, a sixth wider than
+    their boxes on every side."""
+    if faces.empty:
+        return image
+    picture, (height, width) = image.copy(), image.shape[:2]
+    for x0, y0, x1, y1 in faces[["x0", "y0", "x1", "y1"]].to_numpy(float):
+        more_x, more_y = (x1 - x0) / 6, (y1 - y0) / 6
+        left, right = (int(np.clip(x, 0, width)) for x in (x0 - more_x, x1 + more_x + 1))
+        top, bottom = (int(np.clip(y, 0, height)) for y in (y0 - more_y, y1 + more_y + 1))
+        if right > left and bottom > top:
+            coarse = cv2.resize(picture[top:bottom, left:right], (6, 6), interpolation=cv2.INTER_AREA)
+            size = (right - left, bottom - top)
+            picture[top:bottom, left:right] = cv2.resize(coarse, size, interpolation=cv2.INTER_NEAREST)
+    return picture
 
 
 def _draw_label(pen: ImageDraw.ImageDraw, box: tuple[float, ...], text: str, colour: str, font: Any) -> None:
@@ -111,6 +135,7 @@ class _FacesAt:
     """Rows of a timeline by time; a frame between two analysed ones gets the earlier one's."""
 
     HOLD_S = 0.5
+    BLUR_S = 0.4
 
     def __init__(self, timeline: pd.DataFrame) -> None:
         order = timeline.sort_values("frame", kind="stable")
@@ -126,30 +151,48 @@ class _FacesAt:
         low, high = np.searchsorted(self.row_frames, [self.frames[last], self.frames[last] + 1])
         return self.seen.iloc[low:high]
 
+    def around(self, time_s: float) -> pd.DataFrame:
+        """Faces of all frames within ``BLUR_S``, and at least those of the last one before and the next one after."""
+        low, high = np.searchsorted(self.times, [time_s - self.BLUR_S, time_s + self.BLUR_S])
+        here = int(np.searchsorted(self.times, time_s))
+        first, last = min(low, max(here - 1, 0)), min(max(high, here + 1), len(self.times))
+        frames = self.frames[first:last]
+        if not len(frames):
+            return self.seen.iloc[:0]
+        begin, end = np.searchsorted(self.row_frames, [frames[0], frames[-1] + 1])
+        return self.seen.iloc[begin:end]
+
 
 # writing
 
 
-def _rewrite(
-    source: Path,
-    out: Path,
-    draw: Draw,
-    progress: OnShare | None,
-    should_stop: ShouldStop | None,
-    *,
-    max_side: int | None,
-) -> Path:
+@dataclass(frozen=True)
+class _Work:
+    """How a video is written: whom to tell, the range in s, and the longest side in px (None: as it is)."""
+
+    progress: OnShare | None
+    should_stop: ShouldStop | None
+    start_s: float = 0.0
+    end_s: float | None = None
+    max_side: int | None = None
+
+    def tell(self, time_s: float, duration_s: float) -> None:
+        length = (duration_s if self.end_s is None else min(self.end_s, duration_s)) - self.start_s
+        if self.progress is not None:
+            self.progress(float(np.clip((time_s - self.start_s) / length, 0, 1)) if length > 0 else 0.0)
+        if self.should_stop is not None and self.should_stop():
+            raise Cancelled("Stopped while the video was being written.")
+
+
+def _rewrite(source: Path, out: Path, draw: Draw, work: _Work) -> Path:
     temporary = out.with_name(out.name + ".tmp.mp4")
     try:
-        with VideoReader(source) as reader, _writer(temporary, reader, source, max_side) as writer:
+        with VideoReader(source) as reader, _writer(temporary, reader, source, work) as writer:
             if reader.info.is_picture:
                 raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
-            for frame in reader.frames():
-                writer.add(draw(frame), frame.time_s)
-                if progress is not None:
-                    progress(min(frame.time_s / reader.info.duration_s, 1.0) if reader.info.duration_s else 0.0)
-                if should_stop is not None and should_stop():
-                    raise Cancelled("Stopped while the video was being written.")
+            for frame in reader.frames(start_s=work.start_s, end_s=work.end_s):
+                writer.add(draw(frame), frame.time_s - work.start_s)
+                work.tell(frame.time_s, reader.info.duration_s)
         os.replace(temporary, out)
     except av.FFmpegError as error:
         raise VideoError(f"{source.name} could not be written as a video ({error}).") from error
@@ -159,9 +202,9 @@ def _rewrite(
 
 
 @contextmanager
-def _writer(path: Path, reader: VideoReader, source: Path, max_side: int | None) -> Iterator[_Writer]:
+def _writer(path: Path, reader: VideoReader, source: Path, work: _Work) -> Iterator[_Writer]:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        writer = _Writer(container, reader, source, max_side)
+        writer = _Writer(container, reader, source, work)
         yield writer
         writer.finish()
 
@@ -169,9 +212,9 @@ def _writer(path: Path, reader: VideoReader, source: Path, max_side: int | None)
 class _Writer:
     """An MP4 with one picture track and, where the source has sound, one sound track."""
 
-    def __init__(self, container: Any, reader: VideoReader, source: Path, max_side: int | None) -> None:
+    def __init__(self, container: Any, reader: VideoReader, source: Path, work: _Work) -> None:
         info = reader.info
-        scale = min(1.0, max_side / max(info.width, info.height)) if max_side else 1.0
+        scale = min(1.0, work.max_side / max(info.width, info.height)) if work.max_side else 1.0
         self.size = tuple(max(int(side * scale) // 2 * 2, 2) for side in (info.width, info.height))
         self.container = container
         self.stream = container.add_stream("libx264", rate=round(info.mean_fps) or 25)
@@ -184,7 +227,7 @@ class _Writer:
         }  # no B-frames: no edit list shifts the times
         self.time_base = Fraction(1, 90_000)
         self.stream.codec_context.time_base = self.time_base
-        self.sound = _Sound(container, source) if info.has_audio else None
+        self.sound = _Sound(container, source, work) if info.has_audio else None
 
     def add(self, image: RGB, time_s: float) -> None:
         if image.shape[1::-1] != self.size:
@@ -198,17 +241,19 @@ class _Writer:
     def finish(self) -> None:
         self.container.mux(self.stream.encode())
         if self.sound is not None:
-            self.sound.until(float("inf"))
+            self.sound.until(math.inf)
             self.sound.close()
 
 
 class _Sound:
     """The source's first sound track, copied where MP4 and browsers take it as it is, else encoded anew as AAC."""
 
-    def __init__(self, container: Any, source: Path) -> None:
+    def __init__(self, container: Any, source: Path, work: _Work) -> None:
         self.target = container
+        self.first_s = 0.0 if work.start_s else -math.inf
+        self.length_s = math.inf if work.end_s is None else work.end_s - work.start_s
         self.input: Any = av.open(str(source), options=OPEN_OPTIONS, metadata_errors="replace")
-        self.start_s = (self.input.start_time or 0) / av.time_base
+        self.start_s = (self.input.start_time or 0) / av.time_base + work.start_s
         track = self.input.streams.audio[0]
         self.copies = track.codec_context.name in _COPIED_SOUND
         if self.copies:
@@ -229,7 +274,7 @@ class _Sound:
         self.input.close()
 
     def _packets(self, track: Any) -> Iterator[tuple[float, list[Any]]]:
-        """(time in s, packets to write), in order; ends quietly where the sound is damaged."""
+        """(time in s, packets to write) of the range, in order; ends quietly where the sound is damaged."""
         shift = round(self.start_s / track.time_base)
         try:
             for packet in self.input.demux(track):
@@ -237,12 +282,17 @@ class _Sound:
                     packet.pts, packet.dts = packet.pts - shift, (packet.dts or packet.pts) - shift
                     time_s = float(packet.pts * packet.time_base)
                     packet.stream = self.stream
-                    yield time_s, [packet]
+                    if time_s >= self.length_s:
+                        return
+                    if time_s >= self.first_s:
+                        yield time_s, [packet]
                 elif not self.copies:
                     for frame in packet.decode():
                         frame.pts = None if frame.pts is None else frame.pts - shift
-                        yield float((frame.pts or 0) * frame.time_base), self.stream.encode(frame)
+                        time_s = float((frame.pts or 0) * frame.time_base)
+                        if self.first_s <= time_s < self.length_s:
+                            yield time_s, self.stream.encode(frame)
         except av.FFmpegError:
             return
         if not self.copies:
-            yield float("inf"), self.stream.encode()
+            yield math.inf, self.stream.encode()

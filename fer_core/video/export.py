@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -12,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from fer_core.errors import InputError
-from fer_core.video.annotate import person_name
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import score_columns, segments, smooth, summary
+from fer_core.video.timeline import person_name, score_columns, segments, summary
+from fer_core.video.view import Lens, view
 
 
 def to_csv(timeline: pd.DataFrame) -> bytes:
@@ -34,7 +36,7 @@ def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str]) -> bytes:
     lines = ["WEBVTT", ""]
     for row in segments(timeline).itertuples():
         if row.end_s > row.start_s:
-            name = "".join(letter for letter in person_name(row.track, dict(names)) if letter not in "<>&\r\n")
+            name = "".join(letter for letter in person_name(row.track, names) if letter not in "<>&\r\n")
             lines += [f"{_vtt_time(row.start_s)} --> {_vtt_time(row.end_s)}"]
             lines += [f"<v {name}>{row.emotion} ({row.confidence:.0%})", ""]
     return "\n".join(lines).encode()
@@ -72,29 +74,66 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, smoothing_s: f
     return json.dumps(whole, ensure_ascii=False).encode()
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which rows: ``[start_s, end_s)`` (None: to the end), of one person or all, only those without a reason to doubt.
+
+    Frames without a face stay where all people are asked for, so that the time axis has no holes."""
+
+    start_s: float = 0.0
+    end_s: float | None = None
+    track: int | None = None
+    only_usable: bool = False
+
+    def of(self, timeline: pd.DataFrame) -> pd.DataFrame:
+        """The selected rows of a table made by ``fer_core.video.view.view``.
+
+        Raises:
+            InputError: an impossible span.
+        """
+        end_s = math.inf if self.end_s is None else self.end_s
+        if not 0 <= self.start_s < end_s:
+            raise InputError(f"A selection runs from 0 or later to a later time, got {self.start_s} to {self.end_s}.")
+        at, tracks = timeline["time_s"].to_numpy(float), timeline["track"].to_numpy()
+        chosen = (at >= self.start_s - 1e-6) & (at < end_s - 1e-6)
+        if self.track is not None:
+            chosen &= tracks == self.track
+        if self.only_usable:
+            chosen &= timeline["usable"].to_numpy()
+        return timeline[chosen]
+
+
 KINDS: Mapping[str, str] = MappingProxyType(
     {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "json": "application/json", "vtt": "text/vtt"}
 )
 """File endings of the exports, with their media types."""
 
 
-def export(analysis: Analysis, kind: str, *, smoothing_s: float = 0.0) -> bytes:
-    """One of ``KINDS`` for a stored analysis, with its people's names and smoothing applied.
+def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Selection = Selection()) -> bytes:
+    """One of ``KINDS`` for a stored analysis, with the reviewer's edits, through a lens.
 
     Raises:
-        InputError: another kind, or an impossible smoothing.
+        InputError: another kind, an impossible smoothing or span.
         StoreError: the analysis is damaged.
     """
-    timeline = smooth(analysis.timeline(), smoothing_s)
-    makers: dict[str, Callable[[], bytes]] = {
-        "csv": lambda: to_csv(timeline),
-        "parquet": lambda: to_parquet(timeline),
-        "json": lambda: to_json(analysis.record, timeline, smoothing_s=smoothing_s),
-        "vtt": lambda: to_webvtt(timeline, analysis.names),
-    }
-    if kind not in makers:
+    if kind not in KINDS:
         raise InputError(f"Unknown export {kind!r}; expected one of {', '.join(KINDS)}.")
+    timeline, names = selection.of(view(analysis, lens)), analysis.state.names
+    makers: dict[str, Callable[[], bytes]] = {
+        "csv": lambda: to_csv(_named(timeline, analysis)),
+        "parquet": lambda: to_parquet(_named(timeline, analysis)),
+        "json": lambda: to_json(analysis.record, timeline, smoothing_s=lens.smoothing_s),
+        "vtt": lambda: to_webvtt(timeline, names),
+    }
     return makers[kind]()
+
+
+def _named(timeline: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
+    """With the column ``person`` behind ``track``."""
+    people = {track: analysis.state.name_of(track) for track in timeline["track"].unique().tolist() if track >= 0}
+    named = timeline.copy()
+    named.insert(named.columns.get_loc("track") + 1, "person", timeline["track"].map(people).astype("str"))
+    return named
 
 
 def _vtt_time(time_s: float) -> str:

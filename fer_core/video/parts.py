@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fer_core.faces import CropGeometry, Faces, crop_faces, sharpness_and_brightness
 from fer_core.models.classifier import Classifier
 from fer_core.video.reader import RGB, Frame
-from fer_core.video.timeline import FACE_COLUMNS, with_labels
+from fer_core.video.timeline import DOUBT_COLUMNS, FACE_COLUMNS, with_labels, without_rows
 
 BATCH_FACES = 64
 PART_FRAMES = 512
@@ -39,21 +39,44 @@ class _Sighting:
     thumbnail: float = 0.0
 
 
+class Judge:
+    """One of the classifiers of a run: its scores of the faces of the current part, and its doubts about them."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self.columns = [*(f"p_{label}" for label in classifier.labels), *DOUBT_COLUMNS]
+        self.features: list[NDArray] = []
+        self._scores: list[NDArray] = []
+
+    def judge(self, crops: RGB) -> None:
+        """Score the next faces of the part."""
+        scores = self.classifier.predict(crops)
+        self.features.append(scores.features)
+        doubts = np.full((len(scores), len(DOUBT_COLUMNS)), np.nan, np.float32)
+        if (reference := self.classifier.reference) is not None:
+            doubts[:, 0] = reference.distance(scores.features)
+            doubts[:, 1] = reference.occlusion(crops)
+        self._scores.append(np.column_stack([scores.probabilities, doubts]))
+
+    def take(self) -> tuple[NDArray, NDArray]:
+        """Scores (n, columns) and features (n, d) of the part; begins the next one."""
+        taken = np.concatenate(self._scores), np.concatenate(self.features)
+        self._scores, self.features = [], []
+        return taken
+
+
 class PartWriter:
-    """Takes the faces of one frame after the other.
+    """Takes the faces of one frame after the other; every classifier scores each face once.
 
     A part is a whole parquet file under ``folder/parts``; it appears every few seconds, so that a page can show a
     running analysis. ``finish`` joins the parts into the tables of the analysis folder and removes them.
     """
 
-    def __init__(self, folder: Path, classifier: Classifier) -> None:
-        self.folder, self.classifier = folder, classifier
-        self.score_columns = [f"p_{label}" for label in classifier.labels]
+    def __init__(self, folder: Path, judges: Sequence[Judge]) -> None:
+        self.folder, self.judges = folder, list(judges)
         self.frames = self.faces = 0
         self._rows: list[dict[str, NDArray]] = []
-        self._crops: list[RGB] = []
-        self._scores: list[NDArray] = []
-        self._features: list[NDArray] = []
+        self._crops: dict[CropGeometry, list[RGB]] = {judge.classifier.card.crop: [] for judge in judges}
         self._feature_due: dict[int, float] = {}
         self._people: defaultdict[int, _Sighting] = defaultdict(_Sighting)
         self._first_s = self._last_s = 0.0
@@ -63,11 +86,12 @@ class PartWriter:
         for name in ("parts", "crops", "scores"):
             (folder / name).mkdir(exist_ok=True)
 
-    def add(self, frame: Frame, faces: Faces, tracks: NDArray, crops: RGB) -> None:
-        """One frame: its faces (n), their people (n,) and crops (n, s, s, 3)."""
-        sharpness, brightness = sharpness_and_brightness(crops)
+    def add(self, frame: Frame, faces: Faces, tracks: NDArray) -> None:
+        """One frame: its faces (n) and their people (n,). Faces are cut once for every crop geometry."""
+        for geometry, crops in self._crops.items():
+            crops.append(crop_faces(frame.image, faces, geometry))
+        sharpness, brightness = sharpness_and_brightness(next(iter(self._crops.values()))[-1])
         self._rows.append(_rows(frame, faces, tracks, sharpness, brightness))
-        self._crops.append(crops)
         self._meet(frame, faces, tracks, sharpness)
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
@@ -92,24 +116,26 @@ class PartWriter:
         (self.folder / "parts").rmdir()
 
     def _classify(self) -> None:
-        if self._crops:
-            scores = self.classifier.predict(np.concatenate(self._crops))
-            self._scores.append(scores.probabilities)
-            self._features.append(scores.features)
-        self._crops, self._waiting = [], 0
+        joined = {geometry: np.concatenate(crops) for geometry, crops in self._crops.items() if crops}
+        for judge in self.judges if joined else ():
+            judge.judge(joined[judge.classifier.card.crop])
+        self._crops, self._waiting = {geometry: [] for geometry in self._crops}, 0
 
     def _write_part(self) -> None:
         self._classify()
         if self._rows:
-            columns = {name: np.concatenate([row[name] for row in self._rows]) for name in FACE_COLUMNS}
-            table = pd.DataFrame(columns)
+            table = pd.DataFrame({name: np.concatenate([row[name] for row in self._rows]) for name in FACE_COLUMNS})
             seen = (table["track"] >= 0).to_numpy()
-            scores = np.full((len(table), len(self.score_columns)), np.nan, np.float32)
-            scores[seen] = np.concatenate(self._scores)
-            table[self.score_columns] = scores
-            self._to_parquet(with_labels(table), "timeline")
-            self._to_parquet(self._feature_rows(table[seen], np.concatenate(self._features)), "features")
-        self._rows, self._scores, self._features = [], [], []
+            for i, judge in enumerate(self.judges):
+                found, features = judge.take()
+                scores = np.full((len(table), len(judge.columns)), np.nan, np.float32)
+                scores[seen] = found
+                scored = pd.DataFrame(scores, columns=judge.columns)
+                self._to_parquet(pd.concat([table[["frame", "time_s", "track"]], scored], axis=1), f"scores{i}")
+                if i == 0:
+                    self._to_parquet(with_labels(pd.concat([table, scored], axis=1)), "timeline")
+                    self._to_parquet(self._feature_rows(table[seen], features), "features")
+        self._rows = []
         self._part_frames, self._wrote = 0, time.monotonic()
         self._n_parts += 1
 
@@ -135,7 +161,6 @@ class PartWriter:
 
     def _join(self) -> None:
         """One pass over the parts, each table written row group by row group."""
-        scores = Path("scores") / f"{self.classifier.name}.parquet"
         fleeting = self._fleeting()
         numbers = {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
         self.faces_left_out = sum(self._people[track].faces for track in fleeting)
@@ -146,8 +171,12 @@ class PartWriter:
                 part = _without(table, fleeting, numbers)
                 tables.write("timeline.parquet", part)
                 tables.write("faces.parquet", part[list(FACE_COLUMNS)])
-                tables.write(str(scores), part.loc[part["track"] >= 0, ["frame", "track", *self.score_columns]])
                 part.to_csv(csv, index=False, header=i == 0)
+            for i, judge in enumerate(self.judges):
+                for table in self._parts(f"scores{i}"):
+                    part = _without(table, fleeting, numbers)
+                    kept = part.loc[part["track"] >= 0, ["frame", "track", *judge.columns]]
+                    tables.write(f"scores/{judge.classifier.name}.parquet", kept)
             for part in self._parts("features"):
                 kept = part[~part["track"].isin(fleeting)]
                 tables.write("features.parquet", kept.assign(track=kept["track"].map(numbers)))
@@ -204,12 +233,9 @@ class _Tables:
 
 
 def _without(table: pd.DataFrame, tracks: set[int], numbers: dict[int, int]) -> pd.DataFrame:
-    """The rows of other people, renumbered; a frame left without any face gets its faceless row."""
-    gone = table["track"].isin(tracks)
-    empty = table[gone & ~table["frame"].isin(table.loc[~gone, "frame"])].drop_duplicates("frame")
-    faceless = empty[["frame", "time_s"]].assign(track=-1).reindex(columns=table.columns)
-    kept = table[~gone].assign(track=table.loc[~gone, "track"].map({-1: -1, **numbers}))
-    return pd.concat([kept, faceless]).sort_values("frame", kind="stable") if len(faceless) else kept
+    """The rows of other people, renumbered."""
+    kept = without_rows(table, table["track"].isin(tracks).to_numpy())
+    return kept.assign(track=kept["track"].map({-1: -1, **numbers}))
 
 
 def _arrow(table: pd.DataFrame) -> pa.Table:

@@ -14,7 +14,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_core.errors import Cancelled, StoreError
-from fer_core.faces import Tracker, crop_faces, make_detector
+from fer_core.errors import Cancelled, InputError, StoreError
+from fer_core.faces import Tracker, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
-from fer_core.video.parts import PartWriter
-from fer_core.video.reader import ReadStats, VideoReader
+from fer_core.video.parts import Judge, PartWriter
+from fer_core.video.reader import RGB, ReadStats, VideoReader
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
 
@@ -70,13 +70,14 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
+Checkpoint = str | Path | Classifier
 
 
 def analyze(
     source: str | Path,
     out: str | Path,
     *,
-    checkpoint: str | Path | Classifier = DEFAULT_CHECKPOINT,
+    checkpoint: Checkpoint | Sequence[Checkpoint] = DEFAULT_CHECKPOINT,
     settings: Settings = Settings(),
     device: str = "auto",
     name: str | None = None,
@@ -88,7 +89,8 @@ def analyze(
     Args:
         source: the file.
         out: the folder to write; must not hold anything yet.
-        checkpoint: name, folder or a loaded classifier.
+        checkpoint: name, folder or a loaded classifier; or several, of which the first fills the timeline. Decoding,
+            detection, tracking and equal crops are done once for all.
         settings: what to analyse.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         name: what the source is called in the results, by default its file name.
@@ -108,7 +110,7 @@ def analyze(
     source, out = Path(source), Path(out).absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} already exists and is not empty; choose another folder or remove it.")
-    classifier = checkpoint if isinstance(checkpoint, Classifier) else load(checkpoint, device=device)
+    judges = _judges(checkpoint, device)
     temporary = out.with_name(out.name + ".tmp")
     if temporary.exists() and not any((temporary / name).exists() for name in ("parts", "timeline.parquet")):
         raise StoreError(f"{temporary} is in the way and no unfinished analysis; remove it or choose another folder.")
@@ -116,7 +118,7 @@ def analyze(
     try:
         with VideoReader(source, name=name or source.name) as reader:
             (temporary / "parts").mkdir(parents=True)
-            run = _Run(reader, classifier, settings, temporary, progress, should_stop or (lambda: False))
+            run = _Run(reader, judges, settings, temporary, progress, should_stop or (lambda: False))
             run.go()
             _write_record(temporary, run, reader.name)
         if out.exists():
@@ -131,14 +133,15 @@ class _Run:
     """One pass over a video."""
 
     def __init__(
-        self, reader: VideoReader, classifier: Classifier, settings: Settings, folder: Path,
+        self, reader: VideoReader, judges: list[Judge], settings: Settings, folder: Path,
         progress: OnProgress | None, should_stop: ShouldStop,
     ) -> None:  # fmt: skip
-        self.reader, self.classifier, self.settings = reader, classifier, settings
-        self.detector = make_detector(
-            settings.detector, min_face_px=settings.min_face_px, device=str(classifier.device)
-        )
-        self.parts = PartWriter(folder, classifier)
+        self.reader, self.judges, self.settings = reader, judges, settings
+        self.device = str(judges[0].classifier.device)
+        self.detector = make_detector(settings.detector, min_face_px=settings.min_face_px, device=self.device)
+        self.parts = PartWriter(folder, judges)
+        self.repeated = 0
+        self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
         self.progress, self.should_stop = progress, should_stop
         self.stopped = False
         self.started, self._told = time.monotonic(), -1.0
@@ -156,7 +159,8 @@ class _Run:
             tracks = tracker.update(frame.time_s, faces, frame.image)
             order = np.argsort(tracks)
             faces, tracks = faces[order], tracks[order]
-            self.parts.add(frame, faces, tracks, crop_faces(frame.image, faces, self.classifier.card.crop))
+            self.parts.add(frame, faces, tracks)
+            self._compare(frame.image)
             self._tell("analysing", frame.time_s - settings.start_s)
             if self.should_stop():
                 self.stopped = True
@@ -165,6 +169,12 @@ class _Run:
             raise Cancelled("The analysis was stopped before the first frame.")
         self._tell("writing", self.total_s, always=True)
         self.parts.finish()
+
+    def _compare(self, image: RGB) -> None:
+        """Count a frame whose picture is the one before once more."""
+        look = image[::8, ::8]
+        self.repeated += np.array_equal(look, self._last_look)
+        self._last_look = look.copy()
 
     def _skip(self) -> None:
         self._tell("looking for the start", 0.0)
@@ -178,10 +188,22 @@ class _Run:
             self.progress(Progress(stage, max(done_s, 0.0), self.total_s, self.parts.frames, self.parts.faces))
 
 
-def time_check(stats: ReadStats, *, mean_fps: float, frames: int, with_faces: int, whole: bool) -> dict[str, Any]:
+def _judges(checkpoint: Checkpoint | Sequence[Checkpoint], device: str) -> list[Judge]:
+    wanted = [checkpoint] if isinstance(checkpoint, str | Path | Classifier) else list(checkpoint)
+    loaded = [each if isinstance(each, Classifier) else load(each, device=device) for each in wanted]
+    names = [classifier.name for classifier in loaded]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"Expected one or more models of different names, got {', '.join(names) or 'none'}.")
+    return [Judge(classifier) for classifier in loaded]
+
+
+def time_check(
+    stats: ReadStats, *, mean_fps: float, frames: int, with_faces: int, whole: bool, repeated: int | None = None
+) -> dict[str, Any]:
     """What the times of the frames say about the file.
 
     ``frames_dropped`` counts packets that gave no frame (only when the whole file was read) or were damaged;
+    ``frames_repeated`` those that show the picture before once more (None where not every frame was analysed);
     ``drift_s`` is the largest error that dividing frame numbers by the mean rate would have made.
     """
     missing = max(stats.packets - stats.decoded, 0) if whole else 0
@@ -191,6 +213,7 @@ def time_check(stats: ReadStats, *, mean_fps: float, frames: int, with_faces: in
         "frames_analysed": frames,
         "frames_with_faces": with_faces,
         "frames_dropped": max(missing, stats.damaged),
+        "frames_repeated": repeated,
         "first_s": round(stats.first_s, 6),
         "last_s": round(stats.last_s, 6),
         "mean_fps": round(mean_fps, 6),
@@ -204,7 +227,8 @@ def time_check(stats: ReadStats, *, mean_fps: float, frames: int, with_faces: in
 
 def _write_record(folder: Path, run: _Run, name: str) -> None:
     reader, settings, stats = run.reader, run.settings, run.reader.stats
-    columns = ["frame", "time_s", "track", "detection", *run.parts.score_columns, "emotion", "group"]
+    first = run.judges[0]
+    columns = ["frame", "time_s", "track", "detection", *first.columns, "emotion", "group"]
     timeline = pd.read_parquet(folder / "timeline.parquet", columns=columns)
     seconds = time.monotonic() - run.started
     whole = settings.start_s == 0 and settings.end_s is None and not run.stopped
@@ -220,10 +244,16 @@ def _write_record(folder: Path, run: _Run, name: str) -> None:
             **dataclasses.asdict(reader.info),
         },
         "settings": dataclasses.asdict(settings),
-        "checkpoint": {"name": run.classifier.name, "sha256": run.classifier.sha256, "labels": run.classifier.labels},
-        "device": str(run.classifier.device),
+        "checkpoint": _described(first),
+        "other_checkpoints": [_described(judge) for judge in run.judges[1:]],
+        "device": run.device,
         "time_check": time_check(
-            stats, mean_fps=reader.info.mean_fps, frames=run.parts.frames, with_faces=with_faces, whole=whole
+            stats,
+            mean_fps=reader.info.mean_fps,
+            frames=run.parts.frames,
+            with_faces=with_faces,
+            whole=whole,
+            repeated=run.repeated if settings.per_second is None else None,
         ),
         "faces_left_out": run.parts.faces_left_out,
         "summary": summary(timeline),
@@ -233,6 +263,17 @@ def _write_record(folder: Path, run: _Run, name: str) -> None:
         "versions": _versions(),
     }
     (folder / "analysis.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _described(judge: Judge) -> dict[str, Any]:
+    classifier, card = judge.classifier, judge.classifier.card
+    return {
+        "name": classifier.name,
+        "sha256": classifier.sha256,
+        "labels": classifier.labels,
+        "margin": card.crop.margin,
+        "field": card.input.field,
+    }
 
 
 def _messages(run: _Run, with_faces: int) -> Iterator[str]:

@@ -6,10 +6,12 @@ An analysis is a folder that ``fer_core.video.pipeline.analyze`` wrote. What a u
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +24,12 @@ from fer_core.errors import InputError, StoreError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fer_core.video.edits import Edits, State
+
 FORMAT = "fer-workbench-analysis/1"
 EDITS_FORMAT = "fer-workbench-edits/1"
 MAX_NAME = 120
+_EDITING = threading.Lock()
 _ID = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -40,33 +45,68 @@ class Analysis:
         return self.folder.name
 
     @cached_property
-    def edits(self) -> dict[str, Any]:
+    def _changes(self) -> dict[str, Any]:
         """What the user changed; empty where nothing was."""
         path = self.folder / "edits.json"
         return _read_json(path, EDITS_FORMAT) if path.is_file() else {"format": EDITS_FORMAT}
 
+    @cached_property
+    def edits(self) -> Edits:
+        """The reviewer's edits, see ``fer_core.video.edits``.
+
+        Raises:
+            StoreError: ``edits.json`` is damaged.
+        """
+        from fer_core.video.edits import Edits  # loads pandas, which a page that only lists analyses need not wait for
+
+        try:
+            return Edits.from_dict(self._changes)
+        except InputError as error:
+            raise StoreError(f"{self.folder.name}: {error} Move the file away to see the raw results.") from error
+
+    @cached_property
+    def state(self) -> State:
+        """What the edits come to: names, marks, groups, limits."""
+        return self.edits.state
+
+    @property
+    def revision(self) -> str:
+        """Another one after every edit; 12 hex digits."""
+        return hashlib.sha256(json.dumps(self._changes.get("done", [])).encode()).hexdigest()[:12]
+
     @property
     def name(self) -> str:
         """The user's name for it, else the source's."""
-        return str(self.edits.get("name") or self.record["source"]["name"])
+        return str(self._changes.get("name") or self.record["source"]["name"])
 
     @property
-    def names(self) -> dict[int, str]:
-        """What the user calls people, by track."""
-        return {int(track): str(name) for track, name in dict(self.edits.get("people", {})).items()}
+    def models(self) -> list[str]:
+        """Names of the checkpoints whose scores are there, the chosen one first."""
+        return [str(each["name"]) for each in (self.record["checkpoint"], *self.record.get("other_checkpoints", []))]
 
     @property
     def people(self) -> list[dict[str, Any]]:
         """Summary per person, see ``fer_core.video.timeline.people_summary``."""
         return list(self.record["summary"]["people"])
 
-    def timeline(self) -> pd.DataFrame:
-        """The timeline table, see ``fer_core.video.timeline``.
+    def timeline(self, columns: list[str] | None = None) -> pd.DataFrame:
+        """The timeline table as it was measured, see ``fer_core.video.timeline``; ``columns`` None reads all.
 
         Raises:
             StoreError: the table is missing or damaged.
         """
-        return _read_table(self.folder / "timeline.parquet")
+        return _read_table(self.folder / "timeline.parquet", columns)
+
+    def scores(self, model: str) -> pd.DataFrame:
+        """Scores of one checkpoint, one row per face in the order of the timeline: ``frame``, ``track``, ``p_…``,
+        ``distance``, ``occlusion``.
+
+        Raises:
+            StoreError: there is no such model here, or its table is missing or damaged.
+        """
+        if model not in self.models:
+            raise StoreError(f"This analysis has no scores of {model!r}; it has those of {', '.join(self.models)}.")
+        return _read_table(self.folder / "scores" / f"{model}.parquet")
 
     def thumbnail(self, track: int) -> Path | None:
         """Picture of a person's face, or None where there is none."""
@@ -88,10 +128,39 @@ class Analysis:
         """Disk space of the whole folder."""
         return folder_bytes(self.folder)
 
-    def edit(self, **changes: Any) -> Analysis:
-        """Write ``changes`` into ``edits.json``, whole or not at all; returns the analysis as it is then."""
+    def rename(self, name: str) -> Analysis:
+        """With another name."""
+        return self._write(name=name)
+
+    def do(self, edit: Any) -> Analysis:
+        """With one more edit, see ``fer_core.video.edits``.
+
+        Raises:
+            InputError: an impossible edit.
+        """
+        from fer_core.video.edits import checked
+
+        with _EDITING:
+            now = open_analysis(self.folder)
+            table = now.timeline(["frame", "time_s", "track", "detection"])
+            return now._write(**now.edits.add(checked(edit, table, now.state)).to_dict())
+
+    def undo(self) -> Analysis:
+        """Without the last edit."""
+        with _EDITING:
+            now = open_analysis(self.folder)
+            return now._write(**now.edits.undo().to_dict())
+
+    def redo(self) -> Analysis:
+        """With the edit back that was undone last."""
+        with _EDITING:
+            now = open_analysis(self.folder)
+            return now._write(**now.edits.redo().to_dict())
+
+    def _write(self, **changes: Any) -> Analysis:
+        """Write into ``edits.json``, whole or not at all."""
         path = self.folder / "edits.json"
-        path.with_suffix(".new").write_text(json.dumps(self.edits | changes, indent=2, ensure_ascii=False), "utf-8")
+        path.with_suffix(".new").write_text(json.dumps(self._changes | changes, indent=1, ensure_ascii=False), "utf-8")
         os.replace(path.with_suffix(".new"), path)
         return Analysis(self.folder, self.record)
 
@@ -152,7 +221,7 @@ class AnalysisStore:
         name = " ".join(name.split())
         if not 1 <= len(name) <= MAX_NAME:
             raise InputError(f"A name has 1 to {MAX_NAME} characters; this one has {len(name)}.")
-        return self.open(analysis_id).edit(name=name)
+        return self.open(analysis_id).rename(name)
 
     def delete(self, analysis_id: str) -> None:
         """Remove an analysis with its video, for good."""
@@ -184,10 +253,10 @@ def _read_json(path: Path, expected: str) -> dict[str, Any]:
     return value
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     import pandas as pd  # half a second, which a page that only lists analyses need not wait for
 
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path.parent.name}/{path.name} is missing or damaged. Run the analysis again.") from error

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, GROUPS, group_matrix
+from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, group_matrix, groups_of
 from fer_core.errors import InputError
 
 LANDMARK_COLUMNS = tuple(f"lm{i}_{axis}" for i in range(5) for axis in "xy")
@@ -21,6 +21,8 @@ FACE_COLUMNS = (
     "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source",
     *LANDMARK_COLUMNS, "sharpness", "brightness",
 )  # fmt: skip
+DOUBT_COLUMNS = ("distance", "occlusion")
+"""What a checkpoint's reference says about each face, see ``fer_core.models.reference``."""
 MAX_HOLD_S = 2.0
 MAX_GAP_FRAMES = 2
 """A person who is missing in more analysed frames than this starts a new segment."""
@@ -31,6 +33,11 @@ def score_columns(timeline: pd.DataFrame) -> list[str]:
     return [f"p_{name}" for name in (*EMOTIONS, "contempt") if f"p_{name}" in timeline]
 
 
+def person_name(track: int, names: Mapping[int, str]) -> str:
+    """What a person is called: the user's name, else a number from 1."""
+    return names.get(track) or f"Person {track + 1}"
+
+
 def labels_of_columns(columns: list[str]) -> tuple[str, ...]:
     """``p_happy`` → ``happy``."""
     return tuple(column.removeprefix("p_") for column in columns)
@@ -38,27 +45,44 @@ def labels_of_columns(columns: list[str]) -> tuple[str, ...]:
 
 def with_labels(timeline: pd.DataFrame, group_map: Mapping[str, str] = DEFAULT_GROUP_MAP) -> pd.DataFrame:
     """The table with ``emotion`` (top probability) and ``group`` (that of the top emotion) set anew."""
-    columns = score_columns(timeline)
-    seen = (timeline["track"] >= 0).to_numpy()
-    top = timeline.loc[seen, columns].to_numpy(float).argmax(axis=1) if seen.any() else np.zeros(0, int)
-    names = np.array(labels_of_columns(columns), dtype=object)
-    emotion = np.full(len(timeline), None, dtype=object)
-    emotion[seen] = names[top]
-    group = np.array([group_map[name] if name is not None else None for name in emotion], dtype=object)
-    return timeline.assign(emotion=pd.array(emotion, dtype="str"), group=pd.array(group, dtype="str"))
+    names = labels_of_columns(score_columns(timeline))
+    top = top_emotions(timeline)
+    emotions = np.array([*names, None], dtype=object)[top]
+    groups = np.array([*(group_map[name] for name in names), None], dtype=object)[top]
+    return timeline.assign(emotion=pd.array(emotions, dtype="str"), group=pd.array(groups, dtype="str"))
+
+
+def top_emotions(timeline: pd.DataFrame) -> NDArray[np.int64]:
+    """Index (n,) of each row's most probable emotion in label order; -1 in rows without a face."""
+    probabilities = timeline[score_columns(timeline)].to_numpy(np.float32)
+    return np.where((timeline["track"] >= 0).to_numpy(), np.nan_to_num(probabilities).argmax(axis=1), -1)
 
 
 def group_sums(timeline: pd.DataFrame, group_map: Mapping[str, str] = DEFAULT_GROUP_MAP) -> pd.DataFrame:
-    """Summed probability per group, columns ``negative``, ``neutral``, ``positive``, one row per row."""
+    """Summed probability per group, a column for each of ``groups_of(group_map)``, one row per row."""
     columns = score_columns(timeline)
     sums = timeline[columns].to_numpy(float) @ group_matrix(labels_of_columns(columns), group_map)
-    return pd.DataFrame(sums, columns=list(GROUPS), index=timeline.index)
+    return pd.DataFrame(sums, columns=list(groups_of(group_map)), index=timeline.index)
+
+
+def without_rows(timeline: pd.DataFrame, gone: NDArray[np.bool_]) -> pd.DataFrame:
+    """The table without the rows (n,) marked in ``gone``; a frame left without any face gets its faceless row."""
+    frames = timeline["frame"].to_numpy()
+    empty = timeline[gone & ~np.isin(frames, frames[~gone])].drop_duplicates("frame")
+    faceless = empty[["frame", "time_s"]].assign(track=-1).reindex(columns=timeline.columns)
+    kept = timeline[~gone]
+    if not len(faceless):
+        return kept
+    faceless = faceless.astype({name: kept[name].dtype for name in ("frame", "time_s", "track")})
+    return pd.concat([kept, faceless]).sort_values("frame", kind="stable")
 
 
 def frame_steps(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times (f,) of the frames in s, and how long each lasts (f,): until the next, at most ``longest_hold`` seconds,
     the last as long as is typical."""
-    times = np.unique(timeline["time_s"].to_numpy(float))
+    times = timeline["time_s"].to_numpy(float)
+    steps = np.diff(times)  # most tables are in order of time, and sorting hours of video takes a while
+    times = times[np.append(True, steps > 0)] if len(times) and (steps >= 0).all() else np.unique(times)
     steps = np.diff(times)
     typical = float(np.median(steps)) if len(steps) else 0.0
     return times, np.append(np.minimum(steps, longest_hold(times)), typical) if len(times) else np.zeros(0)
@@ -71,11 +95,17 @@ def longest_hold(times: NDArray[np.float64]) -> float:
 
 
 def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
+    """The table with smoothed probabilities (see ``smooth_scores``), and labels to match; 0 s changes nothing."""
+    smoothed = smooth_scores(timeline, window_s)
+    return with_labels(smoothed) if window_s else smoothed
+
+
+def smooth_scores(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
     """Mean of each person's probabilities over a window of ``window_s`` seconds around the middle of each frame.
 
     A frame counts for as long as it is on screen within the window, so that a variable rate counts no stretch twice;
     times at which the person is not seen do not count, and nothing is mixed across people. Probabilities are smoothed,
-    not labels; rows keep summing to 1. ``window_s`` = 0 changes nothing.
+    not labels; rows keep summing to 1. ``window_s`` = 0 changes nothing; labels are left as they are.
 
     Raises:
         InputError: a negative or infinite window.
@@ -84,7 +114,7 @@ def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
         raise InputError(f"A smoothing window is 0 s or longer, got {window_s}.")
     columns = score_columns(timeline)
     if window_s == 0 or timeline.empty:
-        return timeline.copy()
+        return timeline
     times, lasts = frame_steps(timeline)
     probabilities = timeline[columns].to_numpy(np.float32, copy=True)
     tracks = timeline["track"].to_numpy()
@@ -94,7 +124,7 @@ def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
         last = np.maximum(lasts[np.searchsorted(times, at)], 1e-9)
         values = timeline[columns].to_numpy(float)[own]
         probabilities[own] = _windowed_mean(at, at + last, values, window_s)
-    return with_labels(timeline.assign(**dict(zip(columns, probabilities.T, strict=True))))
+    return timeline.assign(**dict(zip(columns, probabilities.T, strict=True)))
 
 
 def _windowed_mean(

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from fer_core.video.store import Analysis
 
 _FOLDER = Path(__file__).parent
+_SCRIPTS = ("data.js", "drawing.js", "editing.js", "player.js")
 
 
-def player(analysis: Analysis, *, smoothing_s: float, seek: dict[str, Any] | None = None) -> None:
-    """Draw the player.
+@dataclass(frozen=True)
+class Chosen:
+    """What the user settled on in the player: a span in s (None: nothing is selected), and a person."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    track: int | None = None
+
+
+def player(
+    analysis: Analysis, *, smoothing_s: float = 0.0, model: str = "", seek: dict[str, Any] | None = None
+) -> Chosen:
+    """Draw the player; the page runs again when a selection, a person or an edit is settled, never while it plays.
 
     Args:
         analysis: what to show.
         smoothing_s: window of the smoothing in s.
-        seek: ``time_s`` and ``track`` to go to, with an ``id``; the same id again only after None moves anew.
+        model: whose scores; empty is the first model.
+        seek: ``time_s`` and ``track`` (or None) to go to, with an ``id``; the same id again only after None moves anew.
     """
     component = st.components.v2.component(
         "fer_player",
         html=(_FOLDER / "player.html").read_text("utf-8"),
         css=(_FOLDER / "player.css").read_text("utf-8"),
-        js=(_FOLDER / "player.js").read_text("utf-8"),
+        js="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
     )
     source = analysis.record["source"]
     data = {
-        "url": f"/api/timeline/{analysis.id}?smoothing_s={smoothing_s:g}",
+        "id": analysis.id,
+        "query": urlencode({"smoothing_s": f"{smoothing_s:g}", "model": model}),
+        "revision": analysis.revision,
         "media": f"/api/media/{analysis.id}" if analysis.playable() else None,
         "picture": source["is_picture"],
         "width": source["width"],
         "height": source["height"],
         "seek": seek,
     }
-    component(key=f"player-{analysis.id}", data=data, width="stretch")
+    said = component(
+        key=f"player-{analysis.id}", data=data, width="stretch",
+        on_selection_change=lambda: None, on_person_change=lambda: None, on_revision_change=lambda: None,
+    )  # fmt: skip
+    span = said.selection or {}
+    return Chosen(span.get("start_s"), span.get("end_s"), said.person)

@@ -1,123 +1,112 @@
-// Video, overlay, timeline and people of one analysis. Everything here follows one number: the video's current time.
-// Python sends where the data is (`url`, `media`) and, when a table row is chosen, a moment to go to (`seek`).
+// Video, overlay, timeline and people of one analysis. Everything here follows two numbers: the video's current time,
+// and the part of the timeline in view. Python sends which analysis and lens (`id`, `query`, `media`) and, when a table
+// row is chosen, a moment to go to (`seek`); it hears of settled selections only (`tell`).
 
-const SCALE = 65535; // probabilities travel as 16-bit integers
-const HEIGHT = { chart: 150, gap: 6, ribbon: 16, axis: 22, strip: 30 };
-const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, u2: Uint16Array };
-
-const unpack = (text, kind) => new KINDS[kind](Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-const element = (tag, name = "", text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text });
-const percent = (p) => `${(100 * p).toFixed(p >= 0.0005 && p < 0.1 ? 1 : 0)} %`;
-
-export function clock(seconds) {
-  const ms = Math.round(Math.max(seconds, 0) * 1000);
-  const pad = (value, digits) => String(value).padStart(digits, "0");
-  const hours = Math.floor(ms / 3600000);
-  const minutes = Math.floor(ms / 60000) % 60;
-  return `${hours ? `${hours}:${pad(minutes, 2)}` : minutes}:${pad(Math.floor(ms / 1000) % 60, 2)}.${pad(ms % 1000, 3)}`;
-}
-
-// Position of the last value <= x in a sorted array, -1 if there is none.
-export function lastAtOrBefore(sorted, x) {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] <= x) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-// The analysis as it came from the timeline route, with its arrays unpacked.
-class Analysis {
-  constructor(raw) {
-    Object.assign(this, raw);
-    this.times = unpack(raw.times, "f8");
-    this.k = raw.emotions.length;
-    this.people = raw.people.map((person) => ({
-      ...person,
-      frames: unpack(person.frames, "u4"),
-      boxes: unpack(person.boxes, "f4"),
-      p: unpack(person.p, "u2"),
-    }));
-  }
-
-  // Position in `times` of the frame that is on screen at t, or -1.
-  frameAt(t) {
-    const i = lastAtOrBefore(this.times, t + 5e-4);
-    return i >= 0 && t <= Math.min(this.end_s, this.times[i] + this.hold_s) ? i : -1;
-  }
-
-  // Row of a person in a frame, or -1 where the person is not seen.
-  rowAt(person, frame) {
-    const row = lastAtOrBefore(person.frames, frame);
-    return frame >= 0 && row >= 0 && person.frames[row] === frame ? row : -1;
-  }
-
-  probabilities(person, row) {
-    return Array.from(person.p.subarray(row * this.k, (row + 1) * this.k), (value) => value / SCALE);
-  }
-
-  // Mean probabilities per pixel column, Float32 (width, k), -1 where the person is not seen.
-  columns(person, width) {
-    const sums = new Float32Array(width * this.k);
-    const counts = new Float32Array(width);
-    const span = this.end_s - this.start_s || 1;
-    const column = (t) => ((t - this.start_s) / span) * width;
-    for (let row = 0; row < person.frames.length; row++) {
-      const frame = person.frames[row];
-      const until = frame + 1 < this.times.length ? this.times[frame + 1] : this.end_s;
-      const first = Math.floor(column(this.times[frame]));
-      const last = Math.max(first, Math.ceil(column(Math.min(until, this.times[frame] + this.hold_s))) - 1);
-      for (let x = Math.max(first, 0); x <= Math.min(last, width - 1); x++) {
-        counts[x]++;
-        for (let j = 0; j < this.k; j++) sums[x * this.k + j] += person.p[row * this.k + j] / SCALE;
-      }
-    }
-    for (let x = 0; x < width; x++) for (let j = 0; j < this.k; j++) sums[x * this.k + j] = counts[x] ? sums[x * this.k + j] / counts[x] : -1;
-    return sums;
-  }
-}
+const CHART = 150;
+const ROW = { raw: 9, ribbon: 16, differs: 10, axis: 22, strip: 28, map: 22, gap: 5 };
+const MIN_SPAN_S = 0.04;
 
 class Player {
   constructor(root) {
     this.root = root;
     this.$ = (name) => root.querySelector(name);
-    this.chosen = 0;
+    this.sheet = new Sheet(this);
+    this.chosen = null; // a track
     this.time = 0;
-    this.$(".play").addEventListener("click", () => this.toggle());
-    this.$(".speed").addEventListener("change", (event) => this.video && (this.video.playbackRate = Number(event.target.value)));
-    this.$(".boxes").addEventListener("change", () => this.showMoment());
-    const timeline = this.$(".timeline");
-    timeline.addEventListener("pointerdown", (event) => {
-      timeline.setPointerCapture(event.pointerId);
-      this.seek(this.timeAt(event));
-    });
-    timeline.addEventListener("pointermove", (event) => {
-      if (event.buttons & 1) this.seek(this.timeAt(event));
-      this.hover(event);
-    });
-    timeline.addEventListener("pointerleave", () => (this.$(".tip").hidden = true));
-    root.addEventListener("keydown", (event) => this.onKey(event));
+    this.view = null; // [from, to] in s; null shows everything
+    this.span = null; // [start, end] of the selection in s
+    this.hidden = new Set();
+    this.shown = null; // what the overlay shows: {time, frame, faces}
+    this.listen();
     this.sizes = new ResizeObserver(() => this.drawAll());
   }
 
+  listen() {
+    const { $ } = this;
+    $(".play").addEventListener("click", () => this.toggle());
+    $(".speed").addEventListener("change", ({ target }) => this.video && (this.video.playbackRate = Number(target.value)));
+    for (const name of [".boxes", ".points"]) $(name).addEventListener("change", () => this.showMoment());
+    $(".mode").addEventListener("change", () => this.drawAll());
+    $(".figure").addEventListener("click", () => this.sheet.figure());
+    $(".undo").addEventListener("click", () => this.sheet.edit({ do: "undo" }));
+    $(".redo").addEventListener("click", () => this.sheet.edit({ do: "redo" }));
+    $(".link").addEventListener("click", () => this.copyLink());
+    $(".leave-out").addEventListener("click", () => this.sheet.edit({ do: "exclude", person: this.chosen, start_s: this.span[0], end_s: this.span[1] }));
+    this.root.querySelectorAll("[data-key]:not(.play)").forEach((button) => button.addEventListener("click", () => this.press(button.dataset.key)));
+    this.onKey = (event) => this.key(event);
+    this.listenTimeline($(".timeline"));
+    this.listenMap($(".map"));
+  }
+
+  // Drag on the chart selects, on the ruler below it scrubs; two fingers and the wheel zoom.
+  listenTimeline(timeline) {
+    const fingers = new Map();
+    let drag = null;
+    timeline.addEventListener("pointerdown", (event) => {
+      if (!this.analysis || event.button) return;
+      timeline.setPointerCapture(event.pointerId);
+      fingers.set(event.pointerId, event.clientX);
+      const onRuler = event.clientY - timeline.getBoundingClientRect().top > this.rulerTop;
+      drag = fingers.size === 1 ? { from: this.timeAt(event), x: event.clientX, scrubs: onRuler, moved: false } : null;
+      if (onRuler) this.seek(drag.from);
+    });
+    timeline.addEventListener("pointermove", (event) => {
+      if (!this.analysis) return;
+      if (fingers.size === 2 && fingers.has(event.pointerId)) this.pinch(fingers, event);
+      else if (drag?.scrubs) this.seek(this.timeAt(event));
+      else if (drag && (drag.moved ||= Math.abs(event.clientX - drag.x) > 4)) this.select([drag.from, this.timeAt(event)]);
+      this.hover(event);
+    });
+    const end = (event) => {
+      fingers.delete(event.pointerId);
+      if (drag && !drag.scrubs && event.type === "pointerup") {
+        if (drag.moved) this.settle();
+        else this.seek(drag.from);
+      }
+      drag = null;
+    };
+    timeline.addEventListener("pointerup", end);
+    timeline.addEventListener("pointercancel", end);
+    timeline.addEventListener("pointerleave", () => (this.$(".tip").hidden = true));
+    timeline.addEventListener("dblclick", () => this.zoomTo(null));
+    timeline.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+  }
+
+  listenMap(map) {
+    const go = (event) => {
+      const { start_s, end_s } = this.analysis;
+      const box = map.getBoundingClientRect();
+      const [from, to] = this.inView();
+      const middle = start_s + ((event.clientX - box.left) / box.width) * (end_s - start_s);
+      this.view ? this.zoomTo([middle - (to - from) / 2, middle + (to - from) / 2]) : this.seek(middle);
+    };
+    map.addEventListener("pointerdown", (event) => {
+      map.setPointerCapture(event.pointerId);
+      go(event);
+    });
+    map.addEventListener("pointermove", (event) => event.buttons & 1 && go(event));
+  }
+
   // Python's values; called again whenever they change.
-  update(data) {
+  update(data, tell) {
+    this.tell = tell;
+    document.removeEventListener("keydown", this.onKey);
+    document.addEventListener("keydown", this.onKey);
     this.sizes.observe(this.root);
     if (data.media !== this.media) this.setMedia(data);
-    if (data.url !== this.url) this.load(data.url);
+    if (data.id !== this.id || data.query !== this.query || data.revision !== this.revision) this.load(data);
     if (!data.seek) this.seekId = null;
     if (data.seek && data.seek.id !== this.seekId) {
       this.seekId = data.seek.id;
-      if (this.analysis) this.choose(this.analysis.people.findIndex((person) => person.track === data.seek.track));
+      this.choose(data.seek.track);
       this.seek(data.seek.time_s);
     }
   }
 
   dispose() {
     this.sizes.disconnect();
+    document.removeEventListener("keydown", this.onKey);
+    this.video?.pause();
   }
 
   setMedia({ media, picture, width, height }) {
@@ -125,25 +114,19 @@ class Player {
     this.$(".stage").style.setProperty("--aspect", width / height);
     const holder = this.$(".picture");
     holder.replaceChildren();
-    this.video = null;
-    this.still = null;
+    this.video = this.still = null;
     if (!media) return this.say("The video itself is not kept with this analysis, or no browser can play it. The timeline works without it.");
     if (picture) {
-      this.still = element("img");
-      this.still.alt = "The analysed picture";
-      this.still.addEventListener("load", () => this.showMoment());
-      this.still.src = media;
-      holder.append(this.still);
-    } else {
-      this.video = element("video");
-      Object.assign(this.video, { src: media, playsInline: true, preload: "auto" });
-      this.video.addEventListener("error", () => this.say("This browser cannot play the video. The timeline works without it."));
-      for (const kind of ["play", "pause", "ended"]) this.video.addEventListener(kind, () => this.onPlaying());
-      for (const kind of ["seeked", "loadeddata"]) this.video.addEventListener(kind, () => this.showMoment());
-      this.video.addEventListener("click", () => this.toggle());
-      holder.append(this.video);
-      this.follow();
+      this.still = Object.assign(element("img"), { alt: "The analysed picture", onload: () => this.showMoment(), src: media });
+      return holder.append(this.still);
     }
+    this.video = Object.assign(element("video"), { src: media, playsInline: true, preload: "auto" });
+    this.video.addEventListener("error", () => this.say("This browser cannot play the video. The timeline works without it."));
+    for (const kind of ["play", "pause", "ended"]) this.video.addEventListener(kind, () => this.onPlaying());
+    for (const kind of ["seeked", "loadeddata"]) this.video.addEventListener(kind, () => this.showMoment());
+    this.video.addEventListener("click", (event) => this.pickFace(event) || this.toggle());
+    holder.append(this.video);
+    return this.follow();
   }
 
   // Follow the frames that are really shown, at the stream's own times.
@@ -152,6 +135,8 @@ class Player {
     const onFrame = (_, { mediaTime }) => {
       if (video !== this.video) return;
       this.time = mediaTime;
+      if (this.looping && this.span && !video.paused && mediaTime >= this.span[1] - 1e-3) this.seek(this.span[0]);
+      this.keepInView();
       this.showMoment();
       video.requestVideoFrameCallback(onFrame);
     };
@@ -159,39 +144,51 @@ class Player {
     else video.addEventListener("timeupdate", () => onFrame(0, { mediaTime: video.currentTime }));
   }
 
-  async load(url) {
-    this.url = url;
+  async load({ id, query, revision }) {
+    const isNew = id !== this.id;
+    Object.assign(this, { id, query, revision });
     try {
-      const answer = await fetch(url);
-      const raw = await answer.json();
-      if (url !== this.url) return;
-      if (!answer.ok) throw new Error(raw.error);
-      this.analysis = new Analysis(raw);
+      const raw = await ask(`/api/timeline/${id}?${query}`);
+      if (id !== this.id || query !== this.query) return;
+      const kept = this.analysis?.version === raw.version ? this.analysis.kept : null;
+      this.revision = raw.revision;
+      this.analysis = new Analysis(raw, `${query}&v=${raw.version}`, () => this.drawSoon());
+      if (kept) this.analysis.kept = kept;
     } catch (error) {
-      return this.say(error.message);
+      this.say(error.message);
+      return;
     }
-    const picture = this.analysis.picture;
-    for (const name of [".play", ".clock", ".speed", ".lanes"]) this.$(name).hidden = picture;
-    this.chosen = Math.min(this.chosen, Math.max(this.analysis.people.length - 1, 0));
-    this.time = Math.max(this.time, this.analysis.start_s);
-    if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time;
-    this.$(".timeline").setAttribute("aria-valuemax", this.analysis.end_s.toFixed(3));
-    this.showLegend();
+    if (isNew) Object.assign(this, { view: null, span: null });
+    const { picture, people, start_s, end_s } = this.analysis;
+    this.root.querySelectorAll(".moving, .lanes, .legend").forEach((each) => (each.hidden = picture));
+    if (!people.some(({ track }) => track === this.chosen)) this.chosen = people[0]?.track ?? null;
+    this.time = Math.max(this.time, start_s);
+    if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time + 1e-4;
+    this.$(".timeline").setAttribute("aria-valuemax", end_s.toFixed(3));
+    this.showFacts();
     this.showPeople();
     this.drawAll();
     this.root.dataset.ready = "yes";
   }
 
-  say(text) {
+  reload() {
+    return this.load(this);
+  }
+
+  say(text, forMs) {
     const message = this.$(".message");
     message.hidden = !text;
     message.textContent = text;
+    clearTimeout(this.silence);
+    if (forMs) this.silence = setTimeout(() => (message.hidden = true), forMs);
   }
 
   // moving in time
 
   toggle() {
-    if (this.video) this.video.paused ? this.video.play() : this.video.pause();
+    if (!this.video) return;
+    if (this.video.paused) this.video.play();
+    else this.video.pause();
   }
 
   onPlaying() {
@@ -205,72 +202,228 @@ class Player {
     this.time = Math.min(Math.max(time, start_s), Math.max(end_s - 1e-3, start_s));
     // a hair behind the frame's start, so that rounding never shows the frame before it
     if (this.video) this.video.currentTime = this.time + 1e-4;
+    this.keepInView();
     this.showMoment();
   }
 
-  step(by) {
-    const { times } = this.analysis;
-    const i = lastAtOrBefore(times, this.time + 5e-4) + by;
-    this.seek(times[Math.min(Math.max(i, 0), times.length - 1)]);
+  async step(by) {
+    this.video?.pause();
+    const time = await this.analysis.step(this.time, by);
+    if (time !== null) this.seek(time);
   }
 
-  onKey(event) {
-    if (!this.analysis || this.analysis.picture || /INPUT|SELECT/.test(event.target.tagName)) return;
+  async jump(what, by) {
+    if (this.chosen === null) return;
+    const { id, query } = this.analysis;
+    const { time_s } = await ask(`/api/jump/${id}?${query}&what=${what}&track=${this.chosen}&time_s=${this.time}&by=${by}`);
+    if (time_s === null) this.say(`There is no ${by > 0 ? "later" : "earlier"} ${what} of this person.`, 2500);
+    else this.seek(time_s);
+  }
+
+  key(event) {
+    const target = event.composedPath()[0];
+    const isOurs = target === document.body || event.composedPath().includes(this.root);
+    if (!this.analysis || !isOurs || /INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.altKey) return;
+    if (event.key === " " && target.tagName === "BUTTON") return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key.toLowerCase() !== "z") return;
+      this.sheet.edit({ do: event.shiftKey ? "redo" : "undo" });
+    } else if (!this.press(event.key)) return;
+    event.preventDefault();
+  }
+
+  /** Do what a key stands for; false if it stands for nothing. */
+  press(key) {
+    const [from, to] = this.inView();
     const moves = {
       " ": () => this.toggle(),
       ArrowLeft: () => this.seek(this.time - 1),
       ArrowRight: () => this.seek(this.time + 1),
       ",": () => this.step(-1),
       ".": () => this.step(1),
+      "[": () => this.jump("change", -1),
+      "]": () => this.jump("change", 1),
+      "{": () => this.jump("doubt", -1),
+      "}": () => this.jump("doubt", 1),
+      "(": () => this.jump("disagreement", -1),
+      ")": () => this.jump("disagreement", 1),
       Home: () => this.seek(this.analysis.start_s),
       End: () => this.seek(this.analysis.end_s),
+      "+": () => this.zoomAt(this.time, 0.5),
+      "-": () => this.zoomAt(this.time, 2),
+      0: () => this.zoomTo(null),
+      z: () => this.span && this.zoomTo(this.span),
+      l: () => this.loop(),
+      m: () => this.sheet.newMark(this.span?.[0] ?? this.time, this.span?.[1] ?? null),
+      Escape: () => this.select(null) ?? this.settle(),
+      "?": () => this.sheet.keys(),
+      PageUp: () => this.zoomTo([from - (to - from), from]),
+      PageDown: () => this.zoomTo([to, to + (to - from)]),
     };
-    if (event.key === " " && event.target.tagName === "BUTTON") return;
-    if (moves[event.key]) {
-      event.preventDefault();
-      moves[event.key]();
+    const person = /^[1-9]$/.test(key) && this.analysis.people[Number(key) - 1];
+    const move = moves[key.length === 1 ? key.toLowerCase() : key] ?? (person && (() => this.choose(person.track, true)));
+    if (!move || (this.analysis.picture && !person)) return false;
+    move();
+    return true;
+  }
+
+  async copyLink() {
+    const person = this.analysis.people.findIndex(({ track }) => track === this.chosen);
+    const words = new URLSearchParams({ analysis: this.id, t: this.time.toFixed(3) });
+    if (person >= 0) words.set("person", this.chosen + 1);
+    const link = `${location.origin}${location.pathname}?${words}`;
+    this.root.dataset.link = link;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.say("The link to this moment is in the clipboard.", 2500);
+    } catch {
+      this.say(link, 15000); // no leave to use the clipboard: there it is to copy
     }
+  }
+
+  // the part in view, and the selection
+
+  inView() {
+    return this.view ?? [this.analysis.start_s, this.analysis.end_s];
+  }
+
+  zoomTo(view) {
+    const { start_s, end_s } = this.analysis;
+    if (view) {
+      const span = Math.min(Math.max(view[1] - view[0], MIN_SPAN_S), end_s - start_s);
+      const from = Math.min(Math.max((view[0] + view[1] - span) / 2, start_s), end_s - span);
+      view = span >= (end_s - start_s) * 0.999 ? null : [from, from + span];
+    }
+    this.view = view;
+    this.drawSoon();
+  }
+
+  zoomAt(time, factor) {
+    const [from, to] = this.inView();
+    this.zoomTo([time - (time - from) * factor, time + (to - time) * factor]);
+  }
+
+  wheel(event) {
+    if (!this.analysis || (!this.view && event.deltaY > 0 && !event.deltaX)) return; // nothing to do: the page scrolls
+    event.preventDefault();
+    const [from, to] = this.inView();
+    const sideways = event.shiftKey ? event.deltaY : event.deltaX;
+    if (Math.abs(sideways) > Math.abs(event.deltaY) || event.shiftKey) {
+      const by = (sideways / this.width) * (to - from);
+      this.zoomTo([from + by, to + by]);
+    } else this.zoomAt(this.timeAt(event), Math.exp(Math.max(Math.min(event.deltaY, 120), -120) * (event.ctrlKey ? 0.01 : 0.003)));
+  }
+
+  pinch(fingers, event) {
+    const before = [...fingers.values()];
+    fingers.set(event.pointerId, event.clientX);
+    const after = [...fingers.values()];
+    const factor = Math.max(Math.abs(before[0] - before[1]), 8) / Math.max(Math.abs(after[0] - after[1]), 8);
+    this.zoomAt(this.timeAt({ clientX: (after[0] + after[1]) / 2 }), factor);
+  }
+
+  // The page of the timeline turns when the cursor runs out of it.
+  keepInView() {
+    if (!this.view || this.analysis === undefined) return;
+    const [from, to] = this.view;
+    if (this.time < from || this.time > to) this.zoomTo([this.time - (to - from) * 0.05, this.time + (to - from) * 0.95]);
+  }
+
+  select(span) {
+    const { start_s, end_s } = this.analysis;
+    const inside = (time) => Math.min(Math.max(time, start_s), end_s);
+    this.span = span && [inside(Math.min(...span)), inside(Math.max(...span))];
+    if (!this.span) this.loop(false);
+    this.showSelection();
+  }
+
+  settle() {
+    this.tell("selection", this.span && { start_s: this.span[0], end_s: this.span[1] });
+  }
+
+  loop(on = !this.looping) {
+    this.looping = Boolean(on && this.span);
+    this.$(".loop").setAttribute("aria-pressed", this.looping);
+    if (this.looping && (this.time < this.span[0] || this.time > this.span[1])) this.seek(this.span[0]);
+    if (this.looping && this.video?.paused) this.video.play();
+  }
+
+  showSelection() {
+    const [from, to] = this.inView();
+    this.$(".span").hidden = !this.span;
+    const mark = this.$(".selection");
+    mark.hidden = !this.span || this.span[1] < from || this.span[0] > to;
+    if (!this.span) return;
+    this.$(".span-text").textContent = `${clock(this.span[0])} – ${clock(this.span[1])} (${(this.span[1] - this.span[0]).toFixed(2)} s)`;
+    const x = (time) => Math.min(Math.max((time - from) / (to - from), 0), 1) * 100;
+    Object.assign(mark.style, { left: `${x(this.span[0])}%`, width: `${x(this.span[1]) - x(this.span[0])}%`, height: `${this.rulerTop}px` });
   }
 
   timeAt(event) {
     const box = this.$(".timeline").getBoundingClientRect();
-    const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    return this.analysis.start_s + share * (this.analysis.end_s - this.analysis.start_s);
+    const [from, to] = this.inView();
+    return from + Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * (to - from);
   }
 
   hover(event) {
     const tip = this.$(".tip");
-    const time = this.timeAt(event);
-    const person = this.analysis.people[this.chosen];
-    const row = person ? this.analysis.rowAt(person, this.analysis.frameAt(time)) : -1;
-    tip.hidden = false;
-    tip.textContent = `${clock(time)}  ${row < 0 ? "not seen" : `${this.topText(person, row)}, ${this.groupText(person, row)}`}`;
     const box = this.$(".timeline").getBoundingClientRect();
+    const x = Math.min(Math.max(Math.floor(event.clientX - box.left), 0), this.width - 1);
+    const lines = [clock(this.timeAt(event))];
+    const { columns } = this;
+    const top = columns ? columns.top(x) : -1;
+    if (top < 0) lines[0] += "  not seen";
+    else {
+      const at = x * columns.k + top;
+      const spread = columns.high[at] - columns.low[at] > 0.02 ? ` (${percent(columns.low[at])} to ${percent(columns.high[at])})` : "";
+      lines[0] += `  ${this.analysis.emotions[top].name} ${percent(columns.mean[at])}${spread}, ${this.groupText(Array.from(columns.mean.subarray(x * columns.k, (x + 1) * columns.k)))}`;
+      if (columns.reasons[x]) lines.push(`doubtful: ${this.codes(columns.reasons[x]).map(({ name }) => name).join(", ")}`);
+      if (columns.differs[x]) lines.push(`models disagree${columns.settled[x] >= columns.differs[x] - 1e-3 ? ", not about the group" : ""}`);
+    }
+    tip.hidden = false;
+    tip.textContent = lines.join("\n");
     tip.style.left = `${Math.min(Math.max(event.clientX - box.left - tip.offsetWidth / 2, 0), box.width - tip.offsetWidth)}px`;
   }
 
-  topText(person, row) {
-    const p = this.analysis.probabilities(person, row);
+  // words
+
+  codes(bits) {
+    return this.analysis.codes.filter((_, i) => bits & (1 << i));
+  }
+
+  topText(p) {
     const top = p.indexOf(Math.max(...p));
     return `${this.analysis.emotions[top].name} ${percent(p[top])}`;
   }
 
-  groupText(person, row) {
-    const p = this.analysis.probabilities(person, row);
-    const sums = this.analysis.groups.map(({ name }) => [p.reduce((sum, value, j) => sum + (this.analysis.emotions[j].group === name ? value : 0), 0), name]);
-    const [sum, name] = sums.reduce((a, b) => (b[0] > a[0] ? b : a));
+  groupSums(p) {
+    return this.analysis.groups.map(({ name, colour }) => ({ name, colour, sum: p.reduce((sum, value, j) => sum + (this.analysis.emotions[j].group === name ? value : 0), 0) }));
+  }
+
+  groupText(p) {
+    const { name, sum } = this.groupSums(p).reduce((a, b) => (b.sum > a.sum ? b : a));
     return `${name} ${percent(sum)}`;
   }
 
-  // people
+  // people and facts
 
-  showLegend() {
+  showFacts() {
+    const { emotions, undo, redo, marks } = this.analysis;
+    this.$(".undo").disabled = !undo;
+    this.$(".redo").disabled = !redo;
+    this.$(".marks-lane").hidden = !marks.length;
     this.$(".legend").replaceChildren(
-      ...this.analysis.emotions.map(({ name, colour }) => {
-        const item = element("li");
+      ...emotions.map(({ name, colour }) => {
+        const item = element("li", this.hidden.has(name) ? "off" : "");
         const patch = element("i");
         patch.style.background = colour;
         item.append(patch, name);
+        item.title = "Show or hide its line (charts of lines)";
+        item.addEventListener("click", () => {
+          this.hidden.has(name) ? this.hidden.delete(name) : this.hidden.add(name);
+          item.classList.toggle("off");
+          this.drawSoon();
+        });
         return item;
       }),
     );
@@ -278,169 +431,189 @@ class Player {
 
   showPeople() {
     this.$(".people").replaceChildren(
-      ...this.analysis.people.map((person, i) => {
-        const row = element("button", "person");
-        row.type = "button";
+      ...this.analysis.people.map((person) => {
+        const row = element("div", "person");
         row.dataset.track = person.track;
+        const who = element("span", "who");
+        const pick = Object.assign(element("button", "pick"), { type: "button", title: person.name });
+        pick.append(this.thumbnail(person), element("span", "name", person.name));
+        pick.addEventListener("click", () => this.choose(person.track, true));
+        const more = Object.assign(element("button", "more", "⋯"), { type: "button", title: "Rename, merge, split, leave out" });
+        more.setAttribute("aria-label", `Change ${person.name}`);
+        more.addEventListener("click", () => this.sheet.person(person));
+        who.append(pick, more);
         const strip = element("span", "strip");
         strip.append(element("canvas"));
-        const who = element("span", "who");
-        who.append(this.thumbnail(person), element("span", "name", person.name));
-        row.append(who, strip);
-        row.addEventListener("click", (event) => {
-          this.choose(i);
-          const box = strip.getBoundingClientRect();
-          if (event.clientX >= box.left && event.detail) this.seek(this.analysis.start_s + ((event.clientX - box.left) / box.width) * (this.analysis.end_s - this.analysis.start_s));
+        strip.addEventListener("click", (event) => {
+          this.choose(person.track, true);
+          this.seek(this.timeAt(event));
         });
+        row.append(who, strip);
         return row;
       }),
     );
     this.choose(this.chosen);
   }
 
-  thumbnail(person) {
-    const image = element(person.thumbnail ? "img" : "span");
-    if (person.thumbnail) Object.assign(image, { src: person.thumbnail, alt: "" });
-    return image;
+  thumbnail({ thumbnail }) {
+    return thumbnail ? Object.assign(element("img"), { src: thumbnail, alt: "" }) : element("span", "blank");
   }
 
-  choose(i) {
-    if (i < 0) return;
-    this.chosen = i;
-    this.root.querySelectorAll(".person").forEach((row, j) => {
-      row.classList.toggle("chosen", j === i);
-      row.setAttribute("aria-pressed", j === i);
+  choose(track, settled) {
+    if (track === null || track === undefined) return;
+    this.chosen = track;
+    if (!this.analysis) return;
+    this.root.querySelectorAll(".person").forEach((row) => {
+      row.classList.toggle("chosen", Number(row.dataset.track) === track);
+      row.querySelector(".pick").setAttribute("aria-pressed", Number(row.dataset.track) === track);
     });
-    this.drawChart();
-    this.showMoment();
+    const { usable_s, seen_s, name } = this.person() ?? {};
+    this.$(".usable").textContent = seen_s ? `Usable ${percent(usable_s / seen_s)} of ${clock(seen_s, 0)}` : "";
+    this.$(".usable").title = `Of the time in which ${name} is seen, the share without any reason to doubt the scores`;
+    if (settled) this.tell("person", track);
+    this.drawSoon();
+  }
+
+  pickFace(event) {
+    const box = this.video.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * this.analysis.width;
+    const y = ((event.clientY - box.top) / box.height) * this.analysis.height;
+    const hit = this.shown?.faces.find(({ track, box: [x0, y0, x1, y1] }) => track !== this.chosen && x >= x0 && x <= x1 && y >= y0 && y <= y1);
+    if (hit) this.choose(hit.track, true);
+    return Boolean(hit);
   }
 
   // drawing
 
-  drawAll() {
-    if (!this.analysis) return;
-    this.drawChart();
-    this.root.querySelectorAll(".strip canvas").forEach((canvas, i) => this.drawStrip(canvas, this.analysis.people[i]));
-    this.showMoment();
-  }
-
-  // A canvas as sharp as the screen, its pen in CSS pixels.
-  pen(canvas, height) {
-    const ratio = window.devicePixelRatio || 1;
-    const width = Math.max(Math.round(canvas.parentElement.clientWidth), 1);
-    Object.assign(canvas, { width: width * ratio, height: height * ratio });
-    canvas.style.height = `${height}px`;
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
-    return { pen, width };
+  drawSoon() {
+    if (!this.drawing) this.drawing = requestAnimationFrame(() => ((this.drawing = null), this.drawAll()));
   }
 
   colour(name) {
     return getComputedStyle(this.root).getPropertyValue(name).trim();
   }
 
+  person() {
+    return this.analysis?.people.find(({ track }) => track === this.chosen);
+  }
+
+  drawAll() {
+    if (!this.analysis) return;
+    if (!this.analysis.picture) {
+      const began = performance.now();
+      this.width = Math.max(Math.round(this.$(".timeline").clientWidth), 1);
+      this.ink = { text: this.colour("--st-text-color"), border: this.colour("--st-border-color"), plain: this.colour("--st-secondary-background-color"), page: this.colour("--st-background-color") };
+      this.drawChart();
+      this.root.querySelectorAll(".person").forEach((row) => this.drawStrip(row.querySelector("canvas"), Number(row.dataset.track), ROW.strip, ...this.inView()));
+      this.drawMap();
+      this.showFlags();
+      this.showSelection();
+      this.root.dataset.drawn = performance.now().toFixed(1);
+      this.root.dataset.took = (performance.now() - began).toFixed(1);
+    }
+    this.showMoment();
+  }
+
   drawChart() {
-    if (!this.analysis || this.analysis.picture) return;
-    const { pen, width } = this.pen(this.$(".chart"), HEIGHT.chart + HEIGHT.gap + HEIGHT.ribbon + HEIGHT.axis);
-    const ribbonTop = HEIGHT.chart + HEIGHT.gap;
-    this.hatch(pen, 0, 0, width, HEIGHT.chart);
-    this.hatch(pen, 0, ribbonTop, width, HEIGHT.ribbon);
-    const person = this.analysis.people[this.chosen];
-    if (person) this.drawStack(pen, this.analysis.columns(person, width), width, ribbonTop);
-    this.drawAxis(pen, width, ribbonTop + HEIGHT.ribbon);
-    this.$(".gutter .who").textContent = person?.name ?? "nobody";
-  }
-
-  // Seven stacked probabilities, and below them the three groups' sums.
-  drawStack(pen, columns, width, ribbonTop) {
-    const { emotions, groups, k } = this.analysis;
-    for (let x = 0; x < width; x++) {
-      if (columns[x * k] < 0) continue;
-      let y = HEIGHT.chart;
-      for (let j = 0; j < k; j++) {
-        const height = columns[x * k + j] * HEIGHT.chart;
-        pen.fillStyle = emotions[j].colour;
-        pen.fillRect(x, y - height, 1, height);
-        y -= height;
-      }
-      let top = ribbonTop;
-      for (const group of groups) {
-        let sum = 0;
-        for (let j = 0; j < k; j++) if (emotions[j].group === group.name) sum += columns[x * k + j];
-        pen.fillStyle = group.colour;
-        pen.fillRect(x, top, 1, sum * HEIGHT.ribbon);
-        top += sum * HEIGHT.ribbon;
-      }
+    const { analysis, width, ink } = this;
+    const [from, to] = this.inView();
+    const rows = [["chart", CHART], ...(analysis.smoothed ? [["raw", ROW.raw]] : []), ["ribbon", ROW.ribbon], ...(analysis.models.length > 1 ? [["differs", ROW.differs]] : [])];
+    const boxes = {};
+    let y = 0;
+    for (const [name, height] of rows) {
+      boxes[name] = { x: 0, y, width, height };
+      y += height + ROW.gap;
     }
+    this.rulerTop = y - ROW.gap;
+    const pen = penOf(this.$(".chart"), width, y + ROW.axis);
+    for (const [name] of rows) hatch(pen, boxes[name], ink.border, ink.plain);
+    const person = this.person();
+    this.columns = person ? analysis.columns(person.track, from, to, width) : null;
+    if (this.columns) this.drawRows(pen, boxes, person);
+    drawAxis(pen, from, to, width, this.rulerTop + 1, ink.text, this.colour("--st-font"));
+    const names = { ribbon: "groups", raw: "as measured", differs: "models differ" };
+    this.$(".names").replaceChildren(...rows.slice(1).map(([name]) => Object.assign(element("span", "", names[name]), { style: `top:${boxes[name].y + boxes[name].height / 2 - 6}px` })));
+    this.$(".who").textContent = person?.name ?? "nobody";
   }
 
-  drawStrip(canvas, person) {
-    const { pen, width } = this.pen(canvas, HEIGHT.strip);
-    const { emotions, k } = this.analysis;
-    const columns = this.analysis.columns(person, width);
-    this.hatch(pen, 0, 0, width, HEIGHT.strip);
-    for (let x = 0; x < width; x++) {
-      if (columns[x * k] < 0) continue;
-      let top = 0;
-      for (let j = 1; j < k; j++) if (columns[x * k + j] > columns[x * k + top]) top = j;
-      pen.fillStyle = emotions[top].colour;
-      pen.fillRect(x, 0, 1, HEIGHT.strip);
+  drawRows(pen, boxes, person) {
+    const { columns, ink, hidden } = this;
+    const { emotions, groups, smoothed } = this.analysis;
+    const mode = this.$(".mode").value;
+    if (mode === "stack") {
+      drawStack(pen, columns, emotions, boxes.chart);
+      drawPeaks(pen, columns, emotions, boxes.chart);
+    } else {
+      for (const [from, to] of runs(columns.width, (x) => columns.seen[x] > 0)) (pen.fillStyle = ink.page), pen.fillRect(from, 0, to - from, CHART);
+      const zero = mode === "deviation" ? person.baseline : emotions.map(() => 0);
+      drawLines(pen, columns, emotions, boxes.chart, { zero, hidden, smoothed, ink: ink.text });
     }
+    for (const [from, to] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...boxes.chart, x: from, width: to - from }, `${ink.page}cc`, null, 6);
+    if (boxes.raw) drawDominant(pen, columns, emotions, boxes.raw, columns.raw);
+    drawRibbon(pen, columns, emotions, groups, boxes.ribbon);
+    if (boxes.differs) drawDisagreement(pen, columns, boxes.differs, ink.text);
   }
 
-  // What lies under the colours shows where nobody is seen.
-  hatch(pen, x, y, width, height) {
-    pen.save();
-    pen.beginPath();
-    pen.rect(x, y, width, height);
-    pen.clip();
-    pen.fillStyle = this.colour("--st-secondary-background-color");
-    pen.fillRect(x, y, width, height);
-    pen.strokeStyle = this.colour("--st-border-color");
-    pen.beginPath();
-    for (let at = x - height; at < x + width; at += 8) {
-      pen.moveTo(at, y + height);
-      pen.lineTo(at + height, y);
-    }
-    pen.stroke();
-    pen.restore();
+  drawStrip(canvas, track, height, from, to) {
+    const pen = penOf(canvas, this.width, height);
+    const box = { x: 0, y: 0, width: this.width, height };
+    hatch(pen, box, this.ink.border, this.ink.plain);
+    const columns = this.analysis.columns(track, from, to, this.width);
+    drawDominant(pen, columns, this.analysis.emotions, box);
+    for (const [first, end] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...box, x: first, width: end - first }, `${this.ink.page}cc`, null, 6);
   }
 
-  drawAxis(pen, width, top) {
+  drawMap() {
     const { start_s, end_s } = this.analysis;
-    const span = end_s - start_s;
-    const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200].find((s) => (span / s) * 70 < width) ?? 14400;
-    pen.fillStyle = this.colour("--st-text-color");
-    pen.font = `12px ${this.colour("--st-font") || "sans-serif"}`;
-    pen.textBaseline = "top";
-    for (let t = Math.ceil(start_s / step - 1e-9) * step; t <= end_s + 1e-9; t += step) {
-      const x = ((t - start_s) / (span || 1)) * width;
-      const text = step < 1 ? clock(t).replace(/..$/, "") : clock(t).replace(/\.\d+$/, "");
-      pen.fillRect(Math.min(x, width - 1), top, 1, 4);
-      pen.textAlign = x < 12 ? "left" : x > width - 20 ? "right" : "center";
-      pen.fillText(text, x, top + 7);
-    }
+    const lane = this.$(".map-lane");
+    lane.hidden = !this.view;
+    if (!this.view) return;
+    if (this.chosen !== null) this.drawStrip(this.$(".map canvas"), this.chosen, ROW.map, start_s, end_s);
+    const x = (time) => ((time - start_s) / (end_s - start_s)) * 100;
+    Object.assign(this.$(".window").style, { left: `${x(this.view[0])}%`, width: `max(${x(this.view[1]) - x(this.view[0])}%, 6px)` });
   }
 
-  // Cursor, overlay and bars for the current time.
+  showFlags() {
+    const [from, to] = this.inView();
+    const x = (time) => ((time - from) / (to - from)) * 100;
+    const inside = this.analysis.marks.filter(({ start_s, end_s }) => (end_s ?? start_s) >= from && start_s <= to);
+    this.$(".flags").replaceChildren(
+      ...inside.map((mark) => {
+        const flag = Object.assign(element("button", mark.end_s == null ? "flag" : "flag long", mark.label), { type: "button", title: [mark.label, mark.note].filter(Boolean).join(": ") });
+        flag.style.left = `${Math.max(x(mark.start_s), 0)}%`;
+        if (mark.end_s != null) flag.style.width = `${Math.min(x(mark.end_s), 100) - Math.max(x(mark.start_s), 0)}%`;
+        flag.addEventListener("click", () => {
+          this.seek(mark.start_s);
+          if (mark.end_s != null) this.select([mark.start_s, mark.end_s]), this.settle();
+          this.sheet.mark(mark, false);
+        });
+        return flag;
+      }),
+    );
+  }
+
+  // Cursor, overlay and panel for the current time.
   showMoment() {
     if (!this.analysis) return;
-    this.drawCursor();
-    const frame = this.analysis.picture ? 0 : this.analysis.frameAt(this.time);
-    const seen = this.analysis.people.map((person) => ({ person, row: this.analysis.rowAt(person, frame) })).filter(({ row }) => row >= 0);
-    this.drawOverlay(seen);
-    this.showReading(seen);
+    this.showCursor();
     this.$(".clock").textContent = clock(this.time);
     this.root.dataset.time = this.time.toFixed(4);
+    const frame = this.analysis.frameAt(this.analysis.picture ? this.analysis.start_s : this.time);
+    if (!frame) return; // drawn once it is here
+    const seen = this.analysis.people.map((person) => ({ person, face: this.analysis.face(person.track, frame) })).filter(({ face }) => face);
+    this.shown = { time: this.time, frame: frame.i < 0 ? -1 : frame.chunk.first + frame.i, faces: seen.map(({ person, face }) => ({ track: person.track, box: Array.from(face.box) })) };
+    this.drawOverlay(seen);
+    this.showReading(seen);
     const slider = this.$(".timeline");
     slider.setAttribute("aria-valuenow", this.time.toFixed(3));
-    slider.setAttribute("aria-valuetext", `${clock(this.time)}, ${seen.map(({ person, row }) => `${person.name}: ${this.topText(person, row)}`).join(", ") || "no face"}`);
+    slider.setAttribute("aria-valuetext", `${clock(this.time)}, ${seen.map(({ person, face }) => `${person.name}: ${this.topText(face.p)}`).join(", ") || "no face"}`);
   }
 
-  drawCursor() {
-    const { start_s, end_s, picture } = this.analysis;
-    this.$(".cursor").hidden = picture;
-    this.$(".lanes").style.setProperty("--share", (this.time - start_s) / (end_s - start_s || 1));
+  showCursor() {
+    const [from, to] = this.inView();
+    const share = (this.time - from) / (to - from || 1);
+    this.$(".cursor").hidden = this.analysis.picture || share < 0 || share > 1;
+    this.$(".lanes").style.setProperty("--share", share);
   }
 
   drawOverlay(seen) {
@@ -448,64 +621,49 @@ class Player {
     const shown = this.video ?? this.still;
     canvas.hidden = !shown || !this.$(".boxes").checked;
     if (canvas.hidden) return;
-    const ratio = window.devicePixelRatio || 1;
     const [width, height] = [shown.clientWidth, shown.clientHeight];
     const stage = this.$(".stage").getBoundingClientRect();
     const box = shown.getBoundingClientRect();
-    Object.assign(canvas.style, { left: `${box.left - stage.left}px`, top: `${box.top - stage.top}px`, width: `${width}px`, height: `${height}px` });
-    Object.assign(canvas, { width: width * ratio, height: height * ratio });
-    const pen = canvas.getContext("2d");
-    pen.scale((width / this.analysis.width) * ratio, (height / this.analysis.height) * ratio);
-    const unit = this.analysis.width / (width || 1); // one CSS pixel in pixels of the video
-    for (const { person, row } of seen) this.drawFace(pen, person, row, unit);
+    Object.assign(canvas.style, { left: `${box.left - stage.left}px`, top: `${box.top - stage.top}px` });
+    const pen = penOf(canvas, width, height);
+    pen.scale(width / this.analysis.width, height / this.analysis.height);
+    const unit = this.analysis.width / (width || 1);
+    for (const { person, face } of seen) {
+      const { colour } = this.analysis.emotions[face.p.indexOf(Math.max(...face.p))];
+      const text = `${this.analysis.people.length > 1 ? `${person.name}: ` : ""}${this.topText(face.p)}`;
+      const chosen = person.track === this.chosen;
+      drawFace(pen, face, { text, colour, chosen, landmarks: this.$(".points").checked, unit, width: this.analysis.width });
+    }
   }
 
-  drawFace(pen, person, row, unit) {
-    const [x0, y0, x1, y1] = person.boxes.subarray(4 * row, 4 * row + 4);
-    const p = this.analysis.probabilities(person, row);
-    const { colour } = this.analysis.emotions[p.indexOf(Math.max(...p))];
-    pen.lineWidth = 3 * unit;
-    pen.strokeStyle = colour;
-    pen.strokeRect(x0, y0, x1 - x0, y1 - y0);
-    const text = `${this.analysis.people.length > 1 ? `${person.name}: ` : ""}${this.topText(person, row)}`;
-    pen.font = `600 ${13 * unit}px sans-serif`;
-    const width = pen.measureText(text).width + 10 * unit;
-    const left = Math.min(Math.max(x0 - 1.5 * unit, 0), Math.max(this.analysis.width - width, 0));
-    const top = y0 > 20 * unit ? y0 - 19 * unit : y0;
-    pen.fillStyle = "#000c";
-    pen.fillRect(left, top, width, 19 * unit);
-    pen.fillStyle = colour;
-    pen.fillRect(left, top, 4 * unit, 19 * unit);
-    pen.fillStyle = "#fff";
-    pen.textBaseline = "middle";
-    pen.fillText(text, left + 7 * unit, top + 10 * unit);
-  }
-
-  // The bars beside the picture; rebuilt only when other people are seen.
+  // The panel: the chosen person in full, the others in a line each. Rebuilt only when other people are seen.
   showReading(seen) {
     const reading = this.$(".reading");
-    const who = seen.map(({ person }) => person.track).join();
-    if (reading.dataset.who !== who || !reading.firstChild) {
+    const chosen = seen.find(({ person }) => person.track === this.chosen);
+    const others = seen.filter((each) => each !== chosen);
+    const who = `${this.analysis.version} ${this.analysis.revision} ${chosen?.person.track} ${others.map(({ person }) => person.track)}`;
+    if (reading.dataset.who !== who) {
       reading.dataset.who = who;
-      const faces = seen.map(({ person }) => this.face(person));
-      reading.replaceChildren(...(faces.length ? faces : [element("p", "nobody", "No face here.")]));
+      const away = element("p", "nobody", seen.length ? `${this.person()?.name} is not seen here.` : "No face here.");
+      reading.replaceChildren(chosen ? this.facePanel(chosen.person) : away, ...others.map(({ person }) => this.otherLine(person)));
     }
-    seen.forEach(({ person, row }, i) => {
-      const p = this.analysis.probabilities(person, row);
-      const face = reading.children[i];
-      face.querySelector(".top-emotion").textContent = this.topText(person, row);
-      p.forEach((value, j) => {
-        face.querySelectorAll("i")[j].style.width = `${100 * value}%`;
-        face.querySelectorAll(".share")[j].textContent = percent(value);
-      });
-    });
+    if (chosen) this.fillFace(reading.firstChild, chosen.face);
+    others.forEach(({ face }, i) => (reading.children[i + 1].querySelector(".top-emotion").textContent = this.topText(face.p)));
   }
 
-  face(person) {
+  otherLine(person) {
+    const line = Object.assign(element("button", "other"), { type: "button" });
+    line.append(this.thumbnail(person), element("b", "", person.name), element("span", "top-emotion"));
+    line.addEventListener("click", () => this.choose(person.track, true));
+    return line;
+  }
+
+  facePanel(person) {
     const face = element("section", "face");
+    const crop = Object.assign(element("canvas"), { width: 96, height: 96, title: "The face as the network sees it" });
     const header = element("header");
-    header.append(element("b", "", person.name), element("span", "top-emotion"));
-    const bars = element("div", "bars");
+    header.append(element("b", "", person.name), element("span", "top-emotion"), element("span", "facts"));
+    const bars = element("div", "bars wide");
     for (const { name, colour } of this.analysis.emotions) {
       const rail = element("span", "rail");
       const bar = element("i");
@@ -513,14 +671,85 @@ class Player {
       rail.append(bar);
       bars.append(element("span", "", name), rail, element("span", "share"));
     }
-    face.append(this.thumbnail(person), header, bars);
+    face.append(this.video || this.still ? crop : this.thumbnail(person), header, bars, element("div", "groupbar wide"), element("span", "group-words wide"), element("ul", "doubts wide"), ...(this.media ? [this.whyRow()] : []), element("div", "why wide"));
     return face;
+  }
+
+  fillFace(panel, face) {
+    const $ = (name) => panel.querySelector(name);
+    $(".top-emotion").textContent = this.topText(face.p);
+    const side = Math.round(Math.min(face.box[2] - face.box[0], face.box[3] - face.box[1]));
+    $(".facts").textContent = `${side} px, face ${percent(face.detection)}, box ${face.source}${face.differs ? ", models disagree" : ""}`;
+    const [bars, shares] = [panel.querySelectorAll(".bars i"), panel.querySelectorAll(".bars .share")];
+    face.p.forEach((value, j) => {
+      bars[j].style.width = `${100 * value}%`;
+      shares[j].textContent = percent(value);
+    });
+    const sums = this.groupSums(face.p);
+    $(".groupbar").replaceChildren(...sums.map(({ colour, sum }) => Object.assign(element("i"), { style: `background:${colour};width:${100 * sum}%` })));
+    $(".group-words").textContent = sums.map(({ name, sum }) => `${name} ${percent(sum)}`).join(" · ");
+    if ($(".doubts").dataset.bits !== String(face.reasons)) {
+      $(".doubts").dataset.bits = face.reasons;
+      $(".doubts").replaceChildren(...this.codes(face.reasons).map(({ name, text }) => Object.assign(element("li", "", name), { title: text })));
+    }
+    const picture = this.video ?? this.still;
+    const { width, height, field } = this.analysis;
+    if (picture && $("canvas") && (picture.readyState ?? 2) >= 2) drawCrop($("canvas"), picture, face.square, field, { width, height });
+    if ($(".why").dataset.time && $(".why").dataset.time !== String(this.shown.frame)) {
+      $(".why").replaceChildren();
+      delete $(".why").dataset.time;
+    }
+  }
+
+  // why the model says so
+
+  whyRow() {
+    const row = element("div", "why-row wide");
+    const target = element("select");
+    target.setAttribute("aria-label", "Explain");
+    target.append(Object.assign(element("option", "", "its answer"), { value: "" }), ...this.analysis.emotions.map(({ name }) => element("option", "", name)));
+    const button = Object.assign(element("button", "ask-why", "Why?"), { type: "button", title: "Where in the face the model looks (Grad-CAM)" });
+    button.addEventListener("click", () => this.explain(row.parentElement.querySelector(".why"), target.value, button));
+    row.append(button, target);
+    return row;
+  }
+
+  async explain(place, target, button) {
+    this.video?.pause();
+    const { id, query } = this.analysis;
+    place.textContent = "Looking …";
+    place.dataset.time = this.shown.frame;
+    button.disabled = true;
+    try {
+      const words = new URLSearchParams({ track: this.chosen, time_s: this.time, target });
+      const { job } = await ask(`/api/why/${id}?${query}&${words}`, {});
+      let found = { state: "queued" };
+      for (let wait = 0; wait < 240 && (found.state === "queued" || found.state === "running"); wait++) {
+        await new Promise((done) => setTimeout(done, 250));
+        found = await ask(`/api/why/${id}/${job}`);
+      }
+      if (found.state !== "done") throw new Error(found.error || "The answer takes too long; try again later.");
+      if (place.dataset.time) this.showWhy(place, found);
+    } catch (error) {
+      place.textContent = error.message;
+    }
+    button.disabled = false;
+  }
+
+  showWhy(place, { picture, regions, shares, targets, model }) {
+    const image = Object.assign(element("img"), { src: `data:image/png;base64,${picture}`, alt: `What speaks for ${targets[0]}` });
+    const list = element("dl");
+    regions.forEach((name, i) => list.append(element("dt", "", name), element("dd", "", shares[0][i] === null ? "–" : percent(shares[0][i]))));
+    const words = element("div");
+    words.append(element("b", "", `What speaks for ${targets[0]}`), list);
+    image.title = `Grad-CAM of ${model}`;
+    place.replaceChildren(image, words);
   }
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".player");
   root.player ??= new Player(root);
-  root.player.update(data);
+  root.player.update(data, setStateValue);
   return () => root.player.dispose();
 }

@@ -1,0 +1,244 @@
+// The data behind the player: an overview at once, then tiles of buckets (coarse zoom) and chunks of frames (fine zoom,
+// overlay) as they are needed. See dashboard/services/playback.py for what the routes send.
+
+const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
+const FINE_FRAMES = 2048; // up to this many frames in view are drawn one by one
+const KEPT = 96; // tiles and chunks in memory
+
+const unpack = (text, kind) => new KINDS[kind](Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+
+/** Position of the last value <= x in a sorted array, -1 if there is none. */
+function lastAtOrBefore(sorted, x) {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] <= x) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** `{error}` of a route becomes an Error with its message. */
+async function ask(url, body) {
+  const answer = await fetch(url, body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  const value = await answer.json().catch(() => ({ error: `The server answered with an error (${answer.status}).` }));
+  if (!answer.ok) throw new Error(value.error);
+  return value;
+}
+
+const TILE_KINDS = { seen: "u1", mean: "u1", low: "u1", high: "u1", raw: "u1", doubtful: "u1", differs: "u1", reasons: "u2" };
+const FRAME_KINDS = { at: "u4", p: "u2", raw: "u2", boxes: "f4", landmarks: "f4", squares: "f4", detection: "f4", source: "u1", reasons: "u2", differs: "u1" };
+
+function unpackPeople(people, kinds) {
+  const unpacked = {};
+  for (const [track, packed] of Object.entries(people)) {
+    unpacked[track] = { n: packed.n };
+    for (const [name, kind] of Object.entries(kinds)) if (packed[name] !== undefined) unpacked[track][name] = unpack(packed[name], kind);
+  }
+  return unpacked;
+}
+
+/** One analysis through one lens. `onData` is called whenever something arrived that was asked for. */
+class Analysis {
+  constructor(raw, query, onData) {
+    Object.assign(this, raw);
+    this.query = query;
+    this.onData = onData;
+    this.k = raw.emotions.length;
+    this.chunkStarts = unpack(raw.chunks, "f8");
+    this.kept = new Map(); // url → data, or null while it is on its way
+    this.top = { level: raw.levels - 1, people: unpackPeople(raw.overview, TILE_KINDS) };
+  }
+
+  // What a url holds if it is here; else it is fetched.
+  get(url, unpackIt) {
+    if (this.kept.has(url)) {
+      const found = this.kept.get(url);
+      this.kept.delete(url);
+      this.kept.set(url, found); // the last used one goes last
+      return found;
+    }
+    this.kept.set(url, null);
+    ask(url)
+      .then((raw) => {
+        this.kept.set(url, unpackIt(raw));
+        this.onData();
+      })
+      .catch(() => setTimeout(() => this.kept.delete(url), 2000)); // asked again when it is needed again
+    if (this.kept.size > KEPT) for (const old of this.kept.keys()) if (this.kept.size > KEPT && this.kept.get(old)) this.kept.delete(old);
+    return null;
+  }
+
+  tile(level, index) {
+    if (level === this.levels - 1) return index ? null : this.top.people;
+    return this.get(`/api/tiles/${this.id}/${level}/${index}?${this.query}`, (raw) => unpackPeople(raw, TILE_KINDS));
+  }
+
+  chunk(index) {
+    if (index < 0 || index >= this.chunkStarts.length) return null;
+    return this.get(`/api/frames/${this.id}/${index}?${this.query}`, (raw) => ({
+      first: raw.first,
+      start: unpack(raw.start, "f8"),
+      end: unpack(raw.end, "f8"),
+      people: unpackPeople(raw.people, FRAME_KINDS),
+    }));
+  }
+
+  /** The chunk in which t lies; the next one is fetched ahead. */
+  chunkAt(t) {
+    const index = Math.max(lastAtOrBefore(this.chunkStarts, t + 5e-4), 0);
+    const chunk = this.chunk(index);
+    if (chunk && t > (chunk.start[0] + chunk.end[chunk.end.length - 1]) / 2) this.chunk(index + 1);
+    return chunk;
+  }
+
+  /** {chunk, i} of the frame on screen at t (i = -1: none was measured there), or null while it is being fetched. */
+  frameAt(t) {
+    const chunk = this.chunkAt(t);
+    if (!chunk) return null;
+    const i = lastAtOrBefore(chunk.start, t + 5e-4);
+    return { chunk, i: i >= 0 && t <= chunk.end[i] + 5e-4 ? i : -1 };
+  }
+
+  /** A person's face in a frame, or null where the person is not seen. */
+  face(track, { chunk, i }) {
+    const rows = chunk.people[track];
+    if (!rows || i < 0) return null;
+    const row = lastAtOrBefore(rows.at, chunk.first + i);
+    if (row < 0 || rows.at[row] !== chunk.first + i) return null;
+    const part = (values, n) => values.subarray(n * row, n * row + n);
+    return {
+      p: Array.from(part(rows.p, this.k), (value) => value / 65535),
+      box: part(rows.boxes, 4),
+      landmarks: part(rows.landmarks, 10),
+      square: part(rows.squares, 4),
+      detection: rows.detection[row],
+      source: this.sources[rows.source[row]],
+      reasons: rows.reasons[row],
+      differs: rows.differs[2 * row] > 0,
+    };
+  }
+
+  /** Time of the frame `by` frames from the one at t; null while it is being fetched. */
+  async step(t, by) {
+    for (let wait = 0; wait < 40; wait++) {
+      const index = Math.max(lastAtOrBefore(this.chunkStarts, t + 5e-4), 0);
+      const chunk = this.chunk(index);
+      if (chunk) {
+        const i = lastAtOrBefore(chunk.start, t + 5e-4) + by;
+        if (i >= 0 && i < chunk.start.length) return chunk.start[i];
+        const near = this.chunk(index + Math.sign(by));
+        if (index + Math.sign(by) < 0 || index + Math.sign(by) >= this.chunkStarts.length) return i < 0 ? chunk.start[0] : chunk.start[chunk.start.length - 1];
+        if (near) return i < 0 ? near.start[near.start.length - 1] : near.start[0];
+      }
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    return null;
+  }
+
+  /** What is drawn of a person between two times, per pixel column: shares 0-1 of `seen`, `doubtful`, `differs` and
+   * `settled`, `reasons` bits, and (width × k) `mean`, `low`, `high`, `raw`. */
+  columns(track, from, to, width) {
+    const out = new Columns(width, this.k);
+    const scale = width / Math.max(to - from, 1e-9);
+    const frames = (to - from) / (this.width_s / 2);
+    if (!(frames <= FINE_FRAMES && this.addFrames(out, track, from, to, scale))) this.addTiles(out, track, from, to, scale);
+    return out.finish();
+  }
+
+  addFrames(out, track, from, to, scale) {
+    const first = Math.max(lastAtOrBefore(this.chunkStarts, from), 0);
+    const last = Math.max(lastAtOrBefore(this.chunkStarts, to), first);
+    const chunks = [];
+    for (let index = first; index <= last; index++) chunks.push(this.chunk(index));
+    if (chunks.includes(null)) return false;
+    for (const { first: offset, start, end, people } of chunks) {
+      const rows = people[track];
+      for (let row = 0; rows && row < rows.at.length; row++) {
+        const i = rows.at[row] - offset;
+        if (end[i] > from && start[i] < to) out.add((start[i] - from) * scale, (end[i] - from) * scale, 1, { mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p }, row, 65535, rows.reasons[row] ? 1 : 0, rows.differs[2 * row], rows.differs[2 * row + 1], rows.reasons[row]);
+      }
+    }
+    return true;
+  }
+
+  // The level whose buckets are a pixel wide at most; coarser ones stand in until its tiles are here.
+  addTiles(out, track, from, to, scale) {
+    const wanted = Math.floor(Math.log2(1 / scale / this.width_s));
+    for (let level = Math.min(Math.max(wanted, 0), this.levels - 1); level < this.levels; level++) {
+      const width = this.width_s * 2 ** level;
+      const first = Math.max(Math.floor((from - this.start_s) / width / this.tile_length), 0);
+      const last = Math.max(Math.floor((Math.min(to, this.end_s) - this.start_s - 1e-9) / width / this.tile_length), first);
+      const tiles = [];
+      for (let index = first; index <= last; index++) tiles.push(this.tile(level, index));
+      if (tiles.includes(null)) continue;
+      tiles.forEach((people, j) => people[track] && this.addTile(out, people[track], this.start_s + (first + j) * this.tile_length * width - from, width, scale));
+      return;
+    }
+  }
+
+  addTile(out, rows, offset, width, scale) {
+    const values = { mean: rows.mean, low: rows.low, high: rows.high, raw: rows.raw ?? rows.mean };
+    for (let i = 0; i < rows.n; i++) {
+      const x = (offset + i * width) * scale;
+      if (rows.seen[i] && x + width * scale > 0 && x < out.width) out.add(x, x + width * scale, rows.seen[i] / 255, values, i, 255, rows.doubtful[i] / 255, rows.differs[2 * i] / 255, rows.differs[2 * i + 1] / 255, rows.reasons[i]);
+    }
+  }
+}
+
+/** Sums per pixel column. */
+class Columns {
+  constructor(width, k) {
+    this.width = width;
+    this.k = k;
+    for (const name of ["seen", "doubtful", "differs", "settled"]) this[name] = new Float32Array(width);
+    for (const name of ["mean", "raw", "high"]) this[name] = new Float32Array(width * k);
+    this.low = new Float32Array(width * k).fill(Infinity);
+    this.reasons = new Uint16Array(width);
+  }
+
+  add(x0, x1, seen, values, row, unit, doubtful, differs, apart, reasons) {
+    const { k } = this;
+    const end = Math.min(Math.max(Math.ceil(x1 - 1e-6), Math.floor(x0) + 1), this.width);
+    for (let x = Math.max(Math.floor(x0), 0); x < end; x++) {
+      const weight = Math.max(Math.min(x1, x + 1) - Math.max(x0, x), 1e-3) * seen;
+      this.seen[x] += weight;
+      this.doubtful[x] += weight * doubtful;
+      this.differs[x] += weight * differs;
+      this.settled[x] += weight * (differs - apart);
+      this.reasons[x] |= reasons;
+      for (let j = 0; j < k; j++) {
+        const at = row * k + j;
+        const to = x * k + j;
+        this.mean[to] += (weight * values.mean[at]) / unit;
+        this.raw[to] += (weight * values.raw[at]) / unit;
+        this.low[to] = Math.min(this.low[to], values.low[at] / unit);
+        this.high[to] = Math.max(this.high[to], values.high[at] / unit);
+      }
+    }
+  }
+
+  finish() {
+    const { k } = this;
+    for (let x = 0; x < this.width; x++) {
+      const seen = this.seen[x];
+      if (!seen) continue;
+      for (const name of ["doubtful", "differs", "settled"]) this[name][x] /= seen;
+      for (let j = 0; j < k; j++) {
+        this.mean[x * k + j] /= seen;
+        this.raw[x * k + j] /= seen;
+      }
+      this.seen[x] = Math.min(seen, 1);
+    }
+    return this;
+  }
+
+  /** Index of the emotion with the highest value of `which` at a column, -1 where nobody is seen. */
+  top(x, which = this.mean) {
+    if (!this.seen[x]) return -1;
+    let top = 0;
+    for (let j = 1; j < this.k; j++) if (which[x * this.k + j] > which[x * this.k + top]) top = j;
+    return top;
+  }
+}

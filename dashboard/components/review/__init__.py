@@ -1,0 +1,1 @@
+"""The parts of the Review page around the player."""

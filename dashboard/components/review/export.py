@@ -1,0 +1,104 @@
+"""What to take home: tables with a data dictionary, the figure, and the annotated video of a range."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.components.frame import megabytes, plain
+from dashboard.components.review.tables import timeline_of
+from dashboard.services import jobs, places, tasks
+from fer_core.video.dictionary import dictionary
+from fer_core.video.export import KINDS, Selection, export
+from fer_core.video.store import Analysis
+from fer_core.video.view import Lens
+
+_NAMES = {"csv": "CSV", "parquet": "Parquet", "json": "JSON", "vtt": "Subtitles (WebVTT)"}
+
+
+def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
+    """Everything that can be downloaded, of the selection or of all."""
+    stem = Path(analysis.name).stem
+    is_span = chosen.end_s is not None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        only_span = st.toggle("Only the selected span", is_span, disabled=not is_span, key=f"span-{is_span}")
+        only_person = st.toggle("Only the chosen person", False, disabled=chosen.track is None)
+        only_usable = st.toggle("Only usable rows", False, help="Rows for which no reason to doubt holds")
+    wanted = Selection(
+        chosen.start_s if only_span else 0.0, chosen.end_s if only_span else None,
+        chosen.track if only_person else None, only_usable,
+    )  # fmt: skip
+    st.caption(_words(lens, wanted))
+    with st.container(horizontal=True):
+        for kind, mime in KINDS.items():
+            st.download_button(
+                _NAMES[kind], partial(export, analysis, kind, lens, wanted), f"{stem}.{kind}", mime, on_click="ignore",
+                icon=":material/download:", key=f"download-{kind}",
+            )  # fmt: skip
+        st.download_button(
+            "Data dictionary", partial(_dictionary, analysis, lens), f"{stem}-columns.csv", "text/csv",
+            on_click="ignore", icon=":material/menu_book:",
+        )  # fmt: skip
+    if not analysis.record["source"]["is_picture"] and analysis.source():
+        job = jobs.of_target(analysis.id, "annotate")
+        active = job is not None and job.state in jobs.ACTIVE
+        st.fragment(_annotated, run_every=1.0 if active else None)(analysis, lens, wanted, active)
+    st.caption("**figure** above the chart draws the part in view, or the selection, as SVG or PNG.")
+
+
+def _words(lens: Lens, wanted: Selection) -> str:
+    parts = [f"smoothed over {lens.smoothing_s:g} s" if lens.smoothing_s else "as measured, without smoothing"]
+    parts += [f"{wanted.start_s:.3f} to {wanted.end_s:.3f} s"] if wanted.end_s is not None else ["the whole time"]
+    return "With all edits; " + ", ".join(parts) + "."
+
+
+def _dictionary(analysis: Analysis, lens: Lens) -> bytes:
+    columns = timeline_of(analysis, lens).columns.tolist()
+    return dictionary(analysis, ["person", *columns], lens).to_csv(index=False).encode()
+
+
+def _annotated(analysis: Analysis, lens: Lens, wanted: Selection, was_active: bool) -> None:
+    job = jobs.of_target(analysis.id, "annotate")
+    if job is not None and job.state in jobs.ACTIVE:
+        st.progress(job.share, text=f"{job.stage or 'waiting'}, {job.share:.0%}")
+        return
+    if was_active:
+        st.rerun()
+    if job is not None and job.state == "failed":
+        st.error(plain(job.error), icon=":material/error:")
+    path = analysis.folder / "annotated.mp4"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if path.is_file():
+            st.link_button(
+                f"Annotated video ({megabytes(path.stat().st_size)})",
+                f"/api/annotated/{analysis.id}",
+                icon=":material/download:",
+            )
+        blur = st.checkbox("Blur faces", help="Every face that was found, also of people who were left out. Check the "
+                           "result: a face that the detector missed stays visible.")  # fmt: skip
+        label = "Make it anew" if path.is_file() else "Make annotated video"
+        if st.button(label, icon=":material/movie:", key="annotate"):
+            _order(analysis, lens, wanted, blur)
+    if path.is_file() and job is not None:
+        st.caption(_made_with(job))
+
+
+def _order(analysis: Analysis, lens: Lens, wanted: Selection, blur: bool) -> None:
+    new = places.new_id()
+    settings = {
+        "smoothing_s": lens.smoothing_s, "model": lens.model, "start_s": wanted.start_s, "end_s": wanted.end_s,
+        "blur": blur,
+    }  # fmt: skip
+    jobs.add(new, kind="annotate", name=analysis.name, target=analysis.id, settings=settings)
+    tasks.start(new, settings)
+    st.rerun()
+
+
+def _made_with(job: jobs.Job) -> str:
+    window, end_s = float(job.settings.get("smoothing_s", 0)), job.settings.get("end_s")
+    parts = [f"smoothing {window:g} s" if window else "no smoothing"]
+    parts += [f"{job.settings['start_s']:.2f} to {end_s:.2f} s"] if end_s is not None else []
+    parts += ["blurred faces"] if job.settings.get("blur") else []
+    return f"The annotated video has {', '.join(parts)}."

@@ -1,0 +1,104 @@
+"""Top of the Review page: which analysis, what it is, and how to look at it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from dashboard.components.frame import plain
+from dashboard.services import places
+from dashboard.services.playback import open_for_page
+from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS, OWN_GROUP
+from fer_core.video.store import Analysis
+from fer_core.video.view import Lens, choices
+
+WINDOWS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+ANALYZE = "app_pages/analyze.py"
+READINGS = {"neutral": "neutral", "positive": "positive", "negative": "negative", OWN_GROUP: "a group of its own"}
+
+
+def choose_analysis() -> Analysis:
+    """The analysis that the address names, else the newest; stops the page with a hint where there is none.
+
+    Raises:
+        InputError, StoreError: the address names one that is not there.
+    """
+    wanted = st.query_params.get("analysis")
+    if wanted:
+        return open_for_page(wanted)
+    newest = next((each for each in places.store().all() if isinstance(each, Analysis)), None)
+    if newest is None:
+        st.title("Review")
+        st.info("There is no analysis yet. Upload a video, or try the sample.", icon=":material/timeline:")
+        st.page_link(ANALYZE, label="Go to Analyze", icon=":material/upload:")
+        st.stop()
+    st.query_params["analysis"] = newest.id
+    return newest
+
+
+def linked_moment() -> dict[str, Any] | None:
+    """The moment that the address names with ``t`` (s) and ``person`` (from 1), for the player, or None."""
+    try:
+        time_s = float(st.query_params.get("t", ""))
+        person = int(st.query_params.get("person", "0"))
+    except ValueError:
+        return None
+    if not math.isfinite(time_s):
+        return None
+    return {"id": f"link-{time_s}-{person}", "time_s": time_s, "track": person - 1 if person > 0 else None}
+
+
+def header(analysis: Analysis) -> Lens:
+    """Name, what it is, what to know about it; returns how to look at it."""
+    source, check = analysis.record["source"], analysis.record["time_check"]
+    lens = Lens()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title(plain(analysis.name), width="stretch")
+        lens = Lens(0.0 if source["is_picture"] else _smoothing(), _model(analysis))
+        _groups(analysis)
+    people = len(analysis.people)
+    words = [
+        f"{people} {'person' if people == 1 else 'people'}",
+        "a picture" if source["is_picture"] else f"{check['frames_analysed']} frames",
+        f"{source['width']} × {source['height']}",
+        f"{'model' if len(analysis.models) == 1 else 'models'} {', '.join(analysis.models)}",
+        f"{analysis.record['created'][:16].replace('T', ' ')} UTC",
+    ]
+    st.caption(plain(", ".join(words)))
+    if not analysis.record["complete"]:
+        st.warning("This analysis is not complete.", icon=":material/warning:")
+    for message in analysis.record["messages"]:
+        st.info(plain(message), icon=":material/info:")
+    return lens
+
+
+def _smoothing() -> float:
+    return float(
+        st.segmented_control(
+            "Smoothing", WINDOWS_S, default=0.0, format_func=lambda s: f"{s:g} s" if s else "off", required=True,
+            help="Mean of the probabilities over this many seconds around each frame. Stored results stay as they are.",
+        )
+        or 0.0
+    )  # fmt: skip
+
+
+def _model(analysis: Analysis) -> str:
+    found = choices(analysis)
+    return st.selectbox("Scores of", found, width=260, key=f"model-{analysis.id}") if len(found) > 1 else ""
+
+
+def _groups(analysis: Analysis) -> None:
+    """What surprise counts as, kept with the analysis."""
+    holds = analysis.state.groups.get("surprise", "neutral")
+    with st.popover("Groups", icon=":material/palette:", help="Which emotions make up the three groups"):
+        chosen = st.radio(
+            "Surprise is", list(READINGS), index=list(READINGS).index(holds), format_func=READINGS.__getitem__,
+            key=f"surprise-{analysis.id}-{holds}",
+        )  # fmt: skip
+        told = {group: [name for name, of in analysis.state.groups.items() if of == group] for group in GROUPS}
+        st.caption("; ".join(f"{group}: {', '.join(names) or 'none'}" for group, names in told.items()) + ".")
+    if chosen != holds:
+        analysis.do({"do": "groups", "map": {**DEFAULT_GROUP_MAP, "surprise": chosen}})
+        st.rerun()

@@ -1,0 +1,135 @@
+"""Marks: a table to change, CSV in and out, and the mean course around them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.components.review.tables import timeline_of
+from fer_core.emotions import EMOTION_COLOURS
+from fer_core.errors import InputError
+from fer_core.video.marks import Mark, marks_from_csv, marks_to_csv
+from fer_core.video.statistics import Around, around
+from fer_core.video.store import Analysis
+from fer_core.video.view import Lens
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def marks_view(analysis: Analysis, lens: Lens, track: int | None) -> None:
+    """Everything about marks."""
+    marks = list(analysis.state.marks)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        file = st.file_uploader(
+            "Import marks (CSV)", type=["csv", "tsv", "txt"], key=f"marks-{analysis.id}-{len(marks)}"
+        )
+        st.download_button(
+            "Export marks", marks_to_csv(marks), "marks.csv", "text/csv", icon=":material/download:",
+            on_click="ignore", disabled=not marks,
+        )  # fmt: skip
+    if file is not None:
+        _set(analysis, [*marks, *marks_from_csv(file.getvalue(), _new_id)])
+    if not marks:
+        st.info("No marks yet. Press M in the player to mark the moment or the selection, or import a CSV with the "
+                "columns start_s, end_s, label, note.")  # fmt: skip
+        return
+    _table(analysis, marks)
+    _around(analysis, lens, marks, track)
+
+
+def _table(analysis: Analysis, marks: list[Mark]) -> None:
+    rows = pd.DataFrame([mark.to_dict() for mark in marks])[["id", "start_s", "end_s", "label", "note", "track"]]
+    rows["track"] = rows["track"].astype("Int64") + 1
+    edited = st.data_editor(
+        rows.astype({"end_s": "float64"}), key=f"marks-table-{analysis.id}-{analysis.revision}", num_rows="dynamic",
+        hide_index=True, column_order=["start_s", "end_s", "label", "note", "track"],
+        column_config={
+            "start_s": st.column_config.NumberColumn("Start (s)", min_value=0.0, format="%.3f", required=True),
+            "end_s": st.column_config.NumberColumn("End (s)", min_value=0.0, format="%.3f"),
+            "label": st.column_config.TextColumn("Label", required=True, max_chars=120),
+            "note": st.column_config.TextColumn("Note", max_chars=2000),
+            "track": st.column_config.NumberColumn("Person", min_value=1, step=1),
+        },
+    )  # fmt: skip
+    changed = [_mark(row) for row in edited.to_dict("records")]
+    if [mark.to_dict() for mark in changed] != [mark.to_dict() for mark in marks] and st.button(
+        "Save the changes", type="primary"
+    ):
+        _set(analysis, changed)
+
+
+def _mark(row: dict[str, Any]) -> Mark:
+    def value(name: str) -> Any:
+        return None if pd.isna(row[name]) else row[name]
+
+    track, end_s = value("track"), value("end_s")
+    return Mark(
+        id=str(value("id") or _new_id()),
+        label=str(value("label") or ""),
+        note=str(value("note") or ""),
+        start_s=float(value("start_s") or 0.0),
+        end_s=None if end_s is None else float(end_s),
+        track=None if track is None else int(track) - 1,
+    )
+
+
+def _set(analysis: Analysis, marks: list[Mark]) -> None:
+    analysis.do({"do": "marks", "marks": [mark.to_dict() for mark in marks]})
+    st.rerun()
+
+
+def _around(analysis: Analysis, lens: Lens, marks: list[Mark], track: int | None) -> None:
+    """Mean curve of a person around the marks of one label, with its 95 % interval."""
+    people = [int(each) for each in timeline_of(analysis, lens)["track"].unique() if each >= 0]
+    if not people:
+        return
+    st.markdown("**Around marks**")
+    columns = st.columns(4)
+    label = columns[0].selectbox("Label", sorted({mark.label for mark in marks}))
+    person = columns[1].selectbox(
+        "Person", people, index=people.index(track) if track in people else 0, format_func=analysis.state.name_of
+    )
+    seconds = columns[2].slider("Seconds before and after", 0.5, 10.0, 2.0, 0.5)
+    times = [m.start_s for m in marks if m.label == label and m.track in (None, person)]
+    try:
+        found = around(timeline_of(analysis, lens), times, track=person, before_s=seconds, after_s=seconds)
+    except InputError as error:
+        st.warning(str(error))
+        return
+    shown = columns[3].multiselect("Emotions", found.labels, default=_largest(found))
+    st.plotly_chart(_figure(found, shown), key=f"around-{analysis.id}")
+    n = f"{len(times)} mark{'s' if len(times) != 1 else ''}"
+    st.caption(f"Mean over {n}; bands are the 95 % interval of that mean (Student), drawn where two or more are seen.")
+
+
+def _largest(found: Around) -> list[str]:
+    mean = pd.DataFrame(found.mean, columns=list(found.labels)).max().sort_values(ascending=False)
+    return list(mean.index[:3])
+
+
+def _figure(found: Around, shown: list[str]) -> go.Figure:
+    figure = go.Figure()
+    for name in shown:
+        j, colour = found.labels.index(name), EMOTION_COLOURS[name]
+        low, high = found.low[:, j].clip(0, 1), found.high[:, j].clip(0, 1)
+        band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        figure.add_scatter(x=found.offset_s, y=high, **band)
+        figure.add_scatter(x=found.offset_s, y=low, fill="tonexty", fillcolor=_pale(colour), **band)
+        figure.add_scatter(x=found.offset_s, y=found.mean[:, j], name=name, mode="lines", line={"color": colour})
+    figure.add_vline(x=0, line_dash="dot")
+    figure.update_layout(
+        height=300, margin={"l": 0, "r": 0, "t": 10, "b": 0}, xaxis_title="seconds from the mark",
+        yaxis={"title": "probability", "range": [0, 1]}, hovermode="x unified",
+    )  # fmt: skip
+    return figure
+
+
+def _pale(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"

@@ -1,0 +1,83 @@
+"""When not to trust it: how much time each reason takes, what it means, and the limits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.components.review.tables import timeline_of
+from fer_core.video.store import Analysis
+from fer_core.video.timeline import frame_steps, score_columns
+from fer_core.video.trust import CODES, Limits
+from fer_core.video.view import Lens
+
+_WORDS = {
+    "min_side_px": ("small: side of the face below (px)", 1.0),
+    "min_sharpness": ("blurred: sharpness below", 10.0),
+    "min_brightness": ("dark: brightness below", 0.01),
+    "max_turn": ("turned: nose off the middle by (eye distances)", 0.05),
+    "max_nod": ("turned: nose higher or lower by", 0.05),
+    "max_tilt_deg": ("tilted: more than (degrees)", 1.0),
+    "max_occlusion": ("occluded: probability above", 0.05),
+    "max_outside": ("edge: share outside of the picture above", 0.05),
+    "max_distance": ("far: distance from training data above", 0.05),
+    "max_entropy": ("flat: entropy above", 0.05),
+}
+
+
+def trust_view(analysis: Analysis, lens: Lens) -> None:
+    """Share of the time seen that each reason takes, and the limits to change."""
+    timeline = timeline_of(analysis, lens)
+    seen = timeline[timeline["track"] >= 0]
+    if seen.empty:
+        st.info("No face was found, so there is nothing to doubt.")
+        return
+    times, lasts = frame_steps(timeline)
+    weight = lasts[np.searchsorted(times, seen["time_s"].to_numpy(float))]
+    weight = weight if weight.sum() > 0 else np.ones(len(seen))
+    rows = [(code, text, 100 * float(weight[seen[f"why_{code}"]].sum() / weight.sum())) for code, text in CODES.items()]
+    st.caption("Share of the time seen in which each reason holds; hatched in the timeline, columns why_… in exports.")
+    share = st.column_config.ProgressColumn("Time", format="%.1f %%", min_value=0, max_value=100)
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Reason", "What it means", "Time"]), hide_index=True,
+        column_config={"Time": share}, height=38 + 35 * len(rows),
+    )  # fmt: skip
+    _uncertain(analysis, seen, weight)
+    with st.expander("Other limits"):
+        _limits(analysis)
+
+
+def _uncertain(analysis: Analysis, seen: pd.DataFrame, weight: np.ndarray) -> None:
+    """The threshold for *uncertain*, with what share of the time each would leave."""
+    top = seen[score_columns(seen)].to_numpy(float).max(axis=1)
+    limits = analysis.state.limits
+    now = round(100 * limits.min_probability)
+    chosen = st.slider(
+        "Uncertain: the top emotion has less than (%)", 0, 95, now, 5, key=f"uncertain-{analysis.id}-{now}"
+    )
+    left = {f"{t} %": float(weight[top >= t / 100].sum() / weight.sum()) for t in sorted({30, 50, 70, 90, chosen})}
+    st.caption("Time left: " + ", ".join(f"at {name} **{share:.0%}**" for name, share in left.items()) + ".")
+    if chosen != now:
+        _set(analysis, dataclasses.replace(limits, min_probability=chosen / 100))
+
+
+def _limits(analysis: Analysis) -> None:
+    limits = analysis.state.limits
+    with st.form(f"limits-{analysis.id}", border=False):
+        columns = st.columns(2)
+        values = {
+            name: columns[i % 2].number_input(label, 0.0, value=float(getattr(limits, name)), step=step)
+            for i, (name, (label, step)) in enumerate(_WORDS.items())
+        }
+        if st.form_submit_button("Set limits"):
+            _set(analysis, dataclasses.replace(limits, **values))
+    if limits != Limits() and st.button("Back to the defaults"):
+        _set(analysis, Limits())
+
+
+def _set(analysis: Analysis, limits: Limits) -> None:
+    analysis.do({"do": "limits", "limits": dataclasses.asdict(limits)})
+    st.rerun()

@@ -1,0 +1,96 @@
+"""Where a model looks over a span: shares of its attention by part of the face, and the faces with their heatmaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.components.frame import plain
+from dashboard.services import jobs, why
+from fer_core.emotions import EMOTIONS
+from fer_core.video.export import Selection
+from fer_core.video.store import Analysis
+from fer_core.video.view import MEAN, Lens
+
+REGION_COLOURS = ("#4269D0", "#EFB118", "#FF725C", "#6CC5B0", "#C9CCD3", "#4B4F58")
+
+
+def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
+    """A form to ask, and the newest answer."""
+    if analysis.source() is None:
+        st.info("The video is not kept with this analysis, so nothing can be explained.")
+        return
+    st.caption(
+        "Grad-CAM: which places of the face speak for an emotion. **Why?** beside the player explains one face; here "
+        "it runs over the selected span (or everything) of the chosen person. It shows where the model looks, not "
+        "whether it is right."
+    )
+    people = [person["track"] for person in analysis.people]
+    if not people:
+        st.info("There is no face to explain.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        models = [name for name in analysis.models if name != MEAN]
+        model = st.selectbox("Model", models, index=models.index(lens.model) if lens.model in models else 0, width=260)
+        target = st.selectbox("Explain", ["", *EMOTIONS], format_func=lambda name: name or "its answer", width=160)
+        n = st.slider("Faces", 10, 240, 60, 10, width=200)
+        if st.button("Explain the span", icon=":material/center_focus_strong:"):
+            end_s = analysis.record["time_check"]["last_s"] + 1.0 if chosen.end_s is None else chosen.end_s
+            track = people[0] if chosen.track is None else chosen.track
+            why.ask_span(analysis.id, track=track, start_s=chosen.start_s, end_s=end_s, model=model, target=target, n=n)
+    job = jobs.of_target(analysis.id, "why_span")
+    if job is not None:
+        active = job.state in jobs.ACTIVE
+        st.fragment(_answer, run_every=1.0 if active else None)(analysis, job.id, active)
+
+
+def _answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
+    found = why.answer(analysis.id, job_id)
+    if found["state"] in jobs.ACTIVE:
+        st.progress(found["share"], text="explaining")
+        return
+    if was_active:
+        st.rerun()
+    if found["state"] != "done":
+        st.error(plain(found["error"] or "Stopped."), icon=":material/error:")
+        return
+    name = analysis.state.name_of(found["track"])
+    st.markdown(f"**{plain(name)}**, {plain(found['model'])}: what speaks for {found['target'] or 'its answer'}")
+    st.plotly_chart(_figure(found), key=f"why-{job_id}")
+    st.html(_strip(found))
+
+
+def _figure(found: dict[str, Any]) -> go.Figure:
+    shares = pd.DataFrame(found["shares"], columns=found["regions"], dtype=float)
+    figure = go.Figure()
+    for (name, values), colour in zip(shares.items(), REGION_COLOURS, strict=True):
+        figure.add_scatter(
+            x=found["times_s"],
+            y=values,
+            name=name,
+            stackgroup="all",
+            line={"width": 0, "color": colour},
+            fillcolor=colour,
+        )
+    figure.update_layout(
+        height=260, margin={"l": 0, "r": 0, "t": 10, "b": 0}, hovermode="x unified", xaxis_title="seconds",
+        yaxis={"title": "share of attention", "range": [0, 1], "tickformat": ".0%"},
+    )  # fmt: skip
+    return figure
+
+
+def _strip(found: dict[str, Any]) -> str:
+    """The faces in a row that can be scrolled, each with its time."""
+    side, n = found["side"], len(found["times_s"])
+    words = "".join(
+        f'<span style="display:inline-block;width:{side}px;text-align:center">{time_s:.2f} s<br>{target}</span>'
+        for time_s, target in zip(found["times_s"], found["targets"], strict=True)
+    )
+    return (
+        f'<div style="overflow-x:auto"><div style="width:{side * n}px;font-size:0.7rem;line-height:1.2">'
+        f'<img alt="Faces with heatmaps" width="{side * n}" height="{side}" style="max-width:none;display:block" '
+        f'src="data:image/png;base64,{found["picture"]}">{words}</div></div>'
+    )
