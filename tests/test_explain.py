@@ -84,7 +84,7 @@ def test_a_map_is_put_back_where_the_network_saw_it() -> None:
 
 def test_the_explained_input_is_the_one_of_predictions(classifier: Classifier, crops: RGB) -> None:
     with torch.no_grad():
-        logits = classifier.net(gradcam._network_input(classifier, crops)).cpu().numpy()
+        logits = classifier.net(classifier.network_input(crops)).cpu().numpy()
     np.testing.assert_allclose(logits, classifier.predict(crops).logits, atol=2e-4)
 
 
@@ -92,7 +92,7 @@ def test_gradcam_is_the_formula_of_the_paper(classifier: Classifier, crops: RGB)
     """Selvaraju et al. 2017, equations 1 and 2: channels weighed by their mean gradient, summed, cut at zero."""
     net, kept = deepcopy(classifier.net), {}
     net.backbone[13].register_forward_hook(lambda _block, _inputs, output: kept.update(a=output))
-    logit = net(gradcam._network_input(classifier, crops[:1]))[0, classifier.labels.index("sad")]
+    logit = net(classifier.network_input(crops[:1]))[0, classifier.labels.index("sad")]
     (gradient,) = torch.autograd.grad(logit, kept["a"])
     cam = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1)[0].relu().detach().cpu().numpy()
     wanted = cv2.resize((cam - cam.min()) / (cam.max() - cam.min()), (44, 44))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from fer_core.errors import InputError
 from fer_core.models.card import InputSpec
 from fer_core.models.classifier import Classifier
-from fer_core.models.preprocess import resample, to_float, view
+from fer_core.models.preprocess import resample
 from fer_core.models.registry import EmotionNetwork
 
 ArrayF = NDArray[np.float32]
@@ -97,7 +97,7 @@ def heatmaps(
     cam = _make_cam(method, net, block, batch_size)
     step = 1 if method == "scorecam" else batch_size  # it makes a batch of each picture's channels
     seen = [
-        cam(_network_input(classifier, crops[i : i + step]), classes[i : i + step]) for i in range(0, len(crops), step)
+        cam(classifier.network_input(crops[i : i + step]), classes[i : i + step]) for i in range(0, len(crops), step)
     ]
     return _onto_crop(np.concatenate(seen), crops.shape[1], classifier.card.input.field)
 
@@ -194,15 +194,6 @@ def _make_cam(
     cam = getattr(pytorch_grad_cam, METHODS[method])(net, [block], reshape_transform=Tensor.contiguous)
     cam.batch_size = batch_size
     return lambda x, classes: cam(x.requires_grad_(), [ClassifierOutputTarget(each) for each in classes])
-
-
-def _network_input(classifier: Classifier, crops: RGB) -> Tensor:
-    """What the network sees of crops: (n, channels, size, size)."""
-    x = classifier._channels(to_float(torch.from_numpy(np.ascontiguousarray(crops)).to(classifier.device)))
-    spec = classifier.card.input
-    return view(x, size=spec.size, field=spec.field, mean=spec.mean, std=spec.std).contiguous(
-        memory_format=torch.channels_last
-    )
 
 
 def _onto_crop(maps: ArrayF, side: int, field: float) -> ArrayF:

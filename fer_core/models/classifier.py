@@ -95,15 +95,24 @@ class Classifier:
 
     @torch.inference_mode()
     def _predict(self, crops: NDArray[np.uint8], tta: str) -> tuple[Tensor, Tensor, Tensor]:
-        x = self._channels(to_float(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)))
-        spec, chosen = self.card.input, views(tta)
         logits, probabilities, features = [], [], []
-        for shift, mirror in chosen:
-            seen = view(x, size=spec.size, field=spec.field, mean=spec.mean, std=spec.std, shift=shift, mirror=mirror)
-            features.append(self.net.features(seen.contiguous(memory_format=torch.channels_last)))
+        for shift, mirror in views(tta):
+            features.append(self.net.features(self.network_input(crops, shift=shift, mirror=mirror)))
             logits.append(self.net.classify(features[-1]))
             probabilities.append((logits[-1] / self.card.temperature).softmax(dim=1))
         return torch.stack(logits).mean(0), torch.stack(probabilities).mean(0), features[0]
+
+    def network_input(
+        self, crops: NDArray[np.uint8], *, shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False
+    ) -> Tensor:
+        """What the network sees of crops, float (n, channels, size, size); ``shift`` and ``mirror`` as in
+        ``fer_core.models.preprocess.view``."""
+        x, spec = (
+            self._channels(to_float(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device))),
+            self.card.input,
+        )
+        seen = view(x, size=spec.size, field=spec.field, mean=spec.mean, std=spec.std, shift=shift, mirror=mirror)
+        return seen.contiguous(memory_format=torch.channels_last)
 
     def _channels(self, x: Tensor) -> Tensor:
         """Grey or RGB (n, 1 or 3, s, s) as the network takes it."""

@@ -223,7 +223,8 @@ class Player {
   key(event) {
     const target = event.composedPath()[0];
     const isOurs = target === document.body || event.composedPath().includes(this.root);
-    if (!this.analysis || !isOurs || /INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.altKey) return;
+    const isButton = target.matches("button, a, [role=tab]") && !/^( |Enter|Arrow.*|Home|End|Page.*)$/.test(event.key); // the page's own
+    if (!this.analysis || !(isOurs || isButton) || /INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.altKey) return;
     if (event.key === " " && target.tagName === "BUTTON") return;
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== "z") return;
