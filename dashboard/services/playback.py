@@ -11,6 +11,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from dashboard.services import places
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, groups_of
-from fer_core.errors import InputError, StoreError
+from fer_core.errors import FerError, InputError, StoreError
 from fer_core.faces import crop_squares
 from fer_core.video.store import Analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
@@ -38,8 +39,8 @@ from fer_core.video.view import Lens, differing, edited, opinions
 
 P_SCALE, SHARE_SCALE = 65535, 255
 SOURCES = ("detected", "refined", "predicted")
-KEPT = 2
-"""Analyses held in memory, each about 250 bytes per face and frame."""
+KEPT, KEPT_VIEWS = 2, 12
+"""Analyses held in memory, each about 250 bytes per face and frame; outlines of views kept on disk."""
 JUMPS = ("change", "disagreement", "doubt")
 
 
@@ -109,6 +110,12 @@ def prepared(analysis: Analysis, lens: Lens) -> Prepared:
         return _cache.get(key) or _prepare(analysis, lens)
 
 
+def prefetch(analysis: Analysis, lens: Lens) -> None:
+    """``prepared``, for a thread that nobody waits for; who asks next is told what is wrong."""
+    with suppress(FerError):
+        prepared(analysis, lens)
+
+
 def version(analysis: Analysis) -> str:
     """Another one after every edit that changes the table; names and marks do not. 12 hex digits."""
     state, table = analysis.state, analysis.folder / "timeline.parquet"
@@ -164,53 +171,89 @@ def overview(analysis: Analysis, lens: Lens) -> dict[str, Any]:
     each next level; ``people``: ``track, name, thumbnail``, times ``first_s, last_s``, seconds ``seen_s, usable_s``,
     and ``baseline``, the median of each probability over the person's frames as measured.
     """
-    ready, source, state = prepared(analysis, lens), analysis.record["source"], analysis.state
-    pyramid, groups = ready.pyramid, groups_of(state.groups)
-    return {
+    outline, source, state = _outline(analysis, lens), analysis.record["source"], analysis.state
+    emotions = [
+        {"name": name, "colour": EMOTION_COLOURS[name], "group": _group(state.groups, name)}
+        for name in outline["labels"]
+    ]
+    return outline | {
         "id": analysis.id,
         "revision": analysis.revision,
         "version": version(analysis),
         "picture": bool(source["is_picture"]),
         "width": source["width"],
         "height": source["height"],
-        "start_s": pyramid.start_s,
-        "end_s": pyramid.end_s,
-        "emotions": [{"name": n, "colour": EMOTION_COLOURS[n], "group": _group(state.groups, n)} for n in ready.labels],
-        "groups": [{"name": name, "colour": GROUP_COLOURS[name]} for name in groups],
+        "emotions": emotions,
+        "groups": [{"name": name, "colour": GROUP_COLOURS[name]} for name in groups_of(state.groups)],
         "codes": [{"name": name, "text": text} for name, text in CODES.items()],
         "sources": SOURCES,
         "models": analysis.models,
         "smoothed": lens.smoothing_s > 0,
         "field": _seen_by_network(analysis)[1],
-        "width_s": pyramid.width_s,
-        "levels": len(pyramid.levels),
         "tile_length": TILE,
-        "frames": len(pyramid.start),
-        "chunks": _packed(pyramid.start[::TILE], "<f8"),
-        "people": [_person(analysis, pyramid, course) for course in pyramid.courses],
+        "people": [person | _called(analysis, person["track"]) for person in outline["people"]],
         "marks": [mark.to_dict() for mark in state.marks],
         "undo": bool(analysis.edits.done),
         "redo": bool(analysis.edits.undone),
+    }
+
+
+def _outline(analysis: Analysis, lens: Lens) -> dict[str, Any]:
+    """What of the overview comes from the table; kept beside it, so that hours of video open at once."""
+    said = f"{version(analysis)}-{lens.smoothing_s:g}-{lens.model}"
+    path = analysis.folder / "views" / f"{hashlib.sha256(said.encode()).hexdigest()[:16]}.json"
+    with suppress(OSError, ValueError):
+        outline: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return outline
+    ready = prepared(analysis, lens)
+    pyramid = ready.pyramid
+    outline = {
+        "labels": ready.labels,
+        "start_s": pyramid.start_s,
+        "end_s": pyramid.end_s,
+        "width_s": pyramid.width_s,
+        "levels": len(pyramid.levels),
+        "frames": len(pyramid.start),
+        "chunks": _packed(pyramid.start[::TILE], "<f8"),
+        "people": [_person(pyramid, course) for course in pyramid.courses],
         "overview": tile(analysis, lens, len(pyramid.levels) - 1, 0),
     }
+    _keep(path, json.dumps(outline))
+    return outline
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a view, and remove the oldest ones; a full disk is no reason not to show it."""
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        new = path.with_suffix(f".{threading.get_ident()}")
+        new.write_text(text, encoding="utf-8")
+        new.rename(path)
+        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT_VIEWS]:
+            old.unlink(missing_ok=True)
 
 
 def _group(group_map: Any, emotion: str) -> str:
     return str(group_map.get(emotion, DEFAULT_GROUP_MAP[emotion]))
 
 
-def _person(analysis: Analysis, pyramid: Pyramid, course: Course) -> dict[str, Any]:
+def _person(pyramid: Pyramid, course: Course) -> dict[str, Any]:
     lasts = pyramid.end[course.position] - pyramid.start[course.position]
-    picture = course.track if analysis.thumbnail(course.track) else _origin(analysis, course.track)
     return {
         "track": course.track,
-        "name": analysis.state.name_of(course.track),
-        "thumbnail": f"/api/thumbnail/{analysis.id}/{picture}" if analysis.thumbnail(picture) else None,
         "first_s": float(pyramid.start[course.position[0]]),
         "last_s": float(pyramid.end[course.position[-1]]),
         "seen_s": float(lasts.sum()),
         "usable_s": float(lasts[~course.doubtful].sum()),
         "baseline": np.round(np.median(course.raw, axis=0), 4).tolist(),
+    }
+
+
+def _called(analysis: Analysis, track: int) -> dict[str, Any]:
+    picture = track if analysis.thumbnail(track) else _origin(analysis, track)
+    return {
+        "name": analysis.state.name_of(track),
+        "thumbnail": f"/api/thumbnail/{analysis.id}/{picture}" if analysis.thumbnail(picture) else None,
     }
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,9 +152,11 @@ def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
 
 
 def _timeline(request: Request, analysis: Analysis, lens: Lens) -> Any:
-    from dashboard.services.playback import overview
+    from dashboard.services.playback import overview, prefetch
 
-    return overview(analysis, lens)
+    answer = overview(analysis, lens)
+    threading.Thread(target=prefetch, args=(analysis, lens), daemon=True).start()  # its tiles are asked for next
+    return answer
 
 
 def _tile(request: Request, analysis: Analysis, lens: Lens) -> Any:

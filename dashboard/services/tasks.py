@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from huey import SqliteHuey
@@ -105,9 +104,11 @@ def classifier(name: str) -> Any:
 
 
 def _analyse(job: jobs.Job) -> str:
+    from dashboard.services.playback import overview
     from fer_core.video.annotate import browser_proxy
     from fer_core.video.pipeline import Settings, analyze
     from fer_core.video.store import open_analysis
+    from fer_core.video.view import Lens
 
     folder, uploaded = places.store().folder(job.id), places.source_of(job.id)
     reporter = _Reporter(job.id)
@@ -130,6 +131,7 @@ def _analyse(job: jobs.Job) -> str:
         shutil.move(uploaded, folder / uploaded.name)
         places.drop_upload(job.id)
     analysis = open_analysis(folder)
+    _optional(lambda: overview(analysis, Lens()))  # so that it opens at once
     reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
     source = analysis.source()
     if source is not None and not analysis.record["source"]["plays_in_browser"]:
@@ -138,12 +140,12 @@ def _analyse(job: jobs.Job) -> str:
     return "done"
 
 
-def _optional(make: Callable[[], Path]) -> None:
+def _optional(make: Callable[[], object]) -> None:
     """Make something without which the analysis is still good."""
     try:
         make()
     except Exception:
-        _log.exception("A playable copy could not be made")
+        _log.exception("A playable copy or an overview could not be made")
 
 
 def _annotate(job: jobs.Job) -> str:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dashboard.services import jobs, places, uploads
 
+WARM_AFTER_S = 5.0
 NAMES = ("analyses", "inspector")
 ROOT = Path(__file__).parents[2]
 
@@ -22,11 +24,18 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     """The hook of ``st.App``."""
     jobs.forgive_restart()
     uploads.drop_abandoned()
-    watch = asyncio.create_task(_watch())
+    tasks = [asyncio.create_task(_watch()), asyncio.create_task(_warm())]
     try:
         yield
     finally:
-        watch.cancel()
+        for task in tasks:
+            task.cancel()
+
+
+async def _warm() -> None:
+    """Load what Review needs before somebody goes there, but after the first page is out."""
+    await asyncio.sleep(WARM_AFTER_S)
+    await asyncio.to_thread(import_module, "dashboard.services.playback")
 
 
 async def _watch() -> None:

@@ -509,7 +509,7 @@ class Player {
       this.drawMap();
       this.showFlags();
       this.showSelection();
-      this.root.dataset.drawn = performance.now().toFixed(1);
+      this.root.dataset.first ??= performance.now().toFixed(1);
       this.root.dataset.took = (performance.now() - began).toFixed(1);
     }
     this.showMoment();
