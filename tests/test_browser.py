@@ -98,7 +98,7 @@ def test_sample_to_progress_to_review_to_click_to_download(page: Any) -> None:
     assert abs(page.locator(".player video").evaluate("video => video.currentTime") - end / 5) < 0.05
     page.locator(".reading .bars").first.wait_for()
     shares = page.locator(".reading .face").first.locator(".share").all_inner_texts()
-    assert abs(sum(float(text.removesuffix(" %")) for text in shares) - 100) < 3
+    assert abs(sum(float(text.removesuffix("\u00a0%")) for text in shares) - 100) < 3
     page.get_by_role("tab", name="Downloads").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()

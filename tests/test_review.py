@@ -289,7 +289,7 @@ def test_why_shows_a_heatmap_of_the_face_under_the_cursor(page: Any, address: st
     player.get_by_role("button", name="Why?").click()
     player.locator(".why img").wait_for(timeout=120_000)
     assert "What speaks for happy" in player.locator(".why").inner_text()
-    shares = [float(text.removesuffix(" %")) for text in player.locator(".why dd").all_inner_texts()]
+    shares = [float(text.removesuffix("\u00a0%")) for text in player.locator(".why dd").all_inner_texts()]
     assert len(shares) == 6 and sum(shares) == pytest.approx(100, abs=2)
 
 

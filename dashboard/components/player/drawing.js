@@ -1,6 +1,6 @@
 // What is drawn on canvases. Every function takes a pen in CSS pixels and draws; none knows the player.
 
-const percent = (p) => `${(100 * p).toFixed(p >= 0.0005 && p < 0.1 ? 1 : 0)} %`;
+const percent = (p) => `${(100 * p).toFixed(p >= 0.0005 && p < 0.1 ? 1 : 0)}\u00a0%`;
 
 function clock(seconds, digits = 3) {
   const ms = Math.round(Math.max(seconds, 0) * 1000);
@@ -21,6 +21,7 @@ function penOf(canvas, width, height) {
   return pen;
 }
 
+/** Diagonal lines in a box, over `background` where one is given. */
 function hatch(pen, { x, y, width, height }, colour, background, gap = 8) {
   pen.save();
   pen.beginPath();
@@ -31,6 +32,7 @@ function hatch(pen, { x, y, width, height }, colour, background, gap = 8) {
     pen.fillRect(x, y, width, height);
   }
   pen.strokeStyle = colour;
+  pen.globalAlpha = background ? 0.22 : 0.8;
   pen.lineWidth = 1;
   pen.beginPath();
   for (let at = x - height - ((x - height) % gap); at < x + width; at += gap) {

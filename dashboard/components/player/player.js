@@ -503,7 +503,7 @@ class Player {
     if (!this.analysis.picture) {
       const began = performance.now();
       this.width = Math.max(Math.round(this.$(".timeline").clientWidth), 1);
-      this.ink = { text: this.colour("--st-text-color"), border: this.colour("--st-border-color"), plain: this.colour("--st-secondary-background-color"), page: this.colour("--st-background-color") };
+      this.ink = { text: this.colour("--st-text-color"), plain: this.colour("--st-secondary-background-color"), page: this.colour("--st-background-color") };
       this.drawChart();
       this.root.querySelectorAll(".person").forEach((row) => this.drawStrip(row.querySelector("canvas"), Number(row.dataset.track), ROW.strip, ...this.inView()));
       this.drawMap();
@@ -527,7 +527,7 @@ class Player {
     }
     this.rulerTop = y - ROW.gap;
     const pen = penOf(this.$(".chart"), width, y + ROW.axis);
-    for (const [name] of rows) hatch(pen, boxes[name], ink.border, ink.plain);
+    for (const [name] of rows) hatch(pen, boxes[name], ink.text, ink.plain);
     const person = this.person();
     this.columns = person ? analysis.columns(person.track, from, to, width) : null;
     if (this.columns) this.drawRows(pen, boxes, person);
@@ -549,7 +549,7 @@ class Player {
       const zero = mode === "deviation" ? person.baseline : emotions.map(() => 0);
       drawLines(pen, columns, emotions, boxes.chart, { zero, hidden, smoothed, ink: ink.text });
     }
-    for (const [from, to] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...boxes.chart, x: from, width: to - from }, `${ink.page}cc`, null, 6);
+    for (const [from, to] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.page, null, 6);
     if (boxes.raw) drawDominant(pen, columns, emotions, boxes.raw, columns.raw);
     drawRibbon(pen, columns, emotions, groups, boxes.ribbon);
     if (boxes.differs) drawDisagreement(pen, columns, boxes.differs, ink.text);
@@ -558,10 +558,10 @@ class Player {
   drawStrip(canvas, track, height, from, to) {
     const pen = penOf(canvas, this.width, height);
     const box = { x: 0, y: 0, width: this.width, height };
-    hatch(pen, box, this.ink.border, this.ink.plain);
+    hatch(pen, box, this.ink.text, this.ink.plain);
     const columns = this.analysis.columns(track, from, to, this.width);
     drawDominant(pen, columns, this.analysis.emotions, box);
-    for (const [first, end] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...box, x: first, width: end - first }, `${this.ink.page}cc`, null, 6);
+    for (const [first, end] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...box, x: first, width: end - first }, this.ink.page, null, 6);
   }
 
   drawMap() {
