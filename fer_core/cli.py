@@ -26,9 +26,11 @@ Analyse a video or picture and write the result into a folder:
   DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1.
                                frame, time_s (the stream's own time in seconds), track (person), x0 y0 x1 y1 (box in
                                pixels), detection (0-1), five landmarks, p_angry ... p_neutral (calibrated
-                               probabilities), emotion, group (negative, neutral, positive)
+                               probabilities), distance (from the training pictures; above 1 is unusual), occlusion
+                               (probability that the face is covered), emotion, group (negative, neutral, positive)
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
-  DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, features and a picture of every person
+  DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, scores of every model, features and a
+                               picture of every person
 
 Stop with Ctrl-C: what was analysed until then is kept and marked as incomplete.
 """
@@ -37,6 +39,7 @@ examples:
   python -m fer_core analyze talk.mp4 --out results/talk
   python -m fer_core analyze talk.mp4 --out results/talk --per-second 5 --start 60 --end 120 --min-face 60
   python -m fer_core analyze talk.mp4 --out results/talk --annotated --vtt --smooth 0.5
+  python -m fer_core analyze talk.mp4 --out both --checkpoint mobilenetv2-ferplus --checkpoint mobilenetv2-fer2013
 """
 _EVALUATE = """\
 Run a checkpoint over a split of FER2013 and report its figures. The network runs from its weights.

@@ -1,6 +1,6 @@
 """Pictures of every page with the sample, for the documents and for a look at changes.
 
-python -m tests.screenshots docs/images            # the two that the README shows
+python -m tests.screenshots docs/images            # those that the documents show
 python -m tests.screenshots FOLDER --all           # every page: wide, narrow, light, dark
 """
 
@@ -31,22 +31,46 @@ def main() -> None:
         running_chromium(chromium) as browser,
     ):
         review = _analyse_sample(browser, address)
-        for scheme in ("light", "dark") if args.all else ("light",):
-            for size in SIZES if args.all else ("wide",):
-                width, height = SIZES[size]
-                context = browser.new_context(
-                    viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
-                )
-                for name in PAGES if args.all else ("review",):
+        if not args.all:
+            _documents(browser, review, args.folder)
+            return
+        for scheme in ("light", "dark"):
+            for size, (width, height) in SIZES.items():
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+                for name, path in PAGES.items():
                     tab = context.new_page()
-                    tab.goto(review if name == "review" else address + PAGES[name])
+                    tab.goto(review if name == "review" else address + path)
                     if name == "review":
                         _point(tab)
                     tab.wait_for_timeout(2500)
-                    path = args.folder / (f"{name}-{size}-{scheme}.png" if args.all else f"{name}.png")
-                    tab.screenshot(path=path, full_page=args.all)
+                    tab.screenshot(path=args.folder / f"{name}-{size}-{scheme}.png", full_page=True)
                     tab.close()
                 context.close()
+
+
+def _documents(browser: Any, review: str, folder: Path) -> None:
+    """Review as it opens, and a closer look: a span in lines, smoothed, with the reasons of the network."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+    tab.goto(review)
+    _point(tab)
+    tab.wait_for_timeout(2500)
+    tab.screenshot(path=folder / "review.png")
+    tab.get_by_text("0.5 s", exact=True).click()
+    tab.wait_for_timeout(2500)
+    timeline = tab.locator(".timeline")
+    box = timeline.bounding_box()
+    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 40)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 40, steps=5)
+    tab.mouse.up()
+    tab.locator(".mode").select_option("lines")
+    tab.locator(".points").check()
+    tab.keyboard.press("z")
+    tab.locator(".ask-why").click()
+    tab.locator(".why img").wait_for(timeout=120_000)
+    tab.mouse.move(5, 5)
+    tab.wait_for_timeout(1500)
+    tab.screenshot(path=folder / "review-close.png")
 
 
 def _analyse_sample(browser: Any, address: str) -> str:

@@ -290,6 +290,18 @@ def test_what_nobody_foresaw_fails_the_job_once(
     assert job is not None and job.state == "failed" and words in job.error
 
 
+def test_a_copy_that_browsers_play_is_a_job_of_its_own(client: TestClient, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", [0.0, 0.1])
+    job_id = send(client, clip, slice_bytes=10**9)["job"]
+    jobs.queue(job_id, SETTINGS)
+    tasks.run_job(job_id)
+    copy = jobs.of_target(job_id, "copy")
+    assert copy is not None and copy.state == "queued" and places.store().open(job_id).playable() is None
+    tasks.run_job(copy.id)
+    assert jobs.get(copy.id).state == "done"  # type: ignore[union-attr]
+    assert client.get(f"/api/media/{job_id}").headers["content-type"] == "video/mp4"
+
+
 def test_a_copy_that_cannot_be_made_does_not_spoil_the_analysis(
     client: TestClient, tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,7 +313,10 @@ def test_a_copy_that_cannot_be_made_does_not_spoil_the_analysis(
     job_id = send(client, clip, slice_bytes=10**9)["job"]
     jobs.queue(job_id, SETTINGS)
     tasks.run_job(job_id)
-    assert jobs.get(job_id).state == "done"  # type: ignore[union-attr]
+    copy = jobs.of_target(job_id, "copy")
+    assert copy is not None
+    tasks.run_job(copy.id)
+    assert jobs.get(job_id).state == "done" and jobs.get(copy.id).state == "failed"  # type: ignore[union-attr]
     assert places.store().open(job_id).playable() is None
 
 

@@ -30,13 +30,12 @@ STALE_S = 15.0
 ACTIVE = ("queued", "running")
 UPLOADED = ("video", "picture")
 """Kinds of jobs that a file was sent for; the others belong to an analysis that is there."""
-COPYING = "making a playable copy"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row. ``kind`` is ``video``, ``picture``, ``annotate``, ``why`` or ``why_span``; ``target`` the analysis it
-    makes or belongs to; times are seconds since 1970; ``share`` is 0-1."""
+    """A row. ``kind`` is ``video``, ``picture``, ``annotate``, ``copy``, ``why`` or ``why_span``; ``target`` the
+    analysis it makes or belongs to; times are seconds since 1970; ``share`` is 0-1."""
 
     id: str
     kind: str
@@ -60,7 +59,7 @@ class Job:
     @property
     def remaining_s(self) -> float | None:
         """Guess of the seconds left, or None while there is too little to go by."""
-        if self.state != "running" or self.stage == COPYING or self.started is None or self.share < 0.02:
+        if self.state != "running" or self.started is None or self.share < 0.02:
             return None
         return (time.time() - self.started) * (1 - self.share) / self.share
 

@@ -68,7 +68,7 @@ _TASKS = {name: queue.task(name="run")(run_job) for name, queue in QUEUES.items(
 
 def enqueue(job: jobs.Job) -> None:
     """Hand a queued job to its worker."""
-    _TASKS[_queue_of(job)](job.id)
+    _TASKS[_queue_of(job)](job.id, priority=1 if job.kind == "copy" else 0)  # a result that can be watched comes first
 
 
 def _queue_of(job: jobs.Job) -> str:
@@ -105,14 +105,13 @@ def classifier(name: str) -> Any:
 
 def _analyse(job: jobs.Job) -> str:
     from dashboard.services.playback import overview
-    from fer_core.video.annotate import browser_proxy
     from fer_core.video.pipeline import Settings, analyze
     from fer_core.video.store import open_analysis
     from fer_core.video.view import Lens
 
     folder, uploaded = places.store().folder(job.id), places.source_of(job.id)
     reporter = _Reporter(job.id)
-    if not folder.exists():  # else a worker died after the analysis, before the copy
+    if not folder.exists():  # else a worker died after the analysis
         if uploaded is None:
             raise StoreError("The uploaded file is gone. Upload it again.")
         shutil.rmtree(folder.with_name(folder.name + ".tmp"), ignore_errors=True)  # of a worker that died
@@ -133,10 +132,23 @@ def _analyse(job: jobs.Job) -> str:
     analysis = open_analysis(folder)
     _optional(lambda: overview(analysis, Lens()))  # so that it opens at once
     reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
+    if analysis.source() is not None and not analysis.record["source"]["plays_in_browser"]:
+        copy = places.new_id()
+        jobs.add(copy, kind="copy", name=job.name, target=job.id)
+        start(copy, {})
+    return "done"
+
+
+def _copy(job: jobs.Job) -> str:
+    """A playable copy of a video that browsers cannot play."""
+    from fer_core.video.annotate import browser_proxy
+
+    analysis, reporter = places.store().open(job.target), _Reporter(job.id)
     source = analysis.source()
-    if source is not None and not analysis.record["source"]["plays_in_browser"]:
-        progress, proxy = reporter.copying(jobs.COPYING), folder / "proxy.mp4"
-        _optional(lambda: browser_proxy(source, proxy, progress=progress, should_stop=reporter.should_stop))
+    if source is None:
+        raise StoreError("The video of this analysis is gone, so no copy of it can be made.")
+    progress = reporter.copying("making a playable copy")
+    browser_proxy(source, analysis.folder / "proxy.mp4", progress=progress, should_stop=reporter.should_stop)
     return "done"
 
 
@@ -145,7 +157,7 @@ def _optional(make: Callable[[], object]) -> None:
     try:
         make()
     except Exception:
-        _log.exception("A playable copy or an overview could not be made")
+        _log.exception("The overview could not be made")
 
 
 def _annotate(job: jobs.Job) -> str:
@@ -179,7 +191,7 @@ def _why(job: jobs.Job) -> str:
     return "done"
 
 
-_WORK: dict[str, Callable[[jobs.Job], str]] = {"annotate": _annotate, "why": _why, "why_span": _why}
+_WORK: dict[str, Callable[[jobs.Job], str]] = {"annotate": _annotate, "copy": _copy, "why": _why, "why_span": _why}
 
 
 class _Reporter:

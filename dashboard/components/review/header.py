@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import plain
-from dashboard.services import places
+from dashboard.services import jobs, places
 from dashboard.services.playback import open_for_page
 from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS, OWN_GROUP
 from fer_core.video.store import Analysis
@@ -71,7 +71,20 @@ def header(analysis: Analysis) -> Lens:
         st.warning("This analysis is not complete.", icon=":material/warning:")
     for message in analysis.record["messages"]:
         st.info(plain(message), icon=":material/info:")
+    if analysis.playable() is None:
+        job = jobs.of_target(analysis.id, "copy")
+        st.fragment(_copy, run_every=2.0 if job is not None and job.state in jobs.ACTIVE else None)(job)
     return lens
+
+
+def _copy(job: jobs.Job | None) -> None:
+    """How far the playable copy is, for a video that browsers cannot play."""
+    if job is None or (now := jobs.get(job.id)) is None:
+        return
+    if now.state in jobs.ACTIVE:
+        st.progress(now.share, text=f"A copy that browsers can play is being made, {now.share:.0%}")
+    elif now.state != job.state:
+        st.rerun()
 
 
 def _smoothing() -> float:
