@@ -59,3 +59,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Path
 @pytest.fixture(scope="session")
 def analysis(tmp_path_factory: pytest.TempPathFactory, clip: Path, classifier: Classifier) -> Analysis:
     return open_analysis(analyze(clip, tmp_path_factory.mktemp("out") / "a", checkpoint=classifier))
+
+
+@pytest.fixture
+def mine(tmp_path: Path, analysis: Analysis) -> Analysis:
+    """A copy of the clip's analysis that may be changed; one person, 16 frames, 4 of them faceless."""
+    return open_analysis(shutil.copytree(analysis.folder, tmp_path / ("cd" * 16)))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ import pytest
 
 from fer_core.emotions import DEFAULT_GROUP_MAP
 from fer_core.errors import InputError, StoreError
-from fer_core.video.edits import Edits, State, apply, checked
+from fer_core.video.edits import Edits, State, apply, checked, people_after
 from fer_core.video.marks import Mark
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 from fer_core.video.view import Lens, view
@@ -86,13 +84,39 @@ def test_a_merged_persons_name_is_kept() -> None:
     assert both.state.name_of(0) == "Bo" and State().name_of(4) == "Person 5"
 
 
+def marks(*chosen: Mark, remove: tuple[str, ...] = ()) -> dict:
+    return {"do": "marks", "set": [mark.to_dict() for mark in chosen], "remove": list(remove)}
+
+
 def test_marks_are_kept_in_order_and_replaced_by_id() -> None:
     late, early = Mark("a", "late", start_s=5.0), Mark("b", "early", start_s=1.0, end_s=2.0)
-    edits = Edits().add({"do": "mark", "mark": late.to_dict()}).add({"do": "mark", "mark": early.to_dict()})
+    edits = Edits().add(marks(late)).add(marks(early))
     assert edits.state.marks == (early, late)
     moved = Mark("a", "first", start_s=0.5)
-    assert edits.add({"do": "mark", "mark": moved.to_dict()}).state.marks == (moved, early)
-    assert edits.add({"do": "unmark", "id": "b"}).state.marks == (late,)
+    assert edits.add(marks(moved)).state.marks == (moved, early)
+    assert edits.add(marks(remove=("b",))).state.marks == (late,)
+
+
+def test_marks_stay_with_the_person_they_are_about() -> None:
+    early, late = Mark("a", "x", start_s=1.0, track=1), Mark("b", "x", start_s=3.0, track=1)
+    edits = Edits().add(marks(early, late, Mark("c", "all", start_s=4.0)))
+    split = edits.add({"do": "split", "person": 1, "at_s": 2.0, "new": 5})
+    assert [mark.track for mark in split.state.marks] == [1, 5, None]
+    merged = split.add({"do": "merge", "person": 5, "into": 0})
+    assert [mark.track for mark in merged.state.marks] == [1, 0, None]
+    assert [mark.track for mark in merged.undo().undo().state.marks] == [1, 1, None]
+
+
+def test_people_after_the_steps() -> None:
+    split, merge = {"do": "split", "person": 0, "at_s": 1.0, "new": 4}, {"do": "merge", "person": 1, "into": 0}
+    assert people_after([0, 1, 2], [split, merge]) == [0, 2, 4]
+    gone = {"do": "exclude", "person": 2, "start_s": None, "end_s": None}
+    assert people_after([0, 1, 2], [gone, {**gone, "person": 0, "start_s": 1.0}]) == [0, 1]
+    assert people_after([0, 1], [{**gone, "person": None}]) == []
+
+
+def test_a_split_takes_the_frame_on_screen_along(rows: pd.DataFrame) -> None:
+    assert checked({"do": "split", "person": 2, "at_s": 0.73}, rows, State())["at_s"] == 0.7
 
 
 @pytest.mark.parametrize(
@@ -106,16 +130,20 @@ def test_marks_are_kept_in_order_and_replaced_by_id() -> None:
         ({"do": "merge", "person": 0, "into": 0}, "same person"),
         ({"do": "merge", "person": 0, "into": 1}, "together"),
         ({"do": "split", "person": 2, "at_s": 0.5}, "cursor between"),
-        ({"do": "split", "person": 2, "at_s": 3}, "between"),
         ({"do": "split", "person": 2, "at_s": float("nan")}, "number of seconds"),
         ({"do": "exclude", "person": 0, "start_s": 5.0}, "no face"),
-        ({"do": "unmark", "id": "x"}, "gone"),
+        ({"do": "marks"}, "no mark"),
+        ({"do": ["x"]}, "no edit"),
+        ({"do": "rename", "person": float("inf"), "name": "x"}, "wrong value"),
+        ({"do": "groups", "map": {"contempt": "bogus"}}, "contempt"),
+        ({"do": "limits", "limits": {"min_probability": 5}}, "from 0 to 1"),
+        ({"do": "marks", "set": [{"id": "a", "label": "x", "start_s": 0, "track": 10**40}]}, "track"),
         ({"do": "groups", "map": {"sad": "blue"}}, "sad"),
         ({"do": "groups", "map": {"love": "positive"}}, "love"),
         ({"do": "limits", "limits": {"max_tilt_deg": float("inf")}}, "limit"),
         ({"do": "limits", "limits": {"x": 1}}, "lacks"),
-        ({"do": "mark", "mark": {"id": "a", "label": "", "start_s": 0}}, "label"),
-        ({"do": "marks", "marks": [{"id": "a", "label": "x", "start_s": 0}] * 2}, "same id"),
+        ({"do": "marks", "set": [{"id": "a", "label": "", "start_s": 0}]}, "label"),
+        ({"do": "marks", "set": [{"id": "a", "label": "x", "start_s": 0}] * 2}, "same id"),
     ],
 )
 def test_what_makes_no_sense_is_refused(rows: pd.DataFrame, edit: object, said: str) -> None:
@@ -127,12 +155,6 @@ def test_a_split_person_gets_a_number_that_was_never_used(rows: pd.DataFrame) ->
     first = checked({"do": "split", "person": 2, "at_s": 0.7}, rows, State())
     assert first["new"] == 3
     assert checked({"do": "split", "person": 2, "at_s": 0.6}, rows, State(steps=(first,)))["new"] == 4
-
-
-@pytest.fixture
-def mine(tmp_path: Path, analysis: Analysis) -> Analysis:
-    """A copy of the clip's analysis that may be changed; one person, 16 frames, 4 of them faceless."""
-    return open_analysis(shutil.copytree(analysis.folder, tmp_path / ("cd" * 16)))
 
 
 def test_edits_flow_into_the_view_and_raw_tables_stay(mine: Analysis) -> None:
@@ -155,7 +177,30 @@ def test_a_rename_in_the_library_and_edits_do_not_harm_each_other(mine: Analysis
     assert open_analysis(mine.folder).undo().name == "Talk"
 
 
-@pytest.mark.parametrize("text", ['{"done": [1]}', '{"done": 3}', '{"done": [{"do": "rename"}]}', "{"])
+def test_renames_and_edits_of_several_threads_all_arrive(mine: Analysis) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    store = AnalysisStore(mine.folder.parent)
+    with ThreadPoolExecutor(4) as pool:
+        for i in range(40):
+            pool.submit(store.rename, mine.id, f"name {i}")
+            pool.submit(mine.do, {"do": "rename", "person": 0, "name": f"name {i}"})
+    found = open_analysis(mine.folder)
+    assert len(found.edits.done) == 40 and found.name.startswith("name")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"done": [1]}',
+        '{"done": 3}',
+        '{"done": [{"do": "rename"}]}',
+        "{",
+        '{"done": [{"do": "split", "person": 0}]}',
+        '{"done": [{"do": "groups", "map": {}}]}',
+        '{"done": [{"do": []}]}',
+    ],
+)
 def test_damaged_edits_say_so(mine: Analysis, text: str) -> None:
     text = text.replace('{"done', '{"format": "fer-workbench-edits/1", "done')
     (mine.folder / "edits.json").write_text(text)

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard.services import jobs, places, playback, tasks, why
-from fer_core.errors import InputError
+from fer_core.errors import InputError, StoreError
 from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.trust import CODES
 from fer_core.video.view import Lens, view
@@ -123,7 +123,9 @@ def test_edits_come_in_over_a_route_of_our_own_pages_only(client: TestClient, st
     assert client.post(url, json={"do": "undo"}).json()["revision"] == stored.revision
     assert client.post(url, json={"do": "redo"}).json() == done.json()
     assert client.post(url, json={"do": "undo"}, headers={"Origin": "http://evil.example"}).status_code == 403
-    for wrong in ("{", "[]", json.dumps({"do": "x"}), "9" * 9_000_000):
+    half = json.dumps({"do": "rename", "person": 0, "name": "\ud800"})
+    assert client.post(url, content=half).status_code == 200  # what no file can hold is taken out
+    for wrong in ("{", "[]", json.dumps({"do": "x"}), '{"do": ["x"]}', "9" * 9_000_000):
         answer = client.post(url, content=wrong)
         assert answer.status_code == 422 and answer.json()["error"]
     assert client.post(f"/api/edits/{'cd' * 16}", json={"do": "undo"}).status_code == 404
@@ -156,3 +158,17 @@ def test_what_cannot_be_explained_says_why(stored: Analysis, track: int, time_s:
     found = why.answer(stored.id, job)
     assert found["state"] == "failed" and said in found["error"]
     assert jobs.get(job).kind == "why"  # type: ignore[union-attr]
+
+
+def test_tiles_of_a_table_that_was_edited_meanwhile_are_refused(client: TestClient, stored: Analysis) -> None:  # noqa: F811
+    v = client.get(f"/api/timeline/{stored.id}").json()["version"]
+    assert client.get(f"/api/tiles/{stored.id}/0/0?v={v}").status_code == 200
+    stored.do({"do": "split", "person": 0, "at_s": 1.0})
+    assert client.get(f"/api/tiles/{stored.id}/0/0?v={v}").status_code == 409
+
+
+def test_a_lens_that_cannot_be_leaves_nothing_behind(analysis: Analysis) -> None:
+    for model in ("x", "y", "z"):
+        with pytest.raises(StoreError):
+            playback.prepared(analysis, Lens(model=model))
+    assert playback._locks == {}

@@ -133,7 +133,7 @@ def test_webvtt_has_a_cue_per_segment_and_no_markup_from_names(story: pd.DataFra
 def test_json_has_faceless_frames_too(story: pd.DataFrame) -> None:
     import json
 
-    whole = json.loads(to_json({"source": {"name": "a"}}, story))
+    whole = json.loads(to_json({"source": {"name": "a"}, "checkpoint": {"name": "m"}}, story))
     assert [len(frame["faces"]) for frame in whole["frames"]] == [1, 1, 1, 2, 1, 0, 1]
     assert whole["frames"][3]["faces"][1]["track"] == 1
     assert abs(sum(whole["frames"][0]["faces"][0]["probabilities"].values()) - 1) < 1e-4

@@ -40,13 +40,13 @@ def page_of(entries: list[Entry]) -> list[Entry]:
 
 
 def analysis_row(analysis: Analysis) -> None:
-    source, people = analysis.record["source"], analysis.people
+    source, people = analysis.record["source"], analysis.tracks
     words = ["picture" if source["is_picture"] else clock(analysis.record["summary"]["duration_s"])]
     words += [f"{len(people)} {'person' if len(people) == 1 else 'people'}", analysis.record["checkpoint"]["name"]]
     words += [megabytes(analysis.size_bytes()), analysis.record["created"][:10]]
     words += [] if analysis.record["complete"] else ["not complete"]
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"row-{analysis.id}"):
-        picture = analysis.thumbnail(people[0]["track"]) if people else None
+        picture = analysis.thumbnail(people[0]) if people else None
         if picture is not None:
             st.image(str(picture), width=56)
         st.markdown(f"**{plain(analysis.name)}**  \n:small[{plain(', '.join(words))}]", width="stretch")

@@ -107,9 +107,11 @@ def with_state(*states: str) -> list[Job]:
     return _select(f"where state in ({','.join('?' * len(states))}) order by created", states)
 
 
-def of_target(target: str, kind: str) -> Job | None:
-    """The newest job of a kind for an analysis."""
-    found = _select("where target = ? and kind = ? order by created desc limit 1", (target, kind))
+def of_target(target: str, kind: str, state: str = "%") -> Job | None:
+    """The newest job of a kind for an analysis, in any state or in one."""
+    found = _select(
+        "where target = ? and kind = ? and state like ? order by created desc limit 1", (target, kind, state)
+    )
     return found[0] if found else None
 
 

@@ -25,7 +25,7 @@ from dashboard.services import places
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, groups_of
 from fer_core.errors import FerError, InputError, StoreError
 from fer_core.faces import crop_squares
-from fer_core.video.store import Analysis
+from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
 from fer_core.video.timeline import (
     LANDMARK_COLUMNS,
@@ -39,8 +39,10 @@ from fer_core.video.view import Lens, differing, edited, opinions
 
 P_SCALE, SHARE_SCALE = 65535, 255
 SOURCES = ("detected", "refined", "predicted")
-KEPT, KEPT_VIEWS = 2, 12
+KEPT, KEPT_VIEWS = 3, 12
 """Analyses held in memory, each about 250 bytes per face and frame; outlines of views kept on disk."""
+OUTLINE = 1
+"""Format of the outlines on disk; a change makes the old ones count for nothing."""
 JUMPS = ("change", "disagreement", "doubt")
 
 
@@ -100,14 +102,16 @@ def prepared(analysis: Analysis, lens: Lens) -> Prepared:
             return _cache[key]
         own = _locks.setdefault(key, threading.Lock())
     with own:
-        if key not in _cache:
-            made = _prepare(analysis, lens)
+        try:
+            made = _cache.get(key) or _prepare(analysis, lens)
             with _lock:
                 _cache[key] = made
                 while len(_cache) > KEPT:
                     _cache.popitem(last=False)
+        finally:
+            with _lock:
                 _locks.pop(key, None)
-        return _cache.get(key) or _prepare(analysis, lens)
+        return made
 
 
 def prefetch(analysis: Analysis, lens: Lens) -> None:
@@ -155,9 +159,10 @@ def _prepare(analysis: Analysis, lens: Lens) -> Prepared:
     return Prepared(labels_of_columns(columns), pyramid, table, rows)
 
 
-def _seen_by_network(analysis: Analysis) -> tuple[float, float]:
+def _seen_by_network(analysis: Analysis, lens: Lens) -> tuple[float, float]:
     """Margin of the crop, and the share of its side that the network takes; 1 where it was not written down."""
-    checkpoint = analysis.record["checkpoint"]
+    checkpoints = [analysis.record["checkpoint"], *analysis.record.get("other_checkpoints", [])]
+    checkpoint = next((each for each in checkpoints if each["name"] == lens.model), checkpoints[0])
     return float(checkpoint.get("margin", 1.0)), float(checkpoint.get("field", 1.0))
 
 
@@ -189,7 +194,7 @@ def overview(analysis: Analysis, lens: Lens) -> dict[str, Any]:
         "sources": SOURCES,
         "models": analysis.models,
         "smoothed": lens.smoothing_s > 0,
-        "field": _seen_by_network(analysis)[1],
+        "field": _seen_by_network(analysis, lens)[1],
         "tile_length": TILE,
         "people": [person | _called(analysis, person["track"]) for person in outline["people"]],
         "marks": [mark.to_dict() for mark in state.marks],
@@ -200,11 +205,12 @@ def overview(analysis: Analysis, lens: Lens) -> dict[str, Any]:
 
 def _outline(analysis: Analysis, lens: Lens) -> dict[str, Any]:
     """What of the overview comes from the table; kept beside it, so that hours of video open at once."""
-    said = f"{version(analysis)}-{lens.smoothing_s:g}-{lens.model}"
+    said = f"{OUTLINE}-{version(analysis)}-{lens.smoothing_s:g}-{lens.model}"
     path = analysis.folder / "views" / f"{hashlib.sha256(said.encode()).hexdigest()[:16]}.json"
     with suppress(OSError, ValueError):
-        outline: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return outline
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and "overview" in found:
+            return found
     ready = prepared(analysis, lens)
     pyramid = ready.pyramid
     outline = {
@@ -296,7 +302,7 @@ def frames(analysis: Analysis, lens: Lens, index: int) -> dict[str, Any]:
     Raises:
         InputError: there is no such chunk.
     """
-    ready, margin = prepared(analysis, lens), _seen_by_network(analysis)[0]
+    ready, margin = prepared(analysis, lens), _seen_by_network(analysis, lens)[0]
     span, found = ready.pyramid.chunk(index)
     smoothed = lens.smoothing_s > 0
     return {
@@ -381,9 +387,10 @@ def open_for_page(analysis_id: str) -> Analysis:
     Raises:
         InputError, StoreError: there is none; the message says where to look.
     """
+    folder = places.store().folder(analysis_id)
     try:
-        return places.store().open(analysis_id)
+        return open_analysis(folder)
     except StoreError as error:
-        if (places.store().root / f"{analysis_id}.tmp").is_dir():
+        if folder.with_name(f"{folder.name}.tmp").is_dir():
             raise StoreError("This analysis is still running. Watch it on the Analyze page.") from error
         raise

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from fer_core.video.view import Lens
 
 MAX_JSON = 8_000_000
+MAX_NUMBER = 1e15
 MEDIA_TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp",
@@ -138,15 +138,21 @@ def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
 
     @guarded
     async def run(request: Request) -> Response:
-        from dashboard.services.playback import open_for_page
+        from dashboard.services.playback import open_for_page, version
         from fer_core.video.view import Lens
 
         lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))
 
         def work() -> Any:
-            return read(request, open_for_page(request.path_params["id"]), lens)
+            analysis = open_for_page(request.path_params["id"])
+            if request.query_params.get("v", version(analysis)) != version(analysis):
+                return None
+            return read(request, analysis, lens)
 
-        return JSONResponse(await run_in_threadpool(work), headers=_SAFE)
+        found = await run_in_threadpool(work)
+        if found is None:  # edited in another tab: what the player holds belongs to another table
+            return JSONResponse({"error": "The analysis was edited meanwhile."}, status_code=409, headers=_SAFE)
+        return JSONResponse(found, headers=_SAFE)
 
     return run
 
@@ -257,8 +263,8 @@ def _number(request: Request, name: str, kind: Callable[[str], Any] = int) -> An
         value = kind(request.query_params.get(name, "0"))
     except ValueError as error:
         raise InputError(f"{name} must be a number.") from error
-    if not math.isfinite(value):
-        raise InputError(f"{name} must be finite.")
+    if not -MAX_NUMBER < value < MAX_NUMBER:
+        raise InputError(f"{name} must be a number below {MAX_NUMBER:g}.")
     return value
 
 

@@ -161,7 +161,7 @@ def _optional(make: Callable[[], object]) -> None:
 
 
 def _annotate(job: jobs.Job) -> str:
-    from fer_core.video.annotate import annotate_video
+    from fer_core.video.annotate import annotate_video, to_blur
     from fer_core.video.view import Lens, view
 
     analysis, wanted = places.store().open(job.target), job.settings
@@ -169,14 +169,17 @@ def _annotate(job: jobs.Job) -> str:
     if source is None:
         raise StoreError("The video of this analysis is gone, so it cannot be annotated.")
     reporter = _Reporter(job.id)
+    start_s, end_s, blurred = float(wanted.get("start_s", 0.0)), wanted.get("end_s"), None
+    if wanted.get("blur"):
+        blurred, start_s, end_s = to_blur(analysis, start_s, end_s)
     annotate_video(
         source,
         view(analysis, Lens(float(wanted.get("smoothing_s", 0.0)), str(wanted.get("model", "")))),
         analysis.folder / "annotated.mp4",
         names=dict(analysis.state.names),
-        start_s=float(wanted.get("start_s", 0.0)),
-        end_s=wanted.get("end_s"),
-        blurred=analysis.timeline() if wanted.get("blur") else None,  # also who was left out
+        start_s=start_s,
+        end_s=end_s,
+        blurred=blurred,
         progress=reporter.copying("writing the annotated video"),
         should_stop=reporter.should_stop,
     )

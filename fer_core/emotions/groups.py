@@ -31,9 +31,9 @@ DEFAULT_GROUP_MAP: Mapping[str, str] = MappingProxyType(
 
 
 def check_group_map(group_map: Mapping[str, str]) -> None:
-    """Raise ``InputError`` unless every emotion has a group, and no group another name than ``GROUPS`` or, for
+    """Raise ``InputError`` unless each of the seven emotions has a group, and every group is one of ``GROUPS`` or, for
     surprise, ``OWN_GROUP``."""
-    for emotion in EMOTIONS:
+    for emotion in (*EMOTIONS, *(group_map.keys() - set(EMOTIONS))):
         known = (*GROUPS, OWN_GROUP) if emotion == OWN_GROUP else GROUPS
         if group_map.get(emotion) not in known:
             raise InputError(

@@ -21,9 +21,10 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_core.emotions import EMOTION_COLOURS
-from fer_core.errors import Cancelled, VideoError
+from fer_core.errors import Cancelled, InputError, VideoError
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
-from fer_core.video.timeline import person_name, score_columns
+from fer_core.video.store import Analysis
+from fer_core.video.timeline import FACE_COLUMNS, frame_steps, person_name, score_columns
 
 OnShare = Callable[[float], None]
 ShouldStop = Callable[[], bool]
@@ -129,6 +130,24 @@ def _draw_label(pen: ImageDraw.ImageDraw, box: tuple[float, ...], text: str, col
 def _is_bright(colour: str) -> bool:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return 0.299 * red + 0.587 * green + 0.114 * blue > 140
+
+
+def to_blur(analysis: Analysis, start_s: float, end_s: float | None) -> tuple[pd.DataFrame, float, float]:
+    """Every face that was found, also of people who were left out, and the part of a range that was analysed.
+
+    Raises:
+        InputError: not every frame was analysed, or none of the range: a face in between would stay visible.
+    """
+    if analysis.record["settings"]["per_second"] is not None:
+        raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
+    timeline = analysis.timeline([*FACE_COLUMNS])
+    times, lasts = frame_steps(timeline)
+    start_s = max(start_s, float(times[0]))
+    end_s = min(float(times[-1] + lasts[-1]), np.inf if end_s is None else end_s)
+    if start_s >= end_s:
+        raise InputError("Nothing of this range was analysed, so no face in it can be blurred. Choose another one.")
+    left_out = analysis.left_out()
+    return timeline if left_out is None else pd.concat([timeline, left_out]), start_s, end_s
 
 
 class _FacesAt:

@@ -7,9 +7,7 @@ it. Every edit is a plain dict with its kind under ``do``:
     merge    person, into                one person was counted as two
     split    person, at_s, new           two people were counted as one: from ``at_s`` on it is person ``new``
     exclude  person, start_s, end_s      leave out a person (None: all) in a span (None: from the start, to the end)
-    mark     mark                        add a mark, or replace the one with its id
-    unmark   id                          remove a mark
-    marks    marks                       replace all marks
+    marks    set, remove                 add marks, or replace those with their ids; remove the ids in ``remove``
     groups   map                         which group every emotion belongs to
     limits   limits                      from when on scores count as doubtful, see ``fer_core.video.trust``
 
@@ -22,6 +20,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, check_group_map
 from fer_core.errors import InputError
-from fer_core.video.marks import Mark
+from fer_core.video.marks import MAX_ROWS, Mark, printable
 from fer_core.video.timeline import person_name, without_rows
 from fer_core.video.trust import Limits
 
@@ -63,13 +62,18 @@ class Edits:
     done: tuple[Edit, ...] = ()
     undone: tuple[Edit, ...] = ()
 
-    @property
+    @cached_property
     def state(self) -> State:
         """All edits in order."""
-        state = State()
+        state, marks = State(), dict[str, Mark]()
         for edit in self.done:
-            state = _FOLD[edit["do"]](state, edit)
-        return state
+            if edit["do"] == "marks":
+                marks |= {mark.id: mark for mark in map(Mark.from_dict, edit["set"])}
+                marks = {each: mark for each, mark in marks.items() if each not in edit["remove"]}
+            else:
+                state = _FOLD[edit["do"]](state, edit)
+                marks = {mark.id: _followed(mark, edit) for mark in marks.values()} if edit["do"] in _MOVES else marks
+        return dataclasses.replace(state, marks=tuple(sorted(marks.values(), key=lambda mark: (mark.start_s, mark.id))))
 
     def add(self, edit: Edit) -> Edits:
         """With one more edit, as ``checked`` returned it."""
@@ -101,14 +105,14 @@ class Edits:
             raise InputError("edits.json holds something that is no edit.")
         edits = cls(*(tuple(each) for each in lists))
         try:
-            _ = edits.state
-        except (KeyError, TypeError, ValueError) as error:
+            apply(_NOTHING, edits.state.steps)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"edits.json holds an edit that lacks something ({error}).") from error
         return edits
 
 
 def _is_edit(edit: Any) -> bool:
-    return isinstance(edit, dict) and edit.get("do") in _FOLD
+    return isinstance(edit, dict) and isinstance(edit.get("do"), str) and edit["do"] in _CHECKS
 
 
 # what an edit does to the state
@@ -125,27 +129,30 @@ def _step(state: State, edit: Edit) -> State:
 def _merge(state: State, edit: Edit) -> State:
     names, gone, into = dict(state.names), int(edit["person"]), int(edit["into"])
     name = names.pop(gone, "")
-    return dataclasses.replace(_step(state, edit), names=names if not name else {into: name, **names})
+    return dataclasses.replace(_step(state, edit), names={**names, into: names.get(into) or name})
 
 
-def _mark(state: State, edit: Edit) -> State:
-    mark = Mark.from_dict(edit["mark"])
-    return _set_marks(state, [*(each for each in state.marks if each.id != mark.id), mark])
+def _groups(state: State, edit: Edit) -> State:
+    check_group_map(edit["map"])
+    return dataclasses.replace(state, groups=dict(edit["map"]))
 
 
-def _set_marks(state: State, marks: Sequence[Mark]) -> State:
-    return dataclasses.replace(state, marks=tuple(sorted(marks, key=lambda mark: (mark.start_s, mark.id))))
+def _followed(mark: Mark, edit: Edit) -> Mark:
+    """A mark about one person, after a merge or split: it stays with whom it was about."""
+    if mark.track is None or mark.track != edit["person"]:
+        return mark
+    if edit["do"] == "merge":
+        return dataclasses.replace(mark, track=int(edit["into"]))
+    return dataclasses.replace(mark, track=int(edit["new"])) if mark.start_s >= edit["at_s"] else mark
 
 
+_MOVES = ("merge", "split")
 _FOLD: Mapping[str, Callable[[State, Edit], State]] = {
     "rename": _rename,
     "merge": _merge,
     "split": _step,
     "exclude": _step,
-    "mark": _mark,
-    "unmark": lambda state, edit: _set_marks(state, [mark for mark in state.marks if mark.id != edit["id"]]),
-    "marks": lambda state, edit: _set_marks(state, [Mark.from_dict(mark) for mark in edit["marks"]]),
-    "groups": lambda state, edit: dataclasses.replace(state, groups=dict(edit["map"])),
+    "groups": _groups,
     "limits": lambda state, edit: dataclasses.replace(state, limits=Limits(**edit["limits"])),
 }
 
@@ -192,6 +199,20 @@ def _doubles(table: pd.DataFrame, gone: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return doubles
 
 
+_NOTHING = pd.DataFrame({"frame": [0], "time_s": [0.0], "track": [-1], "detection": [np.nan]})
+
+
+def people_after(people: Sequence[int], steps: Sequence[Edit]) -> list[int]:
+    """The people who are left of ``people`` after the steps; one who is left out in spans only counts as there."""
+    left = set(people)
+    for step in steps:
+        if step["do"] == "split":
+            left.add(step["new"])
+        elif step["do"] == "merge" or (step.get("start_s") is None and step.get("end_s") is None):
+            left -= left if step["person"] is None else {step["person"]}
+    return sorted(left)
+
+
 # checking what a user asks for
 
 
@@ -210,7 +231,7 @@ def checked(edit: Any, table: pd.DataFrame, state: State) -> Edit:
         raise InputError(f"That is no edit; expected one of {', '.join(_FOLD)}.")
     try:
         return _CHECKS[edit["do"]](edit, table, state)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"The edit {edit['do']!r} lacks something or has a wrong value ({error}).") from error
 
 
@@ -229,7 +250,7 @@ def _seconds(value: Any) -> float:
 
 
 def _check_rename(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    name = " ".join(str(edit["name"]).split())
+    name = " ".join(printable(str(edit["name"])).split())
     if len(name) > MAX_PERSON_NAME:
         raise InputError(f"A person's name has at most {MAX_PERSON_NAME} characters; this one has {len(name)}.")
     return {"do": "rename", "person": _person(edit["person"], table, state), "name": name}
@@ -253,6 +274,8 @@ def _check_merge(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
 def _check_split(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     person, at_s = _person(edit["person"], table, state), _seconds(edit["at_s"])
     seen = apply(table, state.steps)
+    on_screen = seen["time_s"].to_numpy(float)
+    at_s = float(max(on_screen[on_screen <= at_s + 5e-4], default=at_s))  # the frame that is on screen at the cursor
     times = seen.loc[seen["track"] == person, "time_s"].to_numpy(float)
     if not (times < at_s - 1e-6).any() or not (times >= at_s - 1e-6).any():
         raise InputError(
@@ -273,21 +296,16 @@ def _check_exclude(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     return step
 
 
-def _check_mark(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    return {"do": "mark", "mark": Mark.from_dict(edit["mark"]).to_dict()}
-
-
-def _check_unmark(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    if edit["id"] not in {mark.id for mark in state.marks}:
-        raise InputError("That mark is gone already.")
-    return {"do": "unmark", "id": edit["id"]}
-
-
 def _check_marks(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    marks = [Mark.from_dict(mark) for mark in edit["marks"]]
-    if len({mark.id for mark in marks}) < len(marks):
+    marks = [Mark.from_dict(mark) for mark in edit.get("set", [])]
+    ids, remove = {mark.id for mark in marks}, [str(each) for each in edit.get("remove", [])]
+    if len(ids) < len(marks):
         raise InputError("Two marks have the same id.")
-    return {"do": "marks", "marks": [mark.to_dict() for mark in marks]}
+    if not marks and not remove:
+        raise InputError("There is no mark in it.")
+    if len({mark.id for mark in state.marks} | ids) > MAX_ROWS:
+        raise InputError(f"An analysis has at most {MAX_ROWS:,} marks; remove some first.")
+    return {"do": "marks", "set": [mark.to_dict() for mark in marks], "remove": remove}
 
 
 def _check_groups(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
@@ -299,21 +317,24 @@ def _check_groups(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
 
 
 def _check_limits(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    limits = Limits(**{str(key): float(value) for key, value in dict(edit["limits"]).items()})
-    return {"do": "limits", "limits": dataclasses.asdict(limits)}
+    values = {str(key): float(value) for key, value in dict(edit["limits"]).items()}
+    for name, value in values.items():
+        largest = 1.0 if name in _SHARES else 1e6
+        if not 0 <= value <= largest:
+            raise InputError(f"The limit {name} is {value:g}; expected a number from 0 to {largest:g}.")
+    return {"do": "limits", "limits": dataclasses.asdict(Limits(**values))}
 
 
+_SHARES = ("min_brightness", "max_occlusion", "max_outside", "max_entropy", "min_probability")
 _CHECKS: Mapping[str, Callable[[Edit, pd.DataFrame, State], Edit]] = {
     "rename": _check_rename,
     "merge": _check_merge,
     "split": _check_split,
     "exclude": _check_exclude,
-    "mark": _check_mark,
-    "unmark": _check_unmark,
     "marks": _check_marks,
     "groups": _check_groups,
     "limits": _check_limits,
 }
 
 
-__all__ = ["Edit", "Edits", "State", "apply", "checked"]
+__all__ = ["Edit", "Edits", "State", "apply", "checked", "people_after"]

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 from fer_core.errors import InputError
+from fer_core.video.edits import State
+from fer_core.video.marks import guarded
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import person_name, score_columns, segments, summary
+from fer_core.video.timeline import person_name, score_columns, segments, summary, without_rows
 from fer_core.video.view import Lens, view
 
 
@@ -42,14 +44,16 @@ def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str]) -> bytes:
     return "\n".join(lines).encode()
 
 
-def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, smoothing_s: float = 0.0) -> bytes:
-    """The analysis in one object: ``analysis.json``, ``smoothing_s``, ``summary``, ``segments``, ``frames``.
+def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State = State(), lens: Lens = Lens()) -> bytes:
+    """The analysis in one object: ``analysis.json`` with ``model``, ``smoothing_s``, ``people`` (their names by track),
+    ``marks``, ``groups`` and ``limits`` as the reviewer has them; ``summary``, ``segments``, ``frames`` of the table.
 
     A frame has ``frame``, ``time_s`` and ``faces`` (empty where there is none), a face ``track``, ``box`` (x0 y0 x1 y1
-    in pixels), ``detection``, ``emotion``, ``group`` and ``probabilities``.
+    in pixels), ``detection``, ``emotion``, ``group``, ``probabilities`` and ``why`` (reasons to doubt).
     """
     columns = score_columns(timeline)
     names = [column.removeprefix("p_") for column in columns]
+    reasons = [column for column in timeline.columns if column.startswith("why_")]
     frames: list[dict[str, Any]] = []
     for row in timeline.to_dict("records"):
         if not frames or frames[-1]["frame"] != row["frame"]:
@@ -63,10 +67,17 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, smoothing_s: f
                     "emotion": row["emotion"],
                     "group": row["group"],
                     "probabilities": dict(zip(names, np.round([row[c] for c in columns], 5).tolist(), strict=True)),
+                    "why": [column.removeprefix("why_") for column in reasons if row[column]],
                 }
             )
+    people = timeline["track"].unique().tolist()
     whole = dict(record) | {
-        "smoothing_s": smoothing_s,
+        "model": lens.model or record["checkpoint"]["name"],
+        "smoothing_s": lens.smoothing_s,
+        "people": {track: state.name_of(track) for track in people if track >= 0},
+        "marks": [mark.to_dict() for mark in state.marks],
+        "groups": dict(state.groups),
+        "limits": asdict(state.limits),
         "summary": summary(timeline),
         "segments": segments(timeline).to_dict("records"),
         "frames": frames,
@@ -76,9 +87,9 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, smoothing_s: f
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows: ``[start_s, end_s)`` (None: to the end), of one person or all, only those without a reason to doubt.
-
-    Frames without a face stay where all people are asked for, so that the time axis has no holes."""
+    """Which faces: in ``[start_s, end_s)`` (None: to the end), of one person or all, only those without a reason to
+    doubt. A frame of the span in which no such face is left has its faceless row, so that the time axis has no
+    holes."""
 
     start_s: float = 0.0
     end_s: float | None = None
@@ -95,12 +106,12 @@ class Selection:
         if not 0 <= self.start_s < end_s:
             raise InputError(f"A selection runs from 0 or later to a later time, got {self.start_s} to {self.end_s}.")
         at, tracks = timeline["time_s"].to_numpy(float), timeline["track"].to_numpy()
-        chosen = (at >= self.start_s - 1e-6) & (at < end_s - 1e-6)
+        inside, gone = (at >= self.start_s - 1e-6) & (at < end_s - 1e-6), np.zeros(len(at), bool)
         if self.track is not None:
-            chosen &= tracks == self.track
+            gone |= tracks != self.track
         if self.only_usable:
-            chosen &= timeline["usable"].to_numpy()
-        return timeline[chosen]
+            gone |= ~timeline["usable"].to_numpy()
+        return without_rows(timeline[inside], (gone & (tracks >= 0))[inside])
 
 
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -120,17 +131,18 @@ def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Select
         raise InputError(f"Unknown export {kind!r}; expected one of {', '.join(KINDS)}.")
     timeline, names = selection.of(view(analysis, lens)), analysis.state.names
     makers: dict[str, Callable[[], bytes]] = {
-        "csv": lambda: to_csv(_named(timeline, analysis)),
+        "csv": lambda: to_csv(_named(timeline, analysis, guard=True)),
         "parquet": lambda: to_parquet(_named(timeline, analysis)),
-        "json": lambda: to_json(analysis.record, timeline, smoothing_s=lens.smoothing_s),
+        "json": lambda: to_json(analysis.record, timeline, state=analysis.state, lens=lens),
         "vtt": lambda: to_webvtt(timeline, names),
     }
     return makers[kind]()
 
 
-def _named(timeline: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
-    """With the column ``person`` behind ``track``."""
+def _named(timeline: pd.DataFrame, analysis: Analysis, *, guard: bool = False) -> pd.DataFrame:
+    """With the column ``person`` behind ``track``; guarded where a spreadsheet could take a name for a formula."""
     people = {track: analysis.state.name_of(track) for track in timeline["track"].unique().tolist() if track >= 0}
+    people = {track: guarded(name) if guard else name for track, name in people.items()}
     named = timeline.copy()
     named.insert(named.columns.get_loc("track") + 1, "person", timeline["track"].map(people).astype("str"))
     return named

@@ -21,6 +21,7 @@ MAX_BYTES = 5_000_000
 CSV_COLUMNS = ("start_s", "end_s", "label", "note", "person")
 _MAX_ID = 64
 _TOO_LATE_S = 1e9
+_MAX_TRACK = 1_000_000
 _TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType(
     {
         "id": (str,),
@@ -73,8 +74,8 @@ class Mark:
     track: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label", " ".join(_printable(self.label).split()))
-        object.__setattr__(self, "note", _printable(self.note.replace("\r\n", "\n").replace("\r", "\n")).strip())
+        object.__setattr__(self, "label", " ".join(printable(self.label).split()))
+        object.__setattr__(self, "note", printable(self.note.replace("\r\n", "\n").replace("\r", "\n")).strip())
         _check_texts(self)
         _check_times(self)
         object.__setattr__(self, "start_s", float(self.start_s))
@@ -139,11 +140,11 @@ def _check_times(mark: Mark) -> None:
             f"{who} ends at {_shown(mark.end_s)} s; expected a finite time after its start at {mark.start_s:g} s. "
             "Set a later end, or none for a moment."
         )
-    if mark.track is not None and mark.track < 0:
+    if mark.track is not None and not 0 <= mark.track < _MAX_TRACK:
         raise InputError(f"{who} is about track {_shown(mark.track)}; expected 0 or higher, or none for all people.")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without what no file or page can show: control characters (other than white space) and half characters."""
     return "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cs"))
 
@@ -166,12 +167,13 @@ def marks_to_csv(marks: Iterable[Mark]) -> bytes:
     for mark in marks:
         end = "" if mark.end_s is None else f"{mark.end_s:.6f}"
         person = "" if mark.track is None else mark.track + 1
-        writer.writerow([f"{mark.start_s:.6f}", end, _guarded(mark.label), _guarded(mark.note), person])
+        writer.writerow([f"{mark.start_s:.6f}", end, guarded(mark.label), guarded(mark.note), person])
     return text.getvalue().encode()
 
 
-def _guarded(text: str) -> str:
-    """Apostrophes that are there already count too, so that taking one off always gives the text back."""
+def guarded(text: str) -> str:
+    """``text`` so that no spreadsheet takes it for a formula. Apostrophes that are there already count too, so that
+    taking one off always gives the text back."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -107,7 +107,8 @@ class PartWriter:
         """Write the last part and join all into the tables of the analysis.
 
         Fleeting people, most likely false alarms, are left out (``faces_left_out`` counts their faces); the others are
-        numbered without a gap, in order of appearance.
+        numbered without a gap, in order of appearance. ``left_out.parquet`` keeps the boxes of the former, so that they
+        can be blurred with the rest.
         """
         self._write_part()
         self._join()
@@ -169,6 +170,8 @@ class PartWriter:
         with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
+                if (gone := table[table["track"].isin(fleeting)]).size:
+                    tables.write("left_out.parquet", gone[list(FACE_COLUMNS)])
                 tables.write("timeline.parquet", part)
                 tables.write("faces.parquet", part[list(FACE_COLUMNS)])
                 part.to_csv(csv, index=False, header=i == 0)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_core.errors import InputError, StoreError
+from fer_core.video.marks import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = "fer-workbench-analysis/1"
 EDITS_FORMAT = "fer-workbench-edits/1"
 MAX_NAME = 120
+MAX_EDITS_BYTES = 20_000_000
 _EDITING = threading.Lock()
 _ID = re.compile(r"[0-9a-f]{12,64}")
 
@@ -62,7 +64,9 @@ class Analysis:
         try:
             return Edits.from_dict(self._changes)
         except InputError as error:
-            raise StoreError(f"{self.folder.name}: {error} Move the file away to see the raw results.") from error
+            raise StoreError(
+                f"{self.folder.name}/edits.json: {error} Move the file away to see the raw results."
+            ) from error
 
     @cached_property
     def state(self) -> State:
@@ -84,9 +88,24 @@ class Analysis:
         """Names of the checkpoints whose scores are there, the chosen one first."""
         return [str(each["name"]) for each in (self.record["checkpoint"], *self.record.get("other_checkpoints", []))]
 
+    def left_out(self) -> pd.DataFrame | None:
+        """Faces that flickered up and are in no other table (columns of ``faces.parquet``), or None."""
+        path = self.folder / "left_out.parquet"
+        return _read_table(path) if path.is_file() else None
+
+    @property
+    def tracks(self) -> list[int]:
+        """The people as the reviewer sees them: merged, split and left out."""
+        measured = [int(person["track"]) for person in self.people]
+        if not self._changes.get("done"):
+            return measured
+        from fer_core.video.edits import people_after
+
+        return people_after(measured, self.state.steps)
+
     @property
     def people(self) -> list[dict[str, Any]]:
-        """Summary per person, see ``fer_core.video.timeline.people_summary``."""
+        """Summary per person as measured, see ``fer_core.video.timeline.people_summary``."""
         return list(self.record["summary"]["people"])
 
     def timeline(self, columns: list[str] | None = None) -> pd.DataFrame:
@@ -130,7 +149,8 @@ class Analysis:
 
     def rename(self, name: str) -> Analysis:
         """With another name."""
-        return self._write(name=name)
+        with _EDITING:
+            return open_analysis(self.folder)._write(name=name)
 
     def do(self, edit: Any) -> Analysis:
         """With one more edit, see ``fer_core.video.edits``.
@@ -158,9 +178,12 @@ class Analysis:
             return now._write(**now.edits.redo().to_dict())
 
     def _write(self, **changes: Any) -> Analysis:
-        """Write into ``edits.json``, whole or not at all."""
+        """Write into ``edits.json``, whole or not at all; only while ``_EDITING`` is held."""
+        text = json.dumps(self._changes | changes, indent=1, ensure_ascii=False)
+        if len(text) > MAX_EDITS_BYTES:
+            raise InputError("The edits of this analysis have grown too large; undo some, or import fewer marks.")
         path = self.folder / "edits.json"
-        path.with_suffix(".new").write_text(json.dumps(self._changes | changes, indent=1, ensure_ascii=False), "utf-8")
+        path.with_suffix(".new").write_text(text, "utf-8")
         os.replace(path.with_suffix(".new"), path)
         return Analysis(self.folder, self.record)
 
@@ -218,7 +241,7 @@ class AnalysisStore:
         Raises:
             InputError: an empty name, or one longer than ``MAX_NAME`` characters.
         """
-        name = " ".join(name.split())
+        name = " ".join(printable(name).split())
         if not 1 <= len(name) <= MAX_NAME:
             raise InputError(f"A name has 1 to {MAX_NAME} characters; this one has {len(name)}.")
         return self.open(analysis_id).rename(name)

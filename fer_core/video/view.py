@@ -15,7 +15,14 @@ from fer_core.emotions import group_indices
 from fer_core.errors import InputError
 from fer_core.video.edits import apply
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import labels_of_columns, score_columns, smooth_scores, top_emotions, with_labels
+from fer_core.video.timeline import (
+    DOUBT_COLUMNS,
+    labels_of_columns,
+    score_columns,
+    smooth_scores,
+    top_emotions,
+    with_labels,
+)
 from fer_core.video.trust import with_reasons
 
 MEAN = "mean of all"
@@ -78,9 +85,14 @@ def _scores(analysis: Analysis, model: str) -> pd.DataFrame:
     if MEAN not in choices(analysis):
         raise InputError("There is no mean of all models here; it takes two or more of the same emotions.")
     tables = [analysis.scores(name) for name in analysis.models]
-    columns = [name for name in tables[0].columns if name not in ("frame", "track")]
-    mean = np.mean([table[columns].to_numpy(np.float32) for table in tables], axis=0)
-    return tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
+    scores = [name for name in tables[0].columns if name.startswith("p_")]
+    doubts = [name for name in DOUBT_COLUMNS if any(name in table for table in tables)]
+    mean = tables[0][["frame", "track"]].copy()
+    mean[scores] = np.mean([table[scores].to_numpy(np.float32) for table in tables], axis=0)
+    for name in doubts:  # a model that knows nothing about its training pictures has no say
+        known = pd.concat([table[name] for table in tables if name in table], axis=1)
+        mean[name] = known.mean(axis=1).astype(np.float32)
+    return mean
 
 
 # where models disagree

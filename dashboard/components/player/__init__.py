@@ -17,7 +17,8 @@ _SCRIPTS = ("data.js", "drawing.js", "editing.js", "player.js")
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the user settled on in the player: a span in s (None: nothing is selected), and a person."""
+    """What the user settled on in the player: a span in s (None: nothing is selected), and a person (None: nobody is
+    there)."""
 
     start_s: float | None = None
     end_s: float | None = None
@@ -56,5 +57,6 @@ def player(
         key=f"player-{analysis.id}", data=data, width="stretch",
         on_selection_change=lambda: None, on_person_change=lambda: None, on_revision_change=lambda: None,
     )  # fmt: skip
-    span = said.selection or {}
-    return Chosen(span.get("start_s"), span.get("end_s"), said.person)
+    span, people = said.selection or {}, analysis.tracks
+    track = said.person if said.person in people else next(iter(people), None)  # as the player itself falls back
+    return Chosen(span.get("start_s"), span.get("end_s"), track)

@@ -21,9 +21,12 @@ function lastAtOrBefore(sorted, x) {
 
 /** `{error}` of a route becomes an Error with its message. */
 async function ask(url, body) {
-  const answer = await fetch(url, body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  const post = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const answer = await fetch(url, body === undefined ? {} : post).catch(() => {
+    throw new Error("The server does not answer. Is it still running?");
+  });
   const value = await answer.json().catch(() => ({ error: `The server answered with an error (${answer.status}).` }));
-  if (!answer.ok) throw new Error(value.error);
+  if (!answer.ok) throw Object.assign(new Error(value.error), { status: answer.status });
   return value;
 }
 
@@ -39,12 +42,14 @@ function unpackPeople(people, kinds) {
   return unpacked;
 }
 
-/** One analysis through one lens. `onData` is called whenever something arrived that was asked for. */
+/** One analysis through one lens. `onData` is called whenever something arrived that was asked for, `onStale` when it
+ * was edited elsewhere, so that what is here belongs to another table. */
 class Analysis {
-  constructor(raw, query, onData) {
+  constructor(raw, query, onData, onStale) {
     Object.assign(this, raw);
     this.query = query;
     this.onData = onData;
+    this.onStale = onStale;
     this.k = raw.emotions.length;
     this.chunkStarts = unpack(raw.chunks, "f8");
     this.kept = new Map(); // url → data, or null while it is on its way
@@ -65,7 +70,10 @@ class Analysis {
         this.kept.set(url, unpackIt(raw));
         this.onData();
       })
-      .catch(() => setTimeout(() => this.kept.delete(url), 2000)); // asked again when it is needed again
+      .catch((error) => {
+        if (error.status === 409) this.onStale();
+        setTimeout(() => (this.kept.delete(url), this.onData()), 2000); // asked again if it is still needed
+      });
     if (this.kept.size > KEPT) for (const old of this.kept.keys()) if (this.kept.size > KEPT && this.kept.get(old)) this.kept.delete(old);
     return null;
   }

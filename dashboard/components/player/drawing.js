@@ -83,8 +83,14 @@ function drawLines(pen, columns, emotions, box, { zero, hidden, smoothed, ink })
   const span = zero.some((value) => value) ? 2 : 1;
   const yOf = (value) => box.y + box.height * (span === 2 ? 0.5 - value / 2 : 1 - value);
   pen.fillStyle = ink;
-  pen.globalAlpha = 0.25;
-  pen.fillRect(0, yOf(0), columns.width, 1);
+  pen.textBaseline = "middle";
+  pen.font = "10px sans-serif";
+  for (const value of span === 2 ? [-0.5, 0, 0.5] : [0.25, 0.5, 0.75]) {
+    pen.globalAlpha = 0.2;
+    pen.fillRect(0, yOf(value), columns.width, 1);
+    pen.globalAlpha = 0.7;
+    pen.fillText(`${span === 2 && value > 0 ? "+" : ""}${Math.round(100 * value)}\u00a0%`, 3, yOf(value) - 6);
+  }
   pen.globalAlpha = 1;
   const parts = runs(columns.width, (x) => columns.seen[x] > 0);
   const path = (values, j, [from, to], back) => {

@@ -91,7 +91,8 @@ class Sheet {
     into.append(...others.map((each) => Object.assign(element("option", "", each.name), { value: each.track })));
     const parts = [field, this.button("Rename", null, "submit")];
     if (others.length) parts.push(into, this.button("Merge into", () => this.edit({ do: "merge", person: track, into: Number(into.value) })));
-    if (!player.analysis.picture) parts.push(this.button(`Split at ${clock(player.time)}`, () => this.edit({ do: "split", person: track, at_s: player.time })));
+    const at_s = player.time;
+    if (!player.analysis.picture) parts.push(this.button(`Split at ${clock(at_s)}`, () => this.edit({ do: "split", person: track, at_s })));
     parts.push(this.button("Leave out", () => this.edit({ do: "exclude", person: track })));
     this.show(name, parts, () => this.edit({ do: "rename", person: track, name: field.value }));
   }
@@ -100,9 +101,9 @@ class Sheet {
     const label = this.text("Label", mark.label, 20);
     const note = this.text("Note", mark.note ?? "", 30);
     const parts = [label, note, this.button("Save", null, "submit")];
-    if (!isNew) parts.push(this.button("Delete", () => this.edit({ do: "unmark", id: mark.id })));
+    if (!isNew) parts.push(this.button("Delete", () => this.edit({ do: "marks", remove: [mark.id] })));
     const when = mark.end_s == null ? clock(mark.start_s) : `${clock(mark.start_s)} – ${clock(mark.end_s)}`;
-    this.show(`${isNew ? "New mark" : "Mark"} ${when}`, parts, () => this.edit({ do: "mark", mark: { ...mark, label: label.value, note: note.value } }));
+    this.show(`${isNew ? "New mark" : "Mark"} ${when}`, parts, () => this.edit({ do: "marks", set: [{ ...mark, label: label.value, note: note.value }] }));
   }
 
   newMark(start_s, end_s) {

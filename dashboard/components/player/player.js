@@ -17,6 +17,7 @@ class Player {
     this.span = null; // [start, end] of the selection in s
     this.hidden = new Set();
     this.shown = null; // what the overlay shows: {time, frame, faces}
+    this.followed = new Set();
     this.listen();
     this.sizes = new ResizeObserver(() => this.drawAll());
   }
@@ -34,8 +35,17 @@ class Player {
     $(".leave-out").addEventListener("click", () => this.sheet.edit({ do: "exclude", person: this.chosen, start_s: this.span[0], end_s: this.span[1] }));
     this.root.querySelectorAll("[data-key]:not(.play)").forEach((button) => button.addEventListener("click", () => this.press(button.dataset.key)));
     this.onKey = (event) => this.key(event);
+    this.onLeave = () => this.remember();
+    this.root.addEventListener("click", (event) => this.takeFocus(event));
+    for (const name of [".speed", ".mode"]) $(name).addEventListener("change", () => this.takeFocus({ detail: 1, target: $(name) }));
+    $(".picture").addEventListener("click", (event) => this.pickFace(event) || this.toggle());
     this.listenTimeline($(".timeline"));
     this.listenMap($(".map"));
+  }
+
+  // A click on a control leaves the keys with the player; who moves by keyboard keeps the focus.
+  takeFocus({ detail, target }) {
+    if (detail && target.closest(".controls button, .controls label, .controls select, .span button, .picture, .people") && this.$(".sheet").hidden) this.$(".timeline").focus({ preventScroll: true });
   }
 
   // Drag on the chart selects, on the ruler below it scrubs; two fingers and the wheel zoom.
@@ -48,21 +58,18 @@ class Player {
       fingers.set(event.pointerId, event.clientX);
       const onRuler = event.clientY - timeline.getBoundingClientRect().top > this.rulerTop;
       drag = fingers.size === 1 ? { from: this.timeAt(event), x: event.clientX, scrubs: onRuler, moved: false } : null;
-      if (onRuler) this.seek(drag.from);
+      if (drag?.scrubs && event.pointerType !== "touch") this.seek(drag.from); // a finger may be about to scroll the page
     });
     timeline.addEventListener("pointermove", (event) => {
       if (!this.analysis) return;
       if (fingers.size === 2 && fingers.has(event.pointerId)) this.pinch(fingers, event);
-      else if (drag?.scrubs) this.seek(this.timeAt(event));
-      else if (drag && (drag.moved ||= Math.abs(event.clientX - drag.x) > 4)) this.select([drag.from, this.timeAt(event)]);
+      else if (drag && (drag.moved ||= Math.abs(event.clientX - drag.x) > 4)) drag.scrubs ? this.seek(this.timeAt(event)) : this.select([drag.from, this.timeAt(event)]);
       this.hover(event);
     });
     const end = (event) => {
       fingers.delete(event.pointerId);
-      if (drag && !drag.scrubs && event.type === "pointerup") {
-        if (drag.moved) this.settle();
-        else this.seek(drag.from);
-      }
+      if (drag?.moved && !drag.scrubs) this.settle();
+      else if (drag && !drag.moved && event.type === "pointerup") this.seek(drag.from);
       drag = null;
     };
     timeline.addEventListener("pointerup", end);
@@ -92,21 +99,50 @@ class Player {
     this.tell = tell;
     document.removeEventListener("keydown", this.onKey);
     document.addEventListener("keydown", this.onKey);
+    window.addEventListener("pagehide", this.onLeave);
     this.sizes.observe(this.root);
     if (data.media !== this.media) this.setMedia(data);
     if (data.id !== this.id || data.query !== this.query || data.revision !== this.revision) this.load(data);
     if (!data.seek) this.seekId = null;
-    if (data.seek && data.seek.id !== this.seekId) {
+    if (data.seek && data.seek.id !== this.seekId && !this.followed.has(data.seek.id)) {
       this.seekId = data.seek.id;
-      this.choose(data.seek.track);
+      if (data.seek.id.startsWith("link")) this.followed.add(data.seek.id); // an address is followed once
+      this.choose(data.seek.track, true);
       this.seek(data.seek.time_s);
     }
   }
 
   dispose() {
+    this.remember();
     this.sizes.disconnect();
     document.removeEventListener("keydown", this.onKey);
+    window.removeEventListener("pagehide", this.onLeave);
+    clearTimeout(this.again);
     this.video?.pause();
+    this.video?.removeAttribute("src"); // a long file must not go on loading
+    this.video?.load();
+    this.media = undefined;
+  }
+
+  // Where somebody was is kept for this tab of the browser: after a reload or a look elsewhere it goes on there.
+  remember() {
+    if (!this.analysis) return;
+    const { time, view, span, chosen } = this;
+    const settings = [".mode", ".speed"].map((name) => this.$(name).value);
+    const boxes = [".boxes", ".points"].map((name) => this.$(name).checked);
+    sessionStorage.setItem(`player-${this.id}`, JSON.stringify({ time, view, span, chosen, settings, boxes }));
+  }
+
+  recall() {
+    const kept = JSON.parse(sessionStorage.getItem(`player-${this.id}`) ?? "null");
+    Object.assign(this, { view: kept?.view ?? null, span: kept?.span ?? null });
+    if (!kept) return;
+    if (this.seekId === null || this.seekId === undefined) Object.assign(this, { time: kept.time, chosen: kept.chosen });
+    [".mode", ".speed"].forEach((name, i) => (this.$(name).value = kept.settings[i]));
+    [".boxes", ".points"].forEach((name, i) => (this.$(name).checked = kept.boxes[i]));
+    if (this.video) this.video.playbackRate = Number(kept.settings[1]);
+    if (this.span) this.settle();
+    if (this.chosen !== null) this.tell("person", this.chosen);
   }
 
   setMedia({ media, picture, width, height }) {
@@ -115,18 +151,21 @@ class Player {
     const holder = this.$(".picture");
     holder.replaceChildren();
     this.video = this.still = null;
-    if (!media) return this.say("The video itself is not kept with this analysis, or no browser can play it. The timeline works without it.");
+    this.root.classList.toggle("no-media", !media);
+    this.say(media ? "" : "The video itself is not kept with this analysis, or no browser can play it. The timeline works without it.");
+    if (!media) return;
     if (picture) {
       this.still = Object.assign(element("img"), { alt: "The analysed picture", onload: () => this.showMoment(), src: media });
-      return holder.append(this.still);
+      holder.append(this.still);
+      return;
     }
     this.video = Object.assign(element("video"), { src: media, playsInline: true, preload: "auto" });
     this.video.addEventListener("error", () => this.say("This browser cannot play the video. The timeline works without it."));
     for (const kind of ["play", "pause", "ended"]) this.video.addEventListener(kind, () => this.onPlaying());
     for (const kind of ["seeked", "loadeddata"]) this.video.addEventListener(kind, () => this.showMoment());
-    this.video.addEventListener("click", (event) => this.pickFace(event) || this.toggle());
+    this.video.addEventListener("ended", () => this.looping && this.span && (this.seek(this.span[0]), this.play()));
     holder.append(this.video);
-    return this.follow();
+    this.follow();
   }
 
   // Follow the frames that are really shown, at the stream's own times.
@@ -134,11 +173,13 @@ class Player {
     const video = this.video;
     const onFrame = (_, { mediaTime }) => {
       if (video !== this.video) return;
+      video.requestVideoFrameCallback?.(onFrame);
+      if (video.seeking) return; // a frame of where it was before
+      const before = this.time;
       this.time = mediaTime;
       if (this.looping && this.span && !video.paused && mediaTime >= this.span[1] - 1e-3) this.seek(this.span[0]);
-      this.keepInView();
+      this.keepInView(before);
       this.showMoment();
-      video.requestVideoFrameCallback(onFrame);
     };
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
     else video.addEventListener("timeupdate", () => onFrame(0, { mediaTime: video.currentTime }));
@@ -152,18 +193,23 @@ class Player {
       if (id !== this.id || query !== this.query) return;
       const kept = this.analysis?.version === raw.version ? this.analysis.kept : null;
       this.revision = raw.revision;
-      this.analysis = new Analysis(raw, `${query}&v=${raw.version}`, () => this.drawSoon());
+      this.analysis = new Analysis(raw, `${query}&v=${raw.version}`, () => this.drawSoon(), () => this.reload());
       if (kept) this.analysis.kept = kept;
+      if (this.failed) this.say("");
+      this.failed = false;
     } catch (error) {
+      this.failed = true;
       this.say(error.message);
+      if (!error.status) this.again = setTimeout(() => id === this.id && query === this.query && this.load(this), 3000);
       return;
     }
-    if (isNew) Object.assign(this, { view: null, span: null });
+    if (isNew) this.recall();
     const { picture, people, start_s, end_s } = this.analysis;
-    this.root.querySelectorAll(".moving, .lanes, .legend").forEach((each) => (each.hidden = picture));
+    this.root.querySelectorAll(".moving, .chart-lane, .legend").forEach((each) => (each.hidden = picture));
     if (!people.some(({ track }) => track === this.chosen)) this.chosen = people[0]?.track ?? null;
     this.time = Math.max(this.time, start_s);
     if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time + 1e-4;
+    this.$(".timeline").setAttribute("aria-valuemin", start_s.toFixed(3));
     this.$(".timeline").setAttribute("aria-valuemax", end_s.toFixed(3));
     this.showFacts();
     this.showPeople();
@@ -187,8 +233,12 @@ class Player {
 
   toggle() {
     if (!this.video) return;
-    if (this.video.paused) this.video.play();
+    if (this.video.paused) this.play();
     else this.video.pause();
+  }
+
+  play() {
+    this.video.play().catch(() => {}); // what is wrong with the file is said by its own error event
   }
 
   onPlaying() {
@@ -206,25 +256,29 @@ class Player {
     this.showMoment();
   }
 
-  async step(by) {
+  step(by) {
     this.video?.pause();
-    const time = await this.analysis.step(this.time, by);
-    if (time !== null) this.seek(time);
+    this.stepping = (this.stepping ?? Promise.resolve()).then(async () => {
+      const time = await this.analysis.step(this.time, by);
+      if (time !== null) this.seek(time);
+    });
   }
 
   async jump(what, by) {
     if (this.chosen === null) return;
     const { id, query } = this.analysis;
-    const { time_s } = await ask(`/api/jump/${id}?${query}&what=${what}&track=${this.chosen}&time_s=${this.time}&by=${by}`);
-    if (time_s === null) this.say(`There is no ${by > 0 ? "later" : "earlier"} ${what} of this person.`, 2500);
+    const url = `/api/jump/${id}?${query}&what=${what}&track=${this.chosen}&time_s=${this.time}&by=${by}`;
+    const { time_s, error } = await ask(url).catch(({ message }) => ({ error: message }));
+    if (error) this.say(error, 4000);
+    else if (time_s === null) this.say(`There is no ${by > 0 ? "later" : "earlier"} ${what} of this person.`, 2500);
     else this.seek(time_s);
   }
 
   key(event) {
     const target = event.composedPath()[0];
-    const isOurs = target === document.body || event.composedPath().includes(this.root);
+    const isOurs = target === document.body || target.dataset?.testid === "stMain" || event.composedPath().includes(this.root);
     const isButton = target.matches("button, a, [role=tab]") && !/^( |Enter|Arrow.*|Home|End|Page.*)$/.test(event.key); // the page's own
-    if (!this.analysis || !(isOurs || isButton) || /INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.altKey) return;
+    if (!this.analysis || !(isOurs || isButton) || (/INPUT|SELECT|TEXTAREA/.test(target.tagName) && target.type !== "checkbox") || event.altKey) return;
     if (event.key === " " && target.tagName === "BUTTON") return;
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== "z") return;
@@ -235,6 +289,7 @@ class Player {
 
   /** Do what a key stands for; false if it stands for nothing. */
   press(key) {
+    if (!this.analysis || (/^Page/.test(key) && !this.view)) return false;
     const [from, to] = this.inView();
     const moves = {
       " ": () => this.toggle(),
@@ -256,14 +311,14 @@ class Player {
       z: () => this.span && this.zoomTo(this.span),
       l: () => this.loop(),
       m: () => this.sheet.newMark(this.span?.[0] ?? this.time, this.span?.[1] ?? null),
-      Escape: () => this.select(null) ?? this.settle(),
-      "?": () => this.sheet.keys(),
+      Escape: () => (this.sheet.form.hidden ? (this.select(null), this.settle()) : this.sheet.close()),
+      "?": () => (this.sheet.form.hidden ? this.sheet.keys() : this.sheet.close()),
       PageUp: () => this.zoomTo([from - (to - from), from]),
       PageDown: () => this.zoomTo([to, to + (to - from)]),
     };
     const person = /^[1-9]$/.test(key) && this.analysis.people[Number(key) - 1];
     const move = moves[key.length === 1 ? key.toLowerCase() : key] ?? (person && (() => this.choose(person.track, true)));
-    if (!move || (this.analysis.picture && !person)) return false;
+    if (!move || (this.analysis.picture && !person && !"?Escape".includes(key))) return false;
     move();
     return true;
   }
@@ -324,9 +379,10 @@ class Player {
   }
 
   // The page of the timeline turns when the cursor runs out of it.
-  keepInView() {
-    if (!this.view || this.analysis === undefined) return;
+  keepInView(before) {
+    if (!this.view) return;
     const [from, to] = this.view;
+    if (before !== undefined && (before < from || before > to)) return; // somebody looks elsewhere while it plays
     if (this.time < from || this.time > to) this.zoomTo([this.time - (to - from) * 0.05, this.time + (to - from) * 0.95]);
   }
 
@@ -339,6 +395,7 @@ class Player {
   }
 
   settle() {
+    if (this.span && this.span[1] - this.span[0] < 1e-3) this.select(null);
     this.tell("selection", this.span && { start_s: this.span[0], end_s: this.span[1] });
   }
 
@@ -346,7 +403,7 @@ class Player {
     this.looping = Boolean(on && this.span);
     this.$(".loop").setAttribute("aria-pressed", this.looping);
     if (this.looping && (this.time < this.span[0] || this.time > this.span[1])) this.seek(this.span[0]);
-    if (this.looping && this.video?.paused) this.video.play();
+    if (this.looping && this.video?.paused) this.play();
   }
 
   showSelection() {
@@ -415,16 +472,16 @@ class Player {
     this.$(".marks-lane").hidden = !marks.length;
     this.$(".legend").replaceChildren(
       ...emotions.map(({ name, colour }) => {
-        const item = element("li", this.hidden.has(name) ? "off" : "");
-        const patch = element("i");
-        patch.style.background = colour;
-        item.append(patch, name);
-        item.title = "Show or hide its line (charts of lines)";
-        item.addEventListener("click", () => {
+        const item = element("li");
+        const button = Object.assign(element("button"), { type: "button", title: "Show or hide its line" });
+        button.setAttribute("aria-pressed", !this.hidden.has(name));
+        button.append(Object.assign(element("i"), { style: `background:${colour}` }), name);
+        button.addEventListener("click", () => {
           this.hidden.has(name) ? this.hidden.delete(name) : this.hidden.add(name);
-          item.classList.toggle("off");
+          button.setAttribute("aria-pressed", !this.hidden.has(name));
           this.drawSoon();
         });
+        item.append(button);
         return item;
       }),
     );
@@ -445,6 +502,7 @@ class Player {
         who.append(pick, more);
         const strip = element("span", "strip");
         strip.append(element("canvas"));
+        strip.hidden = this.analysis.picture;
         strip.addEventListener("click", (event) => {
           this.choose(person.track, true);
           this.seek(this.timeAt(event));
@@ -476,7 +534,9 @@ class Player {
   }
 
   pickFace(event) {
-    const box = this.video.getBoundingClientRect();
+    const picture = this.video ?? this.still;
+    if (!picture) return false;
+    const box = picture.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.analysis.width;
     const y = ((event.clientY - box.top) / box.height) * this.analysis.height;
     const hit = this.shown?.faces.find(({ track, box: [x0, y0, x1, y1] }) => track !== this.chosen && x >= x0 && x <= x1 && y >= y0 && y <= y1);
@@ -541,15 +601,17 @@ class Player {
     const { columns, ink, hidden } = this;
     const { emotions, groups, smoothed } = this.analysis;
     const mode = this.$(".mode").value;
+    const doubtful = runs(columns.width, (x) => columns.doubtful[x] > 0.5);
     if (mode === "stack") {
       drawStack(pen, columns, emotions, boxes.chart);
+      for (const [from, to] of doubtful) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.page, null, 6);
       drawPeaks(pen, columns, emotions, boxes.chart);
     } else {
       for (const [from, to] of runs(columns.width, (x) => columns.seen[x] > 0)) (pen.fillStyle = ink.page), pen.fillRect(from, 0, to - from, CHART);
+      for (const [from, to] of doubtful) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.text, ink.page, 6);
       const zero = mode === "deviation" ? person.baseline : emotions.map(() => 0);
       drawLines(pen, columns, emotions, boxes.chart, { zero, hidden, smoothed, ink: ink.text });
     }
-    for (const [from, to] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.page, null, 6);
     if (boxes.raw) drawDominant(pen, columns, emotions, boxes.raw, columns.raw);
     drawRibbon(pen, columns, emotions, groups, boxes.ribbon);
     if (boxes.differs) drawDisagreement(pen, columns, boxes.differs, ink.text);
@@ -574,23 +636,30 @@ class Player {
     Object.assign(this.$(".window").style, { left: `${x(this.view[0])}%`, width: `max(${x(this.view[1]) - x(this.view[0])}%, 6px)` });
   }
 
+  // Flags in as few rows as they need; near the right edge they hang to the left of their moment.
   showFlags() {
     const [from, to] = this.inView();
-    const x = (time) => ((time - from) / (to - from)) * 100;
+    const x = (time) => Math.min(Math.max(((time - from) / (to - from)) * this.width, 0), this.width);
+    const ends = []; // of each row
     const inside = this.analysis.marks.filter(({ start_s, end_s }) => (end_s ?? start_s) >= from && start_s <= to);
-    this.$(".flags").replaceChildren(
-      ...inside.map((mark) => {
-        const flag = Object.assign(element("button", mark.end_s == null ? "flag" : "flag long", mark.label), { type: "button", title: [mark.label, mark.note].filter(Boolean).join(": ") });
-        flag.style.left = `${Math.max(x(mark.start_s), 0)}%`;
-        if (mark.end_s != null) flag.style.width = `${Math.min(x(mark.end_s), 100) - Math.max(x(mark.start_s), 0)}%`;
-        flag.addEventListener("click", () => {
-          this.seek(mark.start_s);
-          if (mark.end_s != null) this.select([mark.start_s, mark.end_s]), this.settle();
-          this.sheet.mark(mark, false);
-        });
-        return flag;
-      }),
-    );
+    const flags = inside.map((mark) => {
+      const isSpan = mark.end_s != null;
+      const room = Math.min(24 + 7 * mark.label.length, 190);
+      const left = isSpan || x(mark.start_s) + room <= this.width ? x(mark.start_s) : Math.max(x(mark.start_s) - room, 0);
+      const width = isSpan ? Math.max(x(mark.end_s) - left, 6) : room;
+      const row = Math.min([...ends, -1].findIndex((end) => end <= left), 3);
+      ends[row] = left + width + 2;
+      const flag = Object.assign(element("button", isSpan ? "flag long" : left < x(mark.start_s) ? "flag hung" : "flag", mark.label), { type: "button", title: [mark.label, mark.note].filter(Boolean).join(": ") });
+      Object.assign(flag.style, { left: `${left}px`, top: `${1.45 * row}rem`, width: isSpan ? `${width}px` : "", maxWidth: `${Math.max(width, 12)}px` });
+      flag.addEventListener("click", () => {
+        this.seek(mark.start_s);
+        if (isSpan) this.select([mark.start_s, mark.end_s]), this.settle();
+        this.sheet.mark(mark, false);
+      });
+      return flag;
+    });
+    this.$(".flags").style.height = `${1.45 * Math.max(ends.length, 1)}rem`;
+    this.$(".flags").replaceChildren(...flags);
   }
 
   // Cursor, overlay and panel for the current time.
@@ -600,14 +669,14 @@ class Player {
     this.$(".clock").textContent = clock(this.time);
     this.root.dataset.time = this.time.toFixed(4);
     const frame = this.analysis.frameAt(this.analysis.picture ? this.analysis.start_s : this.time);
+    this.root.classList.toggle("waiting", !frame);
+    this.$(".timeline").setAttribute("aria-valuenow", this.time.toFixed(3));
     if (!frame) return; // drawn once it is here
     const seen = this.analysis.people.map((person) => ({ person, face: this.analysis.face(person.track, frame) })).filter(({ face }) => face);
     this.shown = { time: this.time, frame: frame.i < 0 ? -1 : frame.chunk.first + frame.i, faces: seen.map(({ person, face }) => ({ track: person.track, box: Array.from(face.box) })) };
     this.drawOverlay(seen);
     this.showReading(seen);
-    const slider = this.$(".timeline");
-    slider.setAttribute("aria-valuenow", this.time.toFixed(3));
-    slider.setAttribute("aria-valuetext", `${clock(this.time)}, ${seen.map(({ person, face }) => `${person.name}: ${this.topText(face.p)}`).join(", ") || "no face"}`);
+    this.$(".timeline").setAttribute("aria-valuetext", `${clock(this.time)}, ${seen.map(({ person, face }) => `${person.name}: ${this.topText(face.p)}`).join(", ") || "no face"}`);
   }
 
   showCursor() {
@@ -629,7 +698,8 @@ class Player {
     const pen = penOf(canvas, width, height);
     pen.scale(width / this.analysis.width, height / this.analysis.height);
     const unit = this.analysis.width / (width || 1);
-    for (const { person, face } of seen) {
+    const drawn = [...seen].sort((a, b) => (a.person.track === this.chosen) - (b.person.track === this.chosen));
+    for (const { person, face } of drawn) {
       const { colour } = this.analysis.emotions[face.p.indexOf(Math.max(...face.p))];
       const text = `${this.analysis.people.length > 1 ? `${person.name}: ` : ""}${this.topText(face.p)}`;
       const chosen = person.track === this.chosen;

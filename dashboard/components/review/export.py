@@ -15,6 +15,8 @@ from fer_core.video.export import KINDS, Selection, export
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens
 
+_BLUR = """Every face that was found, also of people who were left out, and in the frames around it. A face that the
+detector never saw stays visible: check the result."""
 _NAMES = {"csv": "CSV", "parquet": "Parquet", "json": "JSON", "vtt": "Subtitles (WebVTT)"}
 
 
@@ -76,29 +78,30 @@ def _annotated(analysis: Analysis, lens: Lens, wanted: Selection, was_active: bo
                 f"/api/annotated/{analysis.id}",
                 icon=":material/download:",
             )
-        blur = st.checkbox("Blur faces", help="Every face that was found, also of people who were left out. Check the "
-                           "result: a face that the detector missed stays visible.")  # fmt: skip
+        blur = st.checkbox("Blur faces", help=_BLUR)
         label = "Make it anew" if path.is_file() else "Make annotated video"
         if st.button(label, icon=":material/movie:", key="annotate"):
             _order(analysis, lens, wanted, blur)
-    if path.is_file() and job is not None:
-        st.caption(_made_with(job))
+    made = jobs.of_target(analysis.id, "annotate", "done")
+    if path.is_file() and made is not None:
+        st.caption(_made_with(made, analysis))
 
 
 def _order(analysis: Analysis, lens: Lens, wanted: Selection, blur: bool) -> None:
     new = places.new_id()
     settings = {
         "smoothing_s": lens.smoothing_s, "model": lens.model, "start_s": wanted.start_s, "end_s": wanted.end_s,
-        "blur": blur,
+        "blur": blur, "revision": analysis.revision,
     }  # fmt: skip
     jobs.add(new, kind="annotate", name=analysis.name, target=analysis.id, settings=settings)
     tasks.start(new, settings)
     st.rerun()
 
 
-def _made_with(job: jobs.Job) -> str:
+def _made_with(job: jobs.Job, analysis: Analysis) -> str:
     window, end_s = float(job.settings.get("smoothing_s", 0)), job.settings.get("end_s")
     parts = [f"smoothing {window:g} s" if window else "no smoothing"]
     parts += [f"{job.settings['start_s']:.2f} to {end_s:.2f} s"] if end_s is not None else []
     parts += ["blurred faces"] if job.settings.get("blur") else []
-    return f"The annotated video has {', '.join(parts)}."
+    old = "" if job.settings.get("revision") == analysis.revision else " It was made before the last edits."
+    return f"The annotated video has {', '.join(parts)}.{old}"

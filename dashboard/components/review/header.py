@@ -58,7 +58,7 @@ def header(analysis: Analysis) -> Lens:
         st.title(plain(analysis.name), width="stretch")
         lens = Lens(0.0 if source["is_picture"] else _smoothing(), _model(analysis))
         _groups(analysis)
-    people = len(analysis.people)
+    people = len(analysis.tracks)
     words = [
         f"{people} {'person' if people == 1 else 'people'}",
         "a picture" if source["is_picture"] else f"{check['frames_analysed']} frames",
@@ -88,13 +88,13 @@ def _copy(job: jobs.Job | None) -> None:
 
 
 def _smoothing() -> float:
-    return float(
-        st.segmented_control(
-            "Smoothing", WINDOWS_S, default=0.0, format_func=lambda s: f"{s:g} s" if s else "off", required=True,
-            help="Mean of the probabilities over this many seconds around each frame. Stored results stay as they are.",
-        )
-        or 0.0
+    st.session_state.setdefault("smoothing", st.session_state.get("kept_smoothing_s", 0.0))
+    chosen = st.segmented_control(
+        "Smoothing", WINDOWS_S, key="smoothing", format_func=lambda s: f"{s:g} s" if s else "off", required=True,
+        help="Mean of the probabilities over this many seconds around each frame. Stored results stay as they are.",
     )  # fmt: skip
+    st.session_state["kept_smoothing_s"] = float(chosen or 0.0)  # the widget's own value ends with a look elsewhere
+    return float(chosen or 0.0)
 
 
 def _model(analysis: Analysis) -> str:

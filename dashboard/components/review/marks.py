@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard.components.frame import show_errors
 from dashboard.components.review.tables import timeline_of
 from fer_core.emotions import EMOTION_COLOURS
 from fer_core.errors import InputError
@@ -26,15 +27,14 @@ def marks_view(analysis: Analysis, lens: Lens, track: int | None) -> None:
     """Everything about marks."""
     marks = list(analysis.state.marks)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        file = st.file_uploader(
-            "Import marks (CSV)", type=["csv", "tsv", "txt"], key=f"marks-{analysis.id}-{len(marks)}"
-        )
+        file = st.file_uploader("Import marks (CSV)", type=["csv", "tsv", "txt"], key=f"marks-{analysis.revision}")
         st.download_button(
             "Export marks", marks_to_csv(marks), "marks.csv", "text/csv", icon=":material/download:",
             on_click="ignore", disabled=not marks,
         )  # fmt: skip
     if file is not None:
-        _set(analysis, [*marks, *marks_from_csv(file.getvalue(), _new_id)])
+        with show_errors():
+            _import(analysis, marks, marks_from_csv(file.getvalue(), _new_id))
     if not marks:
         st.info("No marks yet. Press M in the player to mark the moment or the selection, or import a CSV with the "
                 "columns start_s, end_s, label, note.")  # fmt: skip
@@ -43,11 +43,21 @@ def marks_view(analysis: Analysis, lens: Lens, track: int | None) -> None:
     _around(analysis, lens, marks, track)
 
 
+def _import(analysis: Analysis, marks: list[Mark], found: list[Mark]) -> None:
+    """Add the marks of a file that are not there yet."""
+    known = {(mark.start_s, mark.end_s, mark.label, mark.track) for mark in marks}
+    new = [mark for mark in found if (mark.start_s, mark.end_s, mark.label, mark.track) not in known]
+    if new:
+        st.toast(f"{len(new)} marks imported, {len(found) - len(new)} were there already.")
+        _set(analysis, new, [])
+    st.warning("There is no new mark in this file. Nothing was imported.", icon=":material/warning:")
+
+
 def _table(analysis: Analysis, marks: list[Mark]) -> None:
     rows = pd.DataFrame([mark.to_dict() for mark in marks])[["id", "start_s", "end_s", "label", "note", "track"]]
     rows["track"] = rows["track"].astype("Int64") + 1
     edited = st.data_editor(
-        rows.astype({"end_s": "float64"}), key=f"marks-table-{analysis.id}-{analysis.revision}", num_rows="dynamic",
+        rows.astype({"end_s": "float64"}), key=f"marks-table-{analysis.id}-{hash(tuple(marks))}", num_rows="dynamic",
         hide_index=True, column_order=["start_s", "end_s", "label", "note", "track"],
         column_config={
             "start_s": st.column_config.NumberColumn("Start (s)", min_value=0.0, format="%.3f", required=True),
@@ -57,11 +67,10 @@ def _table(analysis: Analysis, marks: list[Mark]) -> None:
             "track": st.column_config.NumberColumn("Person", min_value=1, step=1),
         },
     )  # fmt: skip
-    changed = [_mark(row) for row in edited.to_dict("records")]
-    if [mark.to_dict() for mark in changed] != [mark.to_dict() for mark in marks] and st.button(
-        "Save the changes", type="primary"
-    ):
-        _set(analysis, changed)
+    now = [_mark(row) for row in edited.to_dict("records")]
+    changed, removed = [mark for mark in now if mark not in marks], {mark.id for mark in marks} - {m.id for m in now}
+    if (changed or removed) and st.button("Save the changes", type="primary"):
+        _set(analysis, changed, sorted(removed))
 
 
 def _mark(row: dict[str, Any]) -> Mark:
@@ -79,8 +88,8 @@ def _mark(row: dict[str, Any]) -> Mark:
     )
 
 
-def _set(analysis: Analysis, marks: list[Mark]) -> None:
-    analysis.do({"do": "marks", "marks": [mark.to_dict() for mark in marks]})
+def _set(analysis: Analysis, marks: list[Mark], removed: list[str]) -> None:
+    analysis.do({"do": "marks", "set": [mark.to_dict() for mark in marks], "remove": removed})
     st.rerun()
 
 

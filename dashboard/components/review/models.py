@@ -11,19 +11,18 @@ from dashboard.components.review.tables import chosen_row, timeline_of
 from dashboard.services.playback import version
 from fer_core.emotions import EMOTIONS8
 from fer_core.video.agreement import agreement, disagreements
-from fer_core.video.store import Analysis, open_analysis
+from fer_core.video.store import Analysis
 from fer_core.video.view import Lens, opinions
 
 
 @st.cache_resource(max_entries=2, show_spinner="Comparing the models")
-def _compared(folder: str, version: str, lens: Lens) -> tuple[dict[str, float], pd.DataFrame]:
-    analysis = open_analysis(folder)
-    timeline, found = timeline_of(analysis, lens), opinions(analysis, lens.smoothing_s)
-    return agreement(timeline, *found), disagreements(timeline, *found, models=analysis.models, labels=EMOTIONS8)
+def _compared(folder: str, version: str, lens: Lens, _analysis: Analysis) -> tuple[dict[str, float], pd.DataFrame]:
+    timeline, found = timeline_of(_analysis, lens), opinions(_analysis, lens.smoothing_s)
+    return agreement(timeline, *found), disagreements(timeline, *found, models=_analysis.models, labels=EMOTIONS8)
 
 
 def _found(analysis: Analysis, lens: Lens) -> tuple[dict[str, float], pd.DataFrame]:
-    return _compared(str(analysis.folder), version(analysis), lens)
+    return _compared(str(analysis.folder), version(analysis), lens, analysis)
 
 
 def _key(analysis: Analysis, lens: Lens) -> str:

@@ -8,33 +8,33 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.services.playback import version
-from fer_core.emotions import EMOTIONS, groups_of
+from fer_core.emotions import EMOTIONS8, groups_of
 from fer_core.video.export import Selection
 from fer_core.video.statistics import span_statistics
-from fer_core.video.store import Analysis, open_analysis
-from fer_core.video.timeline import people_summary, score_columns, segments
+from fer_core.video.store import Analysis
+from fer_core.video.timeline import labels_of_columns, people_summary, score_columns, segments
 from fer_core.video.view import Lens, view
 
 PERCENT = st.column_config.NumberColumn(format="%.1f %%")
 
 
 @st.cache_resource(max_entries=3, show_spinner="Reading the timeline")
-def _view(folder: str, version: str, lens: Lens) -> pd.DataFrame:
-    return view(open_analysis(folder), lens)
+def _view(folder: str, version: str, lens: Lens, _analysis: Analysis) -> pd.DataFrame:
+    return view(_analysis, lens)
 
 
 def timeline_of(analysis: Analysis, lens: Lens) -> pd.DataFrame:
     """The timeline as the reviewer sees it, kept between runs of the page; never to be changed."""
-    return _view(str(analysis.folder), version(analysis), lens)
+    return _view(str(analysis.folder), version(analysis), lens, analysis)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _segments(folder: str, version: str, lens: Lens) -> pd.DataFrame:
-    return segments(_view(folder, version, lens))
+def _segments(folder: str, version: str, lens: Lens, _analysis: Analysis) -> pd.DataFrame:
+    return segments(timeline_of(_analysis, lens))
 
 
 def _segments_of(analysis: Analysis, lens: Lens) -> pd.DataFrame:
-    return _segments(str(analysis.folder), version(analysis), lens)
+    return _segments(str(analysis.folder), version(analysis), lens, analysis)
 
 
 def _key(analysis: Analysis, lens: Lens) -> str:
@@ -97,12 +97,13 @@ def faces_table(analysis: Analysis, lens: Lens) -> None:
     shown = pd.DataFrame({"Person": [analysis.state.name_of(track) for track in faces["track"]]})
     shown[["Emotion", "Group"]] = faces[["emotion", "group"]].to_numpy()
     shown[[name.removeprefix("p_") for name in columns]] = 100 * faces[columns].to_numpy()
-    st.dataframe(shown, hide_index=True, column_config=dict.fromkeys(EMOTIONS, PERCENT))
+    st.dataframe(shown, hide_index=True, column_config=dict.fromkeys(EMOTIONS8, PERCENT))
 
 
 def people_table(analysis: Analysis, lens: Lens) -> None:
     """Per person: share of the time seen per emotion and group, changes, longest stretch, time unseen."""
-    people = people_summary(timeline_of(analysis, lens))
+    timeline = timeline_of(analysis, lens)
+    people, emotions = people_summary(timeline), labels_of_columns(score_columns(timeline))
     if not people:
         st.info("Nobody was found in this video.")
         return
@@ -110,7 +111,7 @@ def people_table(analysis: Analysis, lens: Lens) -> None:
     rows = [
         {
             "Person": analysis.state.name_of(person["track"]),
-            **{name: 100 * person["emotion_share"].get(name, 0.0) for name in EMOTIONS},
+            **{name: 100 * person["emotion_share"].get(name, 0.0) for name in emotions},
             **{f"{name} (group)": 100 * person["group_share"].get(name, 0.0) for name in groups},
             "Changes": person["changes"],
             "Longest stretch": f"{person['longest']['emotion']}, {person['longest']['duration_s']:.2f} s",
@@ -122,7 +123,7 @@ def people_table(analysis: Analysis, lens: Lens) -> None:
     st.caption(
         "Share of the time a person was seen, by the top emotion of each frame. ⋯ beside a person changes people."
     )
-    columns = (*EMOTIONS, *(f"{group} (group)" for group in groups))
+    columns = (*emotions, *(f"{group} (group)" for group in groups))
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=dict.fromkeys(columns, PERCENT))
 
 
@@ -133,10 +134,10 @@ def selection_table(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     whole = chosen.end_s is None
     end_s = float(times.max()) + 1.0 if whole or chosen.end_s is None else chosen.end_s
     said = "everything (drag on the chart to select a span)" if whole else f"{chosen.start_s:.3f} to {end_s:.3f} s"
-    found = span_statistics(timeline, start_s=chosen.start_s, end_s=end_s) if len(times) else []
     st.caption(f"Of {said}: mean probabilities over the time seen, and what stands out.")
     if st.toggle("Only usable frames", help="Leave out every frame for which a reason to doubt holds"):
-        timeline = timeline[timeline["usable"] | (timeline["track"] < 0)]
+        timeline = Selection(only_usable=True).of(timeline)
+    found = span_statistics(timeline, start_s=chosen.start_s, end_s=end_s) if len(times) else []
     if not found:
         st.info("Nobody is seen there.")
         return
@@ -151,7 +152,7 @@ def selection_table(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
         }
         for each in found
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=dict.fromkeys((*EMOTIONS, "Usable"), PERCENT))
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=dict.fromkeys((*EMOTIONS8, "Usable"), PERCENT))
 
 
 def _peak(peak: dict[str, Any] | None) -> str:

@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard.components.frame import plain
 from dashboard.services import jobs, why
-from fer_core.emotions import EMOTIONS
 from fer_core.video.export import Selection
 from fer_core.video.store import Analysis
 from fer_core.video.view import MEAN, Lens
@@ -28,23 +27,30 @@ def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
         "it runs over the selected span (or everything) of the chosen person. It shows where the model looks, not "
         "whether it is right."
     )
-    people = [person["track"] for person in analysis.people]
+    people = analysis.tracks
     if not people:
         st.info("There is no face to explain.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = [name for name in analysis.models if name != MEAN]
         model = st.selectbox("Model", models, index=models.index(lens.model) if lens.model in models else 0, width=260)
-        target = st.selectbox("Explain", ["", *EMOTIONS], format_func=lambda name: name or "its answer", width=160)
+        target = st.selectbox(
+            "Explain", ["", *_labels(analysis, model)], format_func=lambda name: name or "its answer", width=160
+        )
         n = st.slider("Faces", 10, 240, 60, 10, width=200)
         if st.button("Explain the span", icon=":material/center_focus_strong:"):
             end_s = analysis.record["time_check"]["last_s"] + 1.0 if chosen.end_s is None else chosen.end_s
-            track = people[0] if chosen.track is None else chosen.track
+            track = chosen.track if chosen.track in people else people[0]
             why.ask_span(analysis.id, track=track, start_s=chosen.start_s, end_s=end_s, model=model, target=target, n=n)
     job = jobs.of_target(analysis.id, "why_span")
     if job is not None:
         active = job.state in jobs.ACTIVE
         st.fragment(_answer, run_every=1.0 if active else None)(analysis, job.id, active)
+
+
+def _labels(analysis: Analysis, model: str) -> list[str]:
+    checkpoints = [analysis.record["checkpoint"], *analysis.record.get("other_checkpoints", [])]
+    return next(list(each["labels"]) for each in checkpoints if each["name"] == model)
 
 
 def _answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
