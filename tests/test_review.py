@@ -203,6 +203,52 @@ def test_keys_wheel_and_selection(page: Any, address: str, library: Path) -> Non
     page.get_by_text("Of everything").wait_for()
 
 
+def test_keys_work_after_clicks_and_no_step_is_lost(page: Any, address: str, library: Path) -> None:
+    player = open_player(page, address, f"analysis={TALK}&t=2")
+    page.get_by_role("heading", name="sad_to_happy.mp4").click()
+    player.locator(".points").click()
+    seek(page, player, 2.0)
+    first = float(player.get_attribute("data-time"))
+    for _ in range(20):
+        page.keyboard.press(".")
+    page.wait_for_timeout(2500)
+    times = np.unique(analysis_of(library, TALK).timeline()["time_s"])
+    here = int(np.searchsorted(times, first + 5e-4, side="right")) - 1
+    assert float(player.get_attribute("data-time")) == pytest.approx(times[here + 20], abs=2e-3)
+
+
+def test_a_reload_goes_on_where_one_was(page: Any, address: str) -> None:
+    player = open_player(page, address, f"analysis={PHONE}")
+    seek(page, player, 1.2)
+    player.evaluate(
+        "player => { player.player.select([0.5, 2]); player.player.settle(); player.player.zoomTo([0, 3]); }"
+    )
+    player.locator(".mode").select_option("deviation")
+    page.wait_for_timeout(500)
+    page.reload()
+    player = open_player(page, address, f"analysis={PHONE}")
+    page.wait_for_timeout(500)
+    assert player.evaluate("player => [player.player.span, player.player.view]") == [[0.5, 2], [0, 3]]
+    assert float(player.get_attribute("data-time")) == pytest.approx(1.2, abs=0.05)
+    assert player.locator(".mode").input_value() == "deviation"
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_text("Of 0.500 to 2.000 s").wait_for()
+
+
+def test_the_chosen_person_is_the_one_that_is_exported(page: Any, address: str) -> None:
+    player = open_player(page, address, f"analysis={LONG}")
+    player.evaluate("player => { player.player.select([10, 12]); player.player.settle(); }")
+    player.locator(".person .pick").nth(1).click()
+    page.get_by_role("tab", name="Downloads").click()
+    page.get_by_text("Only the chosen person").click()
+    page.get_by_text("10.000 to 12.000 s").wait_for()
+    page.wait_for_timeout(1000)
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    table = pd.read_csv(download.value.path())
+    assert set(table["person"]) == {"Person 2"} and len(table) == 60
+
+
 def test_a_deep_link_opens_exactly_there_and_can_be_copied(page: Any, address: str) -> None:
     player = open_player(page, address, f"analysis={TALK}&t=12.4&person=1")
     page.wait_for_function("player => player.player.video.readyState >= 2", arg=player.element_handle())
