@@ -28,6 +28,8 @@ create table if not exists jobs (
 )"""
 STALE_S = 15.0
 ACTIVE = ("queued", "running")
+INSPECTED = ("picture", "why", "why_span")
+"""Kinds of jobs that somebody waits for in front of the screen."""
 UPLOADED = ("video", "picture")
 """Kinds of jobs that a file was sent for; the others belong to an analysis that is there."""
 

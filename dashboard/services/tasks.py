@@ -22,8 +22,6 @@ from dashboard.services import jobs, places
 from fer_core.errors import Cancelled, FerError, StoreError
 
 BEAT_S = 3.0
-INSPECTED = ("picture", "why", "why_span")
-"""Kinds of jobs that somebody waits for in front of the screen."""
 MAX_ATTEMPTS = 2
 _DISK_FULL = "The disk is full. Free some space, or delete analyses in the library."
 _MISTAKE = "The program made a mistake here; the details are in the folder logs of the data folder."
@@ -72,7 +70,7 @@ def enqueue(job: jobs.Job) -> None:
 
 
 def _queue_of(job: jobs.Job) -> str:
-    return "inspector" if job.kind in INSPECTED else "analyses"
+    return "inspector" if job.kind in jobs.INSPECTED else "analyses"
 
 
 def start(job_id: str, settings: dict[str, Any]) -> None:

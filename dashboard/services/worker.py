@@ -14,11 +14,11 @@ import time
 if hasattr(os, "nice"):
     os.nice(10)  # before the heavy imports: pages come first, however much there is to analyse
 
-from dashboard.services import places, tasks
+from dashboard.services import jobs, places, tasks
 from fer_core.errors import FerError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
-CHECK_S = 5.0
+CHECK_S, IDLE_S = 5.0, 10.0
 
 
 def main(name: str) -> None:
@@ -27,7 +27,7 @@ def main(name: str) -> None:
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_find_lost, args=(name,), daemon=True).start()
-    threading.Thread(target=_warm, daemon=True).start()
+    threading.Thread(target=_warm, args=(name,), daemon=True).start()
     consumer = tasks.QUEUES[name].create_consumer(
         workers=1, worker_type="thread", initial_delay=0.05, max_delay=0.5, periodic=False, check_worker_health=False
     )
@@ -46,10 +46,21 @@ def _find_lost(name: str) -> None:
         time.sleep(CHECK_S)
 
 
-def _warm() -> None:
-    """Load the default model before it is asked for."""
+def _warm(name: str) -> None:
+    """Load the default model before it is asked for; and once nobody waits for anything, what heatmaps need, which
+    takes seconds."""
     try:
-        tasks.classifier(DEFAULT_CHECKPOINT)
+        classifier = tasks.classifier(DEFAULT_CHECKPOINT)
+        if name == "inspector":
+            time.sleep(IDLE_S)
+            while jobs.with_state(*jobs.ACTIVE):
+                time.sleep(IDLE_S)
+            import numpy as np
+
+            from fer_core.explain import heatmaps
+
+            size = classifier.card.crop.size
+            heatmaps(classifier, np.zeros((1, size, size, 3), np.uint8))
     except FerError:
         logging.exception("The default checkpoint cannot be loaded")
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -15,7 +16,7 @@ from typing import Any
 from dashboard.services import jobs, places, uploads
 
 WARM_AFTER_S = 5.0
-NAMES = ("analyses", "inspector")
+NAMES, IDLE_S = ("analyses", "inspector"), 10.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,10 +42,12 @@ async def _warm() -> None:
 async def _watch() -> None:
     await asyncio.sleep(2)
     running: dict[str, subprocess.Popen[bytes]] = {}
+    began = time.monotonic()
     try:
         while True:
             for name in NAMES:
-                if name not in running or running[name].poll() is not None:
+                is_gone = name not in running or running[name].poll() is not None
+                if is_gone and (name in running or _is_due(name, time.monotonic() - began)):
                     running[name] = _start(name)
             await asyncio.sleep(2)
     finally:
@@ -52,9 +55,20 @@ async def _watch() -> None:
             process.terminate()
 
 
+def _is_due(name: str, since_s: float) -> bool:
+    """The inspector loads as much as the other worker: it starts when it is asked, or when nobody waits for anything,
+    so that who tries the sample at once does not wait for it too."""
+    active = jobs.with_state(*jobs.ACTIVE)
+    is_asked = any(job.kind in jobs.INSPECTED for job in active)
+    return name != "inspector" or is_asked or (not active and since_s > IDLE_S)
+
+
 def _start(name: str) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    if name == "inspector":  # its short work beside a long analysis: threads that wait for each other cost tenfold
+        environment["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // 4, 1))
     with (places.logs() / f"{name}.out").open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "dashboard.services.worker", name],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment,
         )  # fmt: skip
