@@ -75,7 +75,13 @@ def job(page: Any, name: str) -> Any:
 
 def open_review(page: Any, name: str) -> None:
     job(page, name).get_by_role("button", name="Open in Review").click(timeout=SLOW_MS)
-    page.locator(".player[data-ready=yes]").wait_for()
+    player = page.locator(".player[data-ready=yes]")
+    page.wait_for_timeout(1000)
+    for _ in range(60):
+        if player.count():
+            return player.wait_for()
+        page.wait_for_timeout(500)
+    raise AssertionError(f"Review did not open; {page.url} says: {page.locator('body').inner_text()[:600]}")
 
 
 def start(page: Any, *paths: Path) -> None:
@@ -145,7 +151,7 @@ def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait
     page.locator(".uploader input").set_input_files([str(path) for path in (*clips, tmp_path / "face.png")])
     page.get_by_role("button", name="Analyze all 3").click()
     open_review(page, "face.png")
-    assert page.locator(".player img").first.is_visible()
+    page.locator(".player .picture img").wait_for()
     assert not page.locator(".timeline").is_visible()
     assert "happy" in page.locator(".reading").inner_text()
 

@@ -12,7 +12,7 @@ import streamlit as st
 from fer_core.video.store import Analysis
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("data.js", "drawing.js", "editing.js", "player.js")
+_SCRIPTS = ("data.js", "drawing.js", "editing.js", "panel.js", "player.js")
 
 
 @dataclass(frozen=True)

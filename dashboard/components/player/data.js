@@ -31,7 +31,10 @@ async function ask(url, body) {
 }
 
 const TILE_KINDS = { seen: "u1", mean: "u1", low: "u1", high: "u1", raw: "u1", doubtful: "u1", differs: "u1", reasons: "u2" };
-const FRAME_KINDS = { at: "u4", p: "u2", raw: "u2", boxes: "f4", landmarks: "f4", squares: "f4", detection: "f4", source: "u1", reasons: "u2", differs: "u1" };
+const FRAME_KINDS = {
+  at: "u4", p: "u2", raw: "u2", reasons: "u2", differs: "u1", source: "u1",
+  boxes: "f4", landmarks: "f4", squares: "f4", detection: "f4",
+}; // prettier-ignore
 
 function unpackPeople(people, kinds) {
   const unpacked = {};
@@ -74,7 +77,10 @@ class Analysis {
         if (error.status === 409) this.onStale();
         setTimeout(() => (this.kept.delete(url), this.onData()), 2000); // asked again if it is still needed
       });
-    if (this.kept.size > KEPT) for (const old of this.kept.keys()) if (this.kept.size > KEPT && this.kept.get(old)) this.kept.delete(old);
+    for (const old of this.kept.keys()) {
+      if (this.kept.size <= KEPT) break;
+      if (this.kept.get(old)) this.kept.delete(old);
+    }
     return null;
   }
 
@@ -128,18 +134,17 @@ class Analysis {
     };
   }
 
-  /** Time of the frame `by` frames from the one at t; null while it is being fetched. */
+  /** Time of the next (`by` 1) or previous (-1) frame from the one at t, waiting for its chunk; null if none comes. */
   async step(t, by) {
     for (let wait = 0; wait < 40; wait++) {
       const index = Math.max(lastAtOrBefore(this.chunkStarts, t + 5e-4), 0);
       const chunk = this.chunk(index);
-      if (chunk) {
-        const i = lastAtOrBefore(chunk.start, t + 5e-4) + by;
-        if (i >= 0 && i < chunk.start.length) return chunk.start[i];
-        const near = this.chunk(index + Math.sign(by));
-        if (index + Math.sign(by) < 0 || index + Math.sign(by) >= this.chunkStarts.length) return i < 0 ? chunk.start[0] : chunk.start[chunk.start.length - 1];
-        if (near) return i < 0 ? near.start[near.start.length - 1] : near.start[0];
-      }
+      const i = chunk ? lastAtOrBefore(chunk.start, t + 5e-4) + by : 0;
+      if (chunk && i >= 0 && i < chunk.start.length) return chunk.start[i];
+      const isEnd = index + by < 0 || index + by >= this.chunkStarts.length;
+      if (chunk && isEnd) return chunk.start.at(by < 0 ? 0 : -1);
+      const near = chunk && this.chunk(index + by);
+      if (near) return near.start.at(by < 0 ? -1 : 0);
       await new Promise((done) => setTimeout(done, 50));
     }
     return null;
@@ -163,9 +168,12 @@ class Analysis {
     if (chunks.includes(null)) return false;
     for (const { first: offset, start, end, people } of chunks) {
       const rows = people[track];
+      const values = rows && { mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p };
       for (let row = 0; rows && row < rows.at.length; row++) {
         const i = rows.at[row] - offset;
-        if (end[i] > from && start[i] < to) out.add((start[i] - from) * scale, (end[i] - from) * scale, 1, { mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p }, row, 65535, rows.reasons[row] ? 1 : 0, rows.differs[2 * row], rows.differs[2 * row + 1], rows.reasons[row]);
+        if (end[i] <= from || start[i] >= to) continue;
+        const doubt = [rows.reasons[row] ? 1 : 0, rows.differs[2 * row], rows.differs[2 * row + 1], rows.reasons[row]];
+        out.add((start[i] - from) * scale, (end[i] - from) * scale, 1, values, row, 65535, ...doubt);
       }
     }
     return true;
@@ -181,7 +189,10 @@ class Analysis {
       const tiles = [];
       for (let index = first; index <= last; index++) tiles.push(this.tile(level, index));
       if (tiles.includes(null)) continue;
-      tiles.forEach((people, j) => people[track] && this.addTile(out, people[track], this.start_s + (first + j) * this.tile_length * width - from, width, scale));
+      tiles.forEach((people, j) => {
+        const offset = this.start_s + (first + j) * this.tile_length * width - from;
+        if (people[track]) this.addTile(out, people[track], offset, width, scale);
+      });
       return;
     }
   }
@@ -190,7 +201,9 @@ class Analysis {
     const values = { mean: rows.mean, low: rows.low, high: rows.high, raw: rows.raw ?? rows.mean };
     for (let i = 0; i < rows.n; i++) {
       const x = (offset + i * width) * scale;
-      if (rows.seen[i] && x + width * scale > 0 && x < out.width) out.add(x, x + width * scale, rows.seen[i] / 255, values, i, 255, rows.doubtful[i] / 255, rows.differs[2 * i] / 255, rows.differs[2 * i + 1] / 255, rows.reasons[i]);
+      if (!rows.seen[i] || x + width * scale <= 0 || x >= out.width) continue;
+      const shares = [rows.doubtful[i], rows.differs[2 * i], rows.differs[2 * i + 1]].map((share) => share / 255);
+      out.add(x, x + width * scale, rows.seen[i] / 255, values, i, 255, ...shares, rows.reasons[i]);
     }
   }
 }

@@ -46,7 +46,12 @@ function hatch(pen, { x, y, width, height }, colour, background, gap = 8) {
 /** Runs [from, to) of columns for which `holds` is true. */
 function runs(width, holds) {
   const found = [];
-  for (let x = 0; x < width; x++) if (holds(x)) found.length && found[found.length - 1][1] === x ? (found[found.length - 1][1] = x + 1) : found.push([x, x + 1]);
+  for (let x = 0; x < width; x++) {
+    if (!holds(x)) continue;
+    const last = found[found.length - 1];
+    if (last && last[1] === x) last[1] = x + 1;
+    else found.push([x, x + 1]);
+  }
   return found;
 }
 
@@ -69,7 +74,8 @@ function drawPeaks(pen, columns, emotions, { y }) {
   for (let x = 0; x < columns.width; x++) {
     const top = columns.top(x);
     if (top < 0) continue;
-    const peaks = emotions.map((_, j) => j).filter((j) => j !== top && columns.high[x * columns.k + j] >= 0.5 && columns.mean[x * columns.k + j] < 0.34);
+    const isPeak = (j) => j !== top && columns.high[x * columns.k + j] >= 0.5 && columns.mean[x * columns.k + j] < 0.34;
+    const peaks = emotions.map((_, j) => j).filter(isPeak);
     peaks.forEach((j, i) => {
       pen.fillStyle = emotions[j].colour;
       pen.fillRect(x, y + 4 * i, 1.5, 4);
@@ -162,9 +168,12 @@ function drawDisagreement(pen, columns, { y, height }, ink) {
   pen.globalAlpha = 1;
 }
 
+const STEPS_S = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
+
+/** A ruler from one time to another, with as many ticks as there is room for. */
 function drawAxis(pen, from, to, width, y, ink, font) {
   const span = to - from;
-  const step = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200].find((s) => (span / s) * 72 < width) ?? 14400;
+  const step = STEPS_S.find((s) => (span / s) * 72 < width) ?? 14400;
   pen.fillStyle = ink;
   pen.font = `12px ${font || "sans-serif"}`;
   pen.textBaseline = "top";

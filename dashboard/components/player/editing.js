@@ -90,7 +90,8 @@ class Sheet {
     into.setAttribute("aria-label", "Merge into");
     into.append(...others.map((each) => Object.assign(element("option", "", each.name), { value: each.track })));
     const parts = [field, this.button("Rename", null, "submit")];
-    if (others.length) parts.push(into, this.button("Merge into", () => this.edit({ do: "merge", person: track, into: Number(into.value) })));
+    const merge = () => this.edit({ do: "merge", person: track, into: Number(into.value) });
+    if (others.length) parts.push(into, this.button("Merge into", merge));
     const at_s = player.time;
     if (!player.analysis.picture) parts.push(this.button(`Split at ${clock(at_s)}`, () => this.edit({ do: "split", person: track, at_s })));
     parts.push(this.button("Leave out", () => this.edit({ do: "exclude", person: track })));
@@ -103,7 +104,8 @@ class Sheet {
     const parts = [label, note, this.button("Save", null, "submit")];
     if (!isNew) parts.push(this.button("Delete", () => this.edit({ do: "marks", remove: [mark.id] })));
     const when = mark.end_s == null ? clock(mark.start_s) : `${clock(mark.start_s)} – ${clock(mark.end_s)}`;
-    this.show(`${isNew ? "New mark" : "Mark"} ${when}`, parts, () => this.edit({ do: "marks", set: [{ ...mark, label: label.value, note: note.value }] }));
+    const save = () => this.edit({ do: "marks", set: [{ ...mark, label: label.value, note: note.value }] });
+    this.show(`${isNew ? "New mark" : "Mark"} ${when}`, parts, save);
   }
 
   newMark(start_s, end_s) {

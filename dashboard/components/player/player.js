@@ -11,6 +11,7 @@ class Player {
     this.root = root;
     this.$ = (name) => root.querySelector(name);
     this.sheet = new Sheet(this);
+    this.panel = new Panel(this);
     this.chosen = null; // a track
     this.time = 0;
     this.view = null; // [from, to] in s; null shows everything
@@ -32,8 +33,13 @@ class Player {
     $(".undo").addEventListener("click", () => this.sheet.edit({ do: "undo" }));
     $(".redo").addEventListener("click", () => this.sheet.edit({ do: "redo" }));
     $(".link").addEventListener("click", () => this.copyLink());
-    $(".leave-out").addEventListener("click", () => this.sheet.edit({ do: "exclude", person: this.chosen, start_s: this.span[0], end_s: this.span[1] }));
-    this.root.querySelectorAll("[data-key]:not(.play)").forEach((button) => button.addEventListener("click", () => this.press(button.dataset.key)));
+    $(".leave-out").addEventListener("click", () => {
+      const [start_s, end_s] = this.span;
+      this.sheet.edit({ do: "exclude", person: this.chosen, start_s, end_s });
+    });
+    for (const button of this.root.querySelectorAll("[data-key]:not(.play)")) {
+      button.addEventListener("click", () => this.press(button.dataset.key));
+    }
     this.onKey = (event) => this.key(event);
     this.onLeave = () => this.remember();
     this.root.addEventListener("click", (event) => this.takeFocus(event));
@@ -45,7 +51,8 @@ class Player {
 
   // A click on a control leaves the keys with the player; who moves by keyboard keeps the focus.
   takeFocus({ detail, target }) {
-    if (detail && target.closest(".controls button, .controls label, .controls select, .span button, .picture, .people") && this.$(".sheet").hidden) this.$(".timeline").focus({ preventScroll: true });
+    const isControl = target.closest(".controls button, .controls label, .controls select, .span button, .picture, .people");
+    if (detail && isControl && this.$(".sheet").hidden) this.$(".timeline").focus({ preventScroll: true });
   }
 
   // Drag on the chart selects, on the ruler below it scrubs; two fingers and the wheel zoom.
@@ -63,7 +70,10 @@ class Player {
     timeline.addEventListener("pointermove", (event) => {
       if (!this.analysis) return;
       if (fingers.size === 2 && fingers.has(event.pointerId)) this.pinch(fingers, event);
-      else if (drag && (drag.moved ||= Math.abs(event.clientX - drag.x) > 4)) drag.scrubs ? this.seek(this.timeAt(event)) : this.select([drag.from, this.timeAt(event)]);
+      else if (drag && (drag.moved ||= Math.abs(event.clientX - drag.x) > 4)) {
+        if (drag.scrubs) this.seek(this.timeAt(event));
+        else this.select([drag.from, this.timeAt(event)]);
+      }
       this.hover(event);
     });
     const end = (event) => {
@@ -205,7 +215,7 @@ class Player {
     }
     if (isNew) this.recall();
     const { picture, people, start_s, end_s } = this.analysis;
-    this.root.querySelectorAll(".moving, .chart-lane, .legend").forEach((each) => (each.hidden = picture));
+    this.root.querySelectorAll(".moving, .chart-lane, .map-lane, .cursor, .legend").forEach((each) => (each.hidden = picture));
     if (!people.some(({ track }) => track === this.chosen)) this.chosen = people[0]?.track ?? null;
     this.time = Math.max(this.time, start_s);
     if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time + 1e-4;
@@ -278,7 +288,8 @@ class Player {
     const target = event.composedPath()[0];
     const isOurs = target === document.body || target.dataset?.testid === "stMain" || event.composedPath().includes(this.root);
     const isButton = target.matches("button, a, [role=tab]") && !/^( |Enter|Arrow.*|Home|End|Page.*)$/.test(event.key); // the page's own
-    if (!this.analysis || !(isOurs || isButton) || (/INPUT|SELECT|TEXTAREA/.test(target.tagName) && target.type !== "checkbox") || event.altKey) return;
+    const isField = /INPUT|SELECT|TEXTAREA/.test(target.tagName) && target.type !== "checkbox";
+    if (!this.analysis || !(isOurs || isButton) || isField || event.altKey) return;
     if (event.key === " " && target.tagName === "BUTTON") return;
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== "z") return;
@@ -414,7 +425,8 @@ class Player {
     if (!this.span) return;
     this.$(".span-text").textContent = `${clock(this.span[0])} – ${clock(this.span[1])} (${(this.span[1] - this.span[0]).toFixed(2)} s)`;
     const x = (time) => Math.min(Math.max((time - from) / (to - from), 0), 1) * 100;
-    Object.assign(mark.style, { left: `${x(this.span[0])}%`, width: `${x(this.span[1]) - x(this.span[0])}%`, height: `${this.rulerTop}px` });
+    const [left, right] = this.span.map(x);
+    Object.assign(mark.style, { left: `${left}%`, width: `${right - left}%`, height: `${this.rulerTop}px` });
   }
 
   timeAt(event) {
@@ -434,9 +446,11 @@ class Player {
     else {
       const at = x * columns.k + top;
       const spread = columns.high[at] - columns.low[at] > 0.02 ? ` (${percent(columns.low[at])} to ${percent(columns.high[at])})` : "";
-      lines[0] += `  ${this.analysis.emotions[top].name} ${percent(columns.mean[at])}${spread}, ${this.groupText(Array.from(columns.mean.subarray(x * columns.k, (x + 1) * columns.k)))}`;
+      const group = this.groupText(Array.from(columns.mean.subarray(x * columns.k, (x + 1) * columns.k)));
+      lines[0] += `  ${this.analysis.emotions[top].name} ${percent(columns.mean[at])}${spread}, ${group}`;
       if (columns.reasons[x]) lines.push(`doubtful: ${this.codes(columns.reasons[x]).map(({ name }) => name).join(", ")}`);
-      if (columns.differs[x]) lines.push(`models disagree${columns.settled[x] >= columns.differs[x] - 1e-3 ? ", not about the group" : ""}`);
+      const settled = columns.settled[x] >= columns.differs[x] - 1e-3 ? ", not about the group" : "";
+      if (columns.differs[x]) lines.push(`models disagree${settled}`);
     }
     tip.hidden = false;
     tip.textContent = lines.join("\n");
@@ -455,7 +469,9 @@ class Player {
   }
 
   groupSums(p) {
-    return this.analysis.groups.map(({ name, colour }) => ({ name, colour, sum: p.reduce((sum, value, j) => sum + (this.analysis.emotions[j].group === name ? value : 0), 0) }));
+    const { groups, emotions } = this.analysis;
+    const of = (group) => p.reduce((sum, value, j) => sum + (emotions[j].group === group ? value : 0), 0);
+    return groups.map(({ name, colour }) => ({ name, colour, sum: of(name) }));
   }
 
   groupText(p) {
@@ -539,7 +555,8 @@ class Player {
     const box = picture.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.analysis.width;
     const y = ((event.clientY - box.top) / box.height) * this.analysis.height;
-    const hit = this.shown?.faces.find(({ track, box: [x0, y0, x1, y1] }) => track !== this.chosen && x >= x0 && x <= x1 && y >= y0 && y <= y1);
+    const holds = ([x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1;
+    const hit = this.shown?.faces.find(({ track, box }) => track !== this.chosen && holds(box));
     if (hit) this.choose(hit.track, true);
     return Boolean(hit);
   }
@@ -563,9 +580,12 @@ class Player {
     if (!this.analysis.picture) {
       const began = performance.now();
       this.width = Math.max(Math.round(this.$(".timeline").clientWidth), 1);
-      this.ink = { text: this.colour("--st-text-color"), plain: this.colour("--st-secondary-background-color"), page: this.colour("--st-background-color") };
+      const [text, plain, page] = ["text", "secondary-background", "background"].map((name) => this.colour(`--st-${name}-color`));
+      this.ink = { text, plain, page };
       this.drawChart();
-      this.root.querySelectorAll(".person").forEach((row) => this.drawStrip(row.querySelector("canvas"), Number(row.dataset.track), ROW.strip, ...this.inView()));
+      for (const row of this.root.querySelectorAll(".person")) {
+        this.drawStrip(row.querySelector("canvas"), Number(row.dataset.track), ROW.strip, ...this.inView());
+      }
       this.drawMap();
       this.showFlags();
       this.showSelection();
@@ -578,7 +598,9 @@ class Player {
   drawChart() {
     const { analysis, width, ink } = this;
     const [from, to] = this.inView();
-    const rows = [["chart", CHART], ...(analysis.smoothed ? [["raw", ROW.raw]] : []), ["ribbon", ROW.ribbon], ...(analysis.models.length > 1 ? [["differs", ROW.differs]] : [])];
+    const rows = [["chart", CHART], ["raw", ROW.raw], ["ribbon", ROW.ribbon], ["differs", ROW.differs]].filter(
+      ([name]) => (name !== "raw" || analysis.smoothed) && (name !== "differs" || analysis.models.length > 1),
+    );
     const boxes = {};
     let y = 0;
     for (const [name, height] of rows) {
@@ -593,7 +615,9 @@ class Player {
     if (this.columns) this.drawRows(pen, boxes, person);
     drawAxis(pen, from, to, width, this.rulerTop + 1, ink.text, this.colour("--st-font"));
     const names = { ribbon: "groups", raw: "as measured", differs: "models differ" };
-    this.$(".names").replaceChildren(...rows.slice(1).map(([name]) => Object.assign(element("span", "", names[name]), { style: `top:${boxes[name].y + boxes[name].height / 2 - 6}px` })));
+    const middle = (name) => `top:${boxes[name].y + boxes[name].height / 2 - 6}px`;
+    const label = ([name]) => Object.assign(element("span", "", names[name]), { style: middle(name) });
+    this.$(".names").replaceChildren(...rows.slice(1).map(label));
     this.$(".who").textContent = person?.name ?? "nobody";
   }
 
@@ -607,7 +631,8 @@ class Player {
       for (const [from, to] of doubtful) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.page, null, 6);
       drawPeaks(pen, columns, emotions, boxes.chart);
     } else {
-      for (const [from, to] of runs(columns.width, (x) => columns.seen[x] > 0)) (pen.fillStyle = ink.page), pen.fillRect(from, 0, to - from, CHART);
+      pen.fillStyle = ink.page;
+      for (const [from, to] of runs(columns.width, (x) => columns.seen[x] > 0)) pen.fillRect(from, 0, to - from, CHART);
       for (const [from, to] of doubtful) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.text, ink.page, 6);
       const zero = mode === "deviation" ? person.baseline : emotions.map(() => 0);
       drawLines(pen, columns, emotions, boxes.chart, { zero, hidden, smoothed, ink: ink.text });
@@ -623,7 +648,9 @@ class Player {
     hatch(pen, box, this.ink.text, this.ink.plain);
     const columns = this.analysis.columns(track, from, to, this.width);
     drawDominant(pen, columns, this.analysis.emotions, box);
-    for (const [first, end] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) hatch(pen, { ...box, x: first, width: end - first }, this.ink.page, null, 6);
+    for (const [first, end] of runs(columns.width, (x) => columns.doubtful[x] > 0.5)) {
+      hatch(pen, { ...box, x: first, width: end - first }, this.ink.page, null, 6);
+    }
   }
 
   drawMap() {
@@ -649,8 +676,11 @@ class Player {
       const width = isSpan ? Math.max(x(mark.end_s) - left, 6) : room;
       const row = Math.min([...ends, -1].findIndex((end) => end <= left), 3);
       ends[row] = left + width + 2;
-      const flag = Object.assign(element("button", isSpan ? "flag long" : left < x(mark.start_s) ? "flag hung" : "flag", mark.label), { type: "button", title: [mark.label, mark.note].filter(Boolean).join(": ") });
-      Object.assign(flag.style, { left: `${left}px`, top: `${1.45 * row}rem`, width: isSpan ? `${width}px` : "", maxWidth: `${Math.max(width, 12)}px` });
+      const kind = isSpan ? "flag long" : left < x(mark.start_s) ? "flag hung" : "flag";
+      const title = [mark.label, mark.note].filter(Boolean).join(": ");
+      const flag = Object.assign(element("button", kind, mark.label), { type: "button", title });
+      const size = isSpan ? { width: `${width}px` } : { maxWidth: `${Math.max(width, 12)}px` };
+      Object.assign(flag.style, { left: `${left}px`, top: `${1.45 * row}rem`, ...size });
       flag.addEventListener("click", () => {
         this.seek(mark.start_s);
         if (isSpan) this.select([mark.start_s, mark.end_s]), this.settle();
@@ -672,11 +702,17 @@ class Player {
     this.root.classList.toggle("waiting", !frame);
     this.$(".timeline").setAttribute("aria-valuenow", this.time.toFixed(3));
     if (!frame) return; // drawn once it is here
-    const seen = this.analysis.people.map((person) => ({ person, face: this.analysis.face(person.track, frame) })).filter(({ face }) => face);
-    this.shown = { time: this.time, frame: frame.i < 0 ? -1 : frame.chunk.first + frame.i, faces: seen.map(({ person, face }) => ({ track: person.track, box: Array.from(face.box) })) };
+    const faces = this.analysis.people.map((person) => ({ person, face: this.analysis.face(person.track, frame) }));
+    const seen = faces.filter(({ face }) => face);
+    this.shown = {
+      time: this.time,
+      frame: frame.i < 0 ? -1 : frame.chunk.first + frame.i,
+      faces: seen.map(({ person, face }) => ({ track: person.track, box: Array.from(face.box) })),
+    };
     this.drawOverlay(seen);
-    this.showReading(seen);
-    this.$(".timeline").setAttribute("aria-valuetext", `${clock(this.time)}, ${seen.map(({ person, face }) => `${person.name}: ${this.topText(face.p)}`).join(", ") || "no face"}`);
+    this.panel.show(seen);
+    const said = seen.map(({ person, face }) => `${person.name}: ${this.topText(face.p)}`).join(", ") || "no face";
+    this.$(".timeline").setAttribute("aria-valuetext", `${clock(this.time)}, ${said}`);
   }
 
   showCursor() {
@@ -705,116 +741,6 @@ class Player {
       const chosen = person.track === this.chosen;
       drawFace(pen, face, { text, colour, chosen, landmarks: this.$(".points").checked, unit, width: this.analysis.width });
     }
-  }
-
-  // The panel: the chosen person in full, the others in a line each. Rebuilt only when other people are seen.
-  showReading(seen) {
-    const reading = this.$(".reading");
-    const chosen = seen.find(({ person }) => person.track === this.chosen);
-    const others = seen.filter((each) => each !== chosen);
-    const who = `${this.analysis.version} ${this.analysis.revision} ${chosen?.person.track} ${others.map(({ person }) => person.track)}`;
-    if (reading.dataset.who !== who) {
-      reading.dataset.who = who;
-      const away = element("p", "nobody", seen.length ? `${this.person()?.name} is not seen here.` : "No face here.");
-      reading.replaceChildren(chosen ? this.facePanel(chosen.person) : away, ...others.map(({ person }) => this.otherLine(person)));
-    }
-    if (chosen) this.fillFace(reading.firstChild, chosen.face);
-    others.forEach(({ face }, i) => (reading.children[i + 1].querySelector(".top-emotion").textContent = this.topText(face.p)));
-  }
-
-  otherLine(person) {
-    const line = Object.assign(element("button", "other"), { type: "button" });
-    line.append(this.thumbnail(person), element("b", "", person.name), element("span", "top-emotion"));
-    line.addEventListener("click", () => this.choose(person.track, true));
-    return line;
-  }
-
-  facePanel(person) {
-    const face = element("section", "face");
-    const crop = Object.assign(element("canvas"), { width: 96, height: 96, title: "The face as the network sees it" });
-    const header = element("header");
-    header.append(element("b", "", person.name), element("span", "top-emotion"), element("span", "facts"));
-    const bars = element("div", "bars wide");
-    for (const { name, colour } of this.analysis.emotions) {
-      const rail = element("span", "rail");
-      const bar = element("i");
-      bar.style.background = colour;
-      rail.append(bar);
-      bars.append(element("span", "", name), rail, element("span", "share"));
-    }
-    face.append(this.video || this.still ? crop : this.thumbnail(person), header, bars, element("div", "groupbar wide"), element("span", "group-words wide"), element("ul", "doubts wide"), ...(this.media ? [this.whyRow()] : []), element("div", "why wide"));
-    return face;
-  }
-
-  fillFace(panel, face) {
-    const $ = (name) => panel.querySelector(name);
-    $(".top-emotion").textContent = this.topText(face.p);
-    const side = Math.round(Math.min(face.box[2] - face.box[0], face.box[3] - face.box[1]));
-    $(".facts").textContent = `${side} px, face ${percent(face.detection)}, box ${face.source}${face.differs ? ", models disagree" : ""}`;
-    const [bars, shares] = [panel.querySelectorAll(".bars i"), panel.querySelectorAll(".bars .share")];
-    face.p.forEach((value, j) => {
-      bars[j].style.width = `${100 * value}%`;
-      shares[j].textContent = percent(value);
-    });
-    const sums = this.groupSums(face.p);
-    $(".groupbar").replaceChildren(...sums.map(({ colour, sum }) => Object.assign(element("i"), { style: `background:${colour};width:${100 * sum}%` })));
-    $(".group-words").textContent = sums.map(({ name, sum }) => `${name} ${percent(sum)}`).join(" · ");
-    if ($(".doubts").dataset.bits !== String(face.reasons)) {
-      $(".doubts").dataset.bits = face.reasons;
-      $(".doubts").replaceChildren(...this.codes(face.reasons).map(({ name, text }) => Object.assign(element("li", "", name), { title: text })));
-    }
-    const picture = this.video ?? this.still;
-    const { width, height, field } = this.analysis;
-    if (picture && $("canvas") && (picture.readyState ?? 2) >= 2) drawCrop($("canvas"), picture, face.square, field, { width, height });
-    if ($(".why").dataset.time && $(".why").dataset.time !== String(this.shown.frame)) {
-      $(".why").replaceChildren();
-      delete $(".why").dataset.time;
-    }
-  }
-
-  // why the model says so
-
-  whyRow() {
-    const row = element("div", "why-row wide");
-    const target = element("select");
-    target.setAttribute("aria-label", "Explain");
-    target.append(Object.assign(element("option", "", "its answer"), { value: "" }), ...this.analysis.emotions.map(({ name }) => element("option", "", name)));
-    const button = Object.assign(element("button", "ask-why", "Why?"), { type: "button", title: "Where in the face the model looks (Grad-CAM)" });
-    button.addEventListener("click", () => this.explain(row.parentElement.querySelector(".why"), target.value, button));
-    row.append(button, target);
-    return row;
-  }
-
-  async explain(place, target, button) {
-    this.video?.pause();
-    const { id, query } = this.analysis;
-    place.textContent = "Looking …";
-    place.dataset.time = this.shown.frame;
-    button.disabled = true;
-    try {
-      const words = new URLSearchParams({ track: this.chosen, time_s: this.time, target });
-      const { job } = await ask(`/api/why/${id}?${query}&${words}`, {});
-      let found = { state: "queued" };
-      for (let wait = 0; wait < 240 && (found.state === "queued" || found.state === "running"); wait++) {
-        await new Promise((done) => setTimeout(done, 250));
-        found = await ask(`/api/why/${id}/${job}`);
-      }
-      if (found.state !== "done") throw new Error(found.error || "The answer takes too long; try again later.");
-      if (place.dataset.time) this.showWhy(place, found);
-    } catch (error) {
-      place.textContent = error.message;
-    }
-    button.disabled = false;
-  }
-
-  showWhy(place, { picture, regions, shares, targets, model }) {
-    const image = Object.assign(element("img"), { src: `data:image/png;base64,${picture}`, alt: `What speaks for ${targets[0]}` });
-    const list = element("dl");
-    regions.forEach((name, i) => list.append(element("dt", "", name), element("dd", "", shares[0][i] === null ? "–" : percent(shares[0][i]))));
-    const words = element("div");
-    words.append(element("b", "", `What speaks for ${targets[0]}`), list);
-    image.title = `Grad-CAM of ${model}`;
-    place.replaceChildren(image, words);
   }
 }
 
