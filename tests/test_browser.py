@@ -185,6 +185,16 @@ def test_a_hostile_name_is_only_text_and_a_single_frame_is_a_result(
     assert "hacked" not in page.title()
 
 
+def test_a_video_that_browsers_cannot_play_opens_at_once_and_plays_soon(
+    page: Any, tmp_path: Path, portrait: np.ndarray
+) -> None:
+    clip = write_clip(tmp_path / "phone.mkv", [i / 25 for i in range(50)], pictures=[portrait] * 50, codec="libx265")
+    start(page, clip)
+    open_review(page, "phone.mkv")
+    page.locator(".player video").wait_for(timeout=SLOW_MS)  # the copy is made meanwhile; nobody reloads anything
+    page.get_by_role("button", name="Why?").wait_for()
+
+
 def test_cancel_keeps_a_partial_result(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
     clip = write_clip(tmp_path / "endless.mp4", [i / 25 for i in range(1500)], pictures=[portrait] * 1500)
     start(page, clip)

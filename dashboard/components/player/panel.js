@@ -13,7 +13,7 @@ class Panel {
     const { version, revision } = player.analysis;
     const chosen = seen.find(({ person }) => person.track === player.chosen);
     const others = seen.filter((each) => each !== chosen);
-    const who = [version, revision, chosen?.person.track, ...others.map(({ person }) => person.track)].join(" ");
+    const who = [player.media, version, revision, chosen?.person.track, ...others.map(({ person }) => person.track)].join(" ");
     if (place.dataset.who !== who) {
       place.dataset.who = who;
       const away = seen.length ? `${player.person()?.name} is not seen here.` : "No face here.";
