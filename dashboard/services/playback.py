@@ -161,8 +161,8 @@ def _prepare(analysis: Analysis, lens: Lens) -> Prepared:
 
 def _seen_by_network(analysis: Analysis, lens: Lens) -> tuple[float, float]:
     """Margin of the crop, and the share of its side that the network takes; 1 where it was not written down."""
-    checkpoints = [analysis.record["checkpoint"], *analysis.record.get("other_checkpoints", [])]
-    checkpoint = next((each for each in checkpoints if each["name"] == lens.model), checkpoints[0])
+    found = (each for each in analysis.checkpoints if each["name"] == lens.model)
+    checkpoint = next(found, analysis.checkpoints[0])
     return float(checkpoint.get("margin", 1.0)), float(checkpoint.get("field", 1.0))
 
 

@@ -84,9 +84,15 @@ class Analysis:
         return str(self._changes.get("name") or self.record["source"]["name"])
 
     @property
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """``name``, ``sha256``, ``labels``, ``margin`` and ``field`` of each whose scores are there, the chosen one
+        first."""
+        return [self.record["checkpoint"], *self.record.get("other_checkpoints", [])]
+
+    @property
     def models(self) -> list[str]:
         """Names of the checkpoints whose scores are there, the chosen one first."""
-        return [str(each["name"]) for each in (self.record["checkpoint"], *self.record.get("other_checkpoints", []))]
+        return [str(each["name"]) for each in self.checkpoints]
 
     def left_out(self) -> pd.DataFrame | None:
         """Faces that flickered up and are in no other table (columns of ``faces.parquet``), or None."""

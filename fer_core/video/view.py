@@ -52,12 +52,8 @@ def view(analysis: Analysis, lens: Lens = Lens()) -> pd.DataFrame:
 
 def choices(analysis: Analysis) -> list[str]:
     """Whose scores can be looked at: every model, and their mean where there are several of the same emotions."""
-    several = len({tuple(each["labels"]) for each in _checkpoints(analysis)}) == 1 and len(analysis.models) > 1
+    several = len({tuple(each["labels"]) for each in analysis.checkpoints}) == 1 and len(analysis.models) > 1
     return [*analysis.models, *([MEAN] if several else [])]
-
-
-def _checkpoints(analysis: Analysis) -> list[dict]:
-    return [analysis.record["checkpoint"], *analysis.record.get("other_checkpoints", [])]
 
 
 def edited(analysis: Analysis, model: str = "") -> pd.DataFrame:

@@ -53,7 +53,6 @@ def linked_moment() -> dict[str, Any] | None:
 def header(analysis: Analysis) -> Lens:
     """Name, what it is, what to know about it; returns how to look at it."""
     source, check = analysis.record["source"], analysis.record["time_check"]
-    lens = Lens()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title(plain(analysis.name), width="stretch")
         lens = Lens(0.0 if source["is_picture"] else _smoothing(), _model(analysis))

@@ -167,7 +167,6 @@ def facts(analysis: Analysis) -> None:
         _time_check(check)
     sampling = f"{settings['per_second']:g} per second" if settings["per_second"] else "every frame"
     end = f"{settings['end_s']:.2f} s" if settings["end_s"] is not None else "the end"
-    models = [record["checkpoint"], *record.get("other_checkpoints", [])]
     rows = {
         "Frames decoded": check["frames_decoded"],
         "Frames analysed": f"{check['frames_analysed']} ({sampling}, from {settings['start_s']:.2f} s to {end})",
@@ -175,7 +174,7 @@ def facts(analysis: Analysis) -> None:
         "Faces left out": f"{record['faces_left_out']} that flickered up for a frame or two (false alarms)",
         "Times": f"{check['first_s']:.3f} to {check['last_s']:.3f} s, as the stream itself says",
         "Detector": f"{settings['detector']}, faces from {settings['min_face_px']} px",
-        "Models": ", ".join(f"{model['name']} (SHA-256 {model['sha256'][:12]})" for model in models),
+        "Models": ", ".join(f"{model['name']} (SHA-256 {model['sha256'][:12]})" for model in analysis.checkpoints),
         "Speed": f"{record['frames_per_s']:.1f} frames/s on {record['device']}",
     }
     st.table(pd.DataFrame({"": [str(value) for value in rows.values()]}, index=list(rows)))

@@ -49,8 +49,7 @@ def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
 
 
 def _labels(analysis: Analysis, model: str) -> list[str]:
-    checkpoints = [analysis.record["checkpoint"], *analysis.record.get("other_checkpoints", [])]
-    return next(list(each["labels"]) for each in checkpoints if each["name"] == model)
+    return next(list(each["labels"]) for each in analysis.checkpoints if each["name"] == model)
 
 
 def _answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
