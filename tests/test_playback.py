@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 from dashboard.services import jobs, places, playback, tasks, why
 from fer_core.errors import InputError, StoreError
 from fer_core.video.store import Analysis, open_analysis
-from fer_core.video.trust import CODES
+from fer_core.video.trust import CODES, Limits
 from fer_core.video.view import Lens, view
 from tests.long_analysis import PEAK, write_long_analysis
 from tests.test_services import client  # noqa: F401  (a fixture)
@@ -61,6 +62,19 @@ def test_the_overview_tells_everything_else(analysis: Analysis) -> None:
     np.testing.assert_allclose(person["baseline"], analysis.timeline().filter(like="p_").median(), atol=1e-4)
     assert person["seen_s"] == pytest.approx(0.7 + 0.8 + 0.1) and person["usable_s"] <= person["seen_s"]
     assert 0 < data["field"] < 1 and json.dumps(data)
+
+
+def test_usable_seconds_weigh_each_frame_with_how_long_it_lasts(stored: Analysis) -> None:
+    """All but the surest frame are made doubtful by the limit: what is left lasts as long as that frame."""
+    seen = view(stored)
+    top = seen.filter(like="p_").max(axis=1)
+    limit = float(top.nlargest(2).mean())
+    stored = stored.do({"do": "limits", "limits": {**asdict(Limits()), "max_entropy": 1.0, "min_probability": limit}})
+    left = view(stored)["usable"].to_numpy()
+    times = np.append(seen["time_s"].to_numpy(), 2.1)
+    (person,) = playback.overview(stored, Lens())["people"]
+    assert 0 < left.sum() < 12
+    assert person["usable_s"] == pytest.approx(np.diff(times)[left].sum(), abs=1e-6)
 
 
 def test_names_and_marks_do_not_make_the_tiles_stale(stored: Analysis) -> None:

@@ -14,7 +14,7 @@ from fer_core.faces.crops import SIDE_PER_EYE_DISTANCE, crop_squares
 from fer_core.models.folders import checkpoint_names, checkpoints_folder
 from fer_core.models.reference import EDGES, Reference, edge_histograms, load_reference
 from fer_core.video.timeline import LANDMARK_COLUMNS
-from fer_core.video.trust import CODES, NOSE_HEIGHT, Limits, measures, pose, reasons, usable_seconds, with_reasons
+from fer_core.video.trust import CODES, NOSE_HEIGHT, Limits, measures, pose, reasons, with_reasons
 from training.reference import OCCLUDERS, cover, fit_probe
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -151,7 +151,6 @@ def test_missing_columns_and_missing_values_raise_nothing() -> None:
 def test_an_empty_table_stays_empty() -> None:
     judged = with_reasons(pd.DataFrame([row()])[:0], **PICTURE)
     assert len(judged) == 0 and judged["usable"].dtype == bool
-    assert usable_seconds(judged) == (0.0, 0.0)
 
 
 def test_the_table_is_not_changed_and_keeps_its_index() -> None:
@@ -161,20 +160,6 @@ def test_the_table_is_not_changed_and_keeps_its_index() -> None:
     pd.testing.assert_frame_equal(table, before)
     assert judged.index.tolist() == [7, 3]
     assert judged["why_dark"].tolist() == [False, True] and judged["usable"].tolist() == [True, False]
-
-
-def test_seconds_weigh_each_frame_with_how_long_it_lasts() -> None:
-    """Frames last 0.1, 0.4, 0.5 and, as the last, the median 0.4 s; two people in the first one."""
-    table = pd.DataFrame(
-        [
-            row(time_s=0.0),
-            row(time_s=0.0, track=1, brightness=0.0),
-            row(time_s=0.1),
-            row(time_s=0.5, track=-1),
-            row(time_s=1.0, brightness=0.0),
-        ]
-    )
-    assert usable_seconds(with_reasons(table, **PICTURE)) == pytest.approx((0.1 + 0.4, 0.1 + 0.1 + 0.4 + 0.4))
 
 
 def reference(**changes: np.ndarray) -> Reference:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fer_core.errors import InputError
 from fer_core.faces.crops import crop_squares
-from fer_core.video.timeline import LANDMARK_COLUMNS, frame_steps, score_columns
+from fer_core.video.timeline import LANDMARK_COLUMNS, score_columns
 
 CODES = MappingProxyType(
     {
@@ -128,17 +128,6 @@ def with_reasons(timeline: pd.DataFrame, *, width: int, height: int, limits: Lim
     return timeline.assign(**columns, usable=usable)
 
 
-def usable_seconds(timeline: pd.DataFrame) -> tuple[float, float]:
-    """Seconds (usable, seen) of a table from ``with_reasons``, summed over people.
-
-    Each row counts for as long as its frame lasts, so that a variable rate is no matter.
-    """
-    times, lasts = frame_steps(timeline)
-    faces = timeline[timeline["track"] >= 0]
-    seconds = lasts[np.searchsorted(times, faces["time_s"].to_numpy(float))]
-    return float(seconds[faces["usable"].to_numpy(bool)].sum()), float(seconds.sum())
-
-
 def pose(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Turn, nod and tilt (n,) from landmarks (n, 5, 2): where the nose lies between the eyes and towards the mouth."""
     eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
@@ -208,6 +197,5 @@ __all__ = [
     "measures",
     "pose",
     "reasons",
-    "usable_seconds",
     "with_reasons",
 ]
