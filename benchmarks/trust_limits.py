@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from fer_core.data import load_fer2013
+from fer_core.data import ferplus_labels, load_fer2013
 from fer_core.data.locate import find_dataset
-from fer_core.evaluation import labels_of
 from fer_core.faces import CropGeometry, crop_faces, make_detector, sharpness_and_brightness
 from fer_core.models.classifier import Classifier, Scores, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, find_checkpoint
@@ -178,7 +177,7 @@ def main() -> None:
     classifier, reference = load(args.checkpoint), load_reference(find_checkpoint(args.checkpoint))
     assert reference is not None, "the checkpoint folder has no reference.safetensors"
     faces = load_fer2013(data, "public_test")
-    truth = labels_of(faces, "ferplus7")
+    truth = ferplus_labels(faces.votes, "ferplus7")
     chosen = np.flatnonzero(truth >= 0)[: args.n]
     images, truth = faces.images[chosen], truth[chosen]
 

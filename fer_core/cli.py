@@ -42,10 +42,14 @@ examples:
   python -m fer_core analyze talk.mp4 --out both --checkpoint mobilenetv2-ferplus --checkpoint mobilenetv2-fer2013
 """
 _EVALUATE = """\
-Run a checkpoint over a split of FER2013 and report its figures. The network runs from its weights.
+Run a checkpoint over a split of a data set and report its figures. The network runs from its weights.
 
+data sets, told by what the folder holds:
+  one folder per emotion, also below train/, val/ or test/; or, as their authors or Kaggle give them out, FER2013
+  (parquet tables, csv, folders), AffectNet, RAF-DB, KDEF (from the front) and CK+ (last frames). In photos, as KDEF and
+  CK+ have them, the largest face is found and cut out.
 label sets:
-  fer2013             the original labels
+  the data set's own  the default; called as the data set is, for example fer2013
   ferplus7            FER+ votes: the top of the seven emotions beats every other option; ties are dropped
   ferplus8_majority   FER+ votes: more than half for one of eight emotions
   ferplus8_argmax     FER+ votes: the most votes among eight emotions and unknown
@@ -114,15 +118,20 @@ def _parser() -> argparse.ArgumentParser:
     analyze.set_defaults(run=_analyze)
 
     evaluate = commands.add_parser(
-        "evaluate", help="checkpoint → figures on FER2013", description=_EVALUATE, formatter_class=form
+        "evaluate", help="checkpoint → figures on a data set", description=_EVALUATE, formatter_class=form
     )
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
-    evaluate.add_argument("--data", type=Path, metavar="PATH", help="folder of FER2013 (default: $FER_DATA/fer2013)")
     evaluate.add_argument(
-        "--split", default="private_test", help="training, public_test or private_test (default: %(default)s)"
+        "--data", type=Path, metavar="PATH", help="folder of the data set (default: $FER_DATA/fer2013)"
     )
-    evaluate.add_argument("--labels", default="fer2013", help="label set, see above (default: %(default)s)")
+    evaluate.add_argument("--split", help="default: private_test, test, val or all, whichever is there first")
+    evaluate.add_argument("--labels", help="label set, see above (default: the data set's own)")
     evaluate.add_argument("--tta", default="none", help="test-time augmentation, see above (default: %(default)s)")
+    evaluate.add_argument(
+        "--table", type=Path, metavar="FILE.parquet", help="write the answers to every picture too, as pages read them"
+    )
+    evaluate.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
+    evaluate.add_argument("--find-faces", action="store_true", help="look for the face although pictures may be cut")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     _device(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -203,26 +212,42 @@ def _tell(record: dict[str, Any], out: Path) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from fer_core.data import open_dataset
     from fer_core.data.locate import find_dataset
-    from fer_core.evaluation import evaluate
+    from fer_core.evaluation.run import check_labels, check_table_path, evaluate_faces, figures_of, write_table
     from fer_core.models.classifier import load
 
-    bar = _bar("evaluating", hidden=args.json)
-    figures = evaluate(
-        load(args.checkpoint, device=args.device),
-        find_dataset("fer2013", args.data),
-        split=args.split,
-        labels=args.labels,
+    if args.table:
+        check_table_path(args.table, args.tta)
+    classifier = load(args.checkpoint, device=args.device)
+    data = open_dataset(find_dataset("fer2013", args.data))
+    faces = data.read(args.split or data.default_split)
+    labels = check_labels(faces, args.labels)
+    stop, bar = _Interrupt(), _bar("evaluating", hidden=args.json)
+    table = evaluate_faces(
+        classifier,
+        faces,
         tta=args.tta,
         progress=lambda done, total: _show(bar, done / total, f"{done} of {total} images"),
+        should_stop=stop.asked,
+        skip_unreadable=args.skip_unreadable,
+        find_faces=args.find_faces or None,
     )
     bar.close()
-    if args.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+    if args.table:
+        write_table(table, args.table)
+    for message in [*table.attrs.get("unreadable", ()), *(f"{n} left out: {why}" for why, n in faces.left_out.items())]:
+        print(message, file=sys.stderr)
+    _tell_figures({"checkpoint": classifier.name, **figures_of(table, faces, labels, args.tta)}, as_json=args.json)
     return 0
+
+
+def _tell_figures(figures: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
 
 
 def _bar(title: str, *, hidden: bool = False) -> tqdm:

@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from fer_core.data import LabelledFaces, load_fer2013
+from fer_core.data import FaceSet, LabelledFaces, load_fer2013, open_dataset
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import RecipeError
-from fer_core.evaluation import LABEL_SETS, evaluation_table, fit_temperature, labels_of, predict_all, report
+from fer_core.evaluation.metrics import fit_temperature
+from fer_core.evaluation.run import LABEL_SETS, evaluate_faces, figures_of, labels_of, table_array, write_table
 from fer_core.faces.crops import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
@@ -80,7 +82,7 @@ def _export(
     net.head = copy.deepcopy(model.heads[name])
     card = _card(recipe, target, net, minutes)
     save_checkpoint(folder, net, card)
-    choose = load_fer2013(data, recipe.data.choose)
+    choose = open_dataset(data, recipe.data.dataset).read(recipe.data.choose)
     card = dataclasses.replace(card, temperature=round(_temperature(load(folder), choose, target.labels), 4))
     save_checkpoint(folder, net, card)
     classifier = load(folder)
@@ -91,32 +93,28 @@ def _export(
     return folder
 
 
-def _temperature(classifier: Classifier, faces: LabelledFaces, label_set: str) -> float:
-    truth = labels_of(faces, label_set)
-    scores = predict_all(classifier, faces.images[truth >= 0])
-    return fit_temperature(scores.logits.astype(np.float64), truth[truth >= 0])
+def _temperature(classifier: Classifier, faces: FaceSet, label_set: str) -> float:
+    table = evaluate_faces(classifier, faces)
+    truth = labels_of(table, label_set)
+    return fit_temperature(table_array(table, "logit_")[truth >= 0].astype(np.float64), truth[truth >= 0])
 
 
 def _metrics(classifier: Classifier, recipe: Recipe, data: Path) -> Iterable[dict[str, Any]]:
     """Reports of every label set and view on the choosing split (single view) and the test split."""
     label_sets = LABEL_SETS if "ferplus" in recipe.targets else ("fer2013",)
     for split, views in ((recipe.data.choose, ("none",)), (recipe.data.test, ("none", "flip", "tencrop"))):
-        faces = load_fer2013(data, split)
+        faces = open_dataset(data, recipe.data.dataset).read(split)
         for tta in views:
-            probabilities = predict_all(classifier, faces.images, tta=tta).probabilities.astype(np.float64)
+            table = evaluate_faces(classifier, faces, tta=tta)
             for labels in label_sets:
-                truth = labels_of(faces, labels)
-                figures = report(probabilities[truth >= 0], truth[truth >= 0])
-                rounded = json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
-                yield {"data": recipe.data.dataset, "split": split, "labels": labels, "tta": tta, **rounded}
+                figures = figures_of(table, faces, labels, tta)
+                yield json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
 
 
 def _tables(folder: Path, classifier: Classifier, recipe: Recipe, data: Path) -> None:
-    (folder / "evaluations").mkdir(exist_ok=True)
     for split in (recipe.data.choose, recipe.data.test):
-        table = evaluation_table(classifier, load_fer2013(data, split))
-        name = f"{recipe.data.dataset}-{split}.parquet"
-        table.to_parquet(folder / "evaluations" / name, index=False, compression="zstd")
+        table = evaluate_faces(classifier, open_dataset(data, recipe.data.dataset).read(split))
+        write_table(table, folder / "evaluations" / f"{recipe.data.dataset}-{split}.parquet")
     write_reference(folder, classifier, load_fer2013(data, recipe.data.train), recipe.seed)
 
 
@@ -135,6 +133,7 @@ def _card(recipe: Recipe, target: Target, net: nn.Module, minutes: float) -> Car
         data={**dataclasses.asdict(recipe.data), "labels": target.labels, "targets": list(recipe.targets)},
         seed=recipe.seed,
         revision=_revision(),
+        date=datetime.now(UTC).date().isoformat(),
         hardware=_hardware(),
         wall_s=round(minutes * 60, 1),
         n_params=sum(parameter.numel() for parameter in net.parameters()),

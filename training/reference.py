@@ -22,7 +22,6 @@ from safetensors.numpy import save_file
 from fer_core.data import LabelledFaces, load_fer2013
 from fer_core.data.locate import find_dataset
 from fer_core.errors import FerError
-from fer_core.evaluation import predict_all
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import find_checkpoint
 from fer_core.models.reference import REFERENCE, edge_histograms
@@ -41,7 +40,7 @@ STRENGTH = 3.0
 def write_reference(folder: Path, classifier: Classifier, faces: LabelledFaces, seed: int) -> None:
     """Class means (7, d), shared covariance (d, d), 2,000 training features, and the probe for covered faces."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[: 5 * N_REFERENCE])
-    features = predict_all(classifier, faces.images[chosen]).features.astype(np.float64)
+    features = classifier.predict(faces.images[chosen]).features.astype(np.float64)
     labels = faces.emotion[chosen]
     means = np.stack(
         [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(7)]

@@ -8,129 +8,266 @@
 
 from __future__ import annotations
 
+import csv
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
-import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from fer_core.data.records import VOTES, LabelledFaces
+from fer_core.data.folders import FER2013_PX, find_folders
+from fer_core.data.pictures import as_png, as_shown, decode, no_votes, square
+from fer_core.data.records import VOTES, DataSet, FaceSet, LabelledFaces, Picture
 from fer_core.emotions import DATASET_CODES, EMOTIONS, emotion_of_name
 from fer_core.errors import DataError
 
 SPLITS: tuple[str, ...] = ("training", "public_test", "private_test")
-SIZE_PX = 48
-_USAGE = {"training": "Training", "public_test": "PublicTest", "private_test": "PrivateTest"}
-_FOLDERS = {"training": "train", "test": "test"}
+_USAGE = {b"Training": "training", b"PublicTest": "public_test", b"PrivateTest": "private_test"}
+_CSV, _VOTES_CSV = "fer2013.csv", "fer2013new.csv"
 
 
 def load_fer2013(root: str | Path, split: str) -> LabelledFaces:
-    """Read one split of FER2013 from ``root`` (a folder in one of the layouts above, or the csv itself).
+    """Read one split of FER2013 into memory from ``root`` (a folder in one of the layouts above, or the csv itself).
 
     Raises:
         DataError: nothing readable there, or the split is unknown; the message says what was looked for.
     """
-    root = Path(root)
-    folder = root.parent if root.suffix == ".csv" else root
-    if (folder / f"{split}.parquet").is_file():
-        return _from_parquet(folder / f"{split}.parquet")
-    if (folder / "fer2013.csv").is_file() and split in _USAGE:
-        return _from_csv(folder, split)
-    if split in _FOLDERS and (folder / _FOLDERS[split]).is_dir():
-        return _from_folders(folder / _FOLDERS[split])
+    folder = Path(root).parent if Path(root).suffix == ".csv" else Path(root)
+    for find in (find_parquet, find_csv, _find_fer2013_folders):
+        found = find(folder, "")
+        if found is not None and split in found.splits:
+            return _in_memory(found.read(split))
     raise DataError(
         f"No split {split!r} of FER2013 in {root}. Expected {split}.parquet, fer2013.csv, or the folders train/ and "
         f"test/ with one folder per emotion. Splits are {', '.join(SPLITS)} (folders: training, test)."
     )
 
 
-def decode_grey(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decode one encoded picture to grey uint8 (48, 48). Raises ``DataError`` with ``name`` if it is none."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
-    if image is None:
-        raise DataError(f"{name} is not a readable picture; remove it or copy it again.")
-    if image.shape != (SIZE_PX, SIZE_PX):
-        image = cv2.resize(image, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(image, np.uint8)
+def _find_fer2013_folders(root: Path, name: str) -> DataSet | None:
+    return find_folders(root, name, is_fer2013=True) if root.is_dir() else None
 
 
-def _from_parquet(path: Path) -> LabelledFaces:
+def _in_memory(faces: FaceSet) -> LabelledFaces:
+    pictures = [square(faces.picture(i), FER2013_PX) for i in range(len(faces))]
+    images = np.stack(pictures) if pictures else np.zeros((0, FER2013_PX, FER2013_PX), np.uint8)
+    return LabelledFaces(faces.ids, images, faces.labels, faces.votes)
+
+
+def find_parquet(root: Path, name: str) -> DataSet | None:
+    """The splits of FER2013 as parquet tables in ``root``, or None if there are none."""
+    splits = tuple(split for split in SPLITS if (root / f"{split}.parquet").is_file())
+
+    def read(split: str) -> FaceSet:
+        return _read_parquet(root / f"{split}.parquet", name or "fer2013", split)
+
+    return DataSet(name or "fer2013", "FER2013, parquet tables", root, splits, read) if splits else None
+
+
+def _read_parquet(path: Path, name: str, split: str) -> FaceSet:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        file = pq.ParquetFile(path)
+        columns = file.schema_arrow.names
+        if missing := {"row", "emotion", "image"} - set(columns):
+            raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
+        votes = _vote_columns(columns)
+        table = file.read(columns=["row", "emotion", *votes])
+        rows, labels, *counts = (np.array(column.to_pylist(), np.int64) for column in table.columns)
+    except (OSError, ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         raise DataError(f"{path.name} cannot be read as a parquet table ({error}); copy it again.") from error
-    missing = {"row", "emotion", "image"} - set(table)
-    if missing:
-        raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
-    images = [
-        decode_grey(data, f"Row {row} of {path.name}") for row, data in zip(table["row"], table["image"], strict=True)
-    ]
-    return LabelledFaces(
-        ids=table["row"].astype(str).to_numpy(str),
-        images=_stack(images),
-        emotion=table["emotion"].to_numpy(np.int64),
-        votes=_vote_columns(table),
+    _check_labels(labels, path.name)
+    return FaceSet(
+        name=name,
+        split=split,
+        ids=np.array([str(row) for row in rows.tolist()], dtype=str),
+        labels=labels,
+        votes=np.stack(counts, axis=1) if counts else no_votes(len(rows)),
+        subjects=np.full(len(rows), ""),
+        cut=True,
+        source=_ParquetPictures(path.name, rows, file),
     )
 
 
-def _vote_columns(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Votes (n, 10) from columns such as ``votes_happiness``, or (n, 0) if the table has none."""
-    columns: dict[str, str] = {}
-    for column in table.columns:
+def _vote_columns(columns: Sequence[str]) -> list[str]:
+    """Names of the columns with votes (such as ``votes_happiness``) in our order; none unless all are there."""
+    found: dict[str, str] = {}
+    for column in columns:
         if column.startswith("votes_"):
             name = column.removeprefix("votes_")
-            columns[name if name in VOTES else emotion_of_name(name)] = column
-    if set(columns) != set(VOTES):
-        return np.zeros((len(table), 0), np.int64)
-    return table[[columns[name] for name in VOTES]].to_numpy(np.int64)
+            found[name if name in VOTES else emotion_of_name(name)] = column
+    return [found[name] for name in VOTES] if set(found) == set(VOTES) else []
 
 
-def _from_csv(folder: Path, split: str) -> LabelledFaces:
-    table = pd.read_csv(folder / "fer2013.csv")
-    missing = {"emotion", "pixels", "Usage"} - set(table)
-    if missing:
-        raise DataError(f"fer2013.csv lacks the columns {', '.join(sorted(missing))}.")
-    chosen = (table["Usage"] == _USAGE[split]).to_numpy()
-    rows = np.flatnonzero(chosen)
-    pixels = [np.array(text.split(), np.uint8) for text in table.loc[chosen, "pixels"]]
-    wrong = [int(row) for row, values in zip(rows, pixels, strict=True) if values.size != SIZE_PX * SIZE_PX]
-    if wrong:
+def _check_labels(labels: NDArray[np.int64], where: str) -> None:
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(EMOTIONS)))
+    if len(wrong):
         raise DataError(
-            f"fer2013.csv: row {wrong[0]} does not hold {SIZE_PX}×{SIZE_PX} pixels ({len(wrong)} such rows)."
+            f"{where}: expected emotions 0 to {len(EMOTIONS) - 1}, got {labels[wrong[0]]} ({len(wrong)} such rows)."
         )
-    return LabelledFaces(
-        ids=rows.astype(str),
-        images=_stack([values.reshape(SIZE_PX, SIZE_PX) for values in pixels]),
-        emotion=table.loc[chosen, "emotion"].to_numpy(np.int64),
-        votes=_ferplus_csv(folder / "fer2013new.csv", len(table))[chosen],
-    )
+
+
+@dataclass(frozen=True)
+class _ParquetPictures:
+    """Encoded pictures of a parquet file; row groups are read when a picture of theirs is asked for, and kept."""
+
+    name: str
+    rows: NDArray[np.int64]
+    file: Any
+    _groups: dict[int, Any] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def picture(self, i: int) -> Picture:
+        return decode(self._bytes(i), self._called(i), grey=True)
+
+    def encoded(self, i: int) -> tuple[bytes, str]:
+        return as_shown(self._bytes(i), self._called(i))
+
+    def _called(self, i: int) -> str:
+        return f"Row {self.rows[i]} of {self.name}"
+
+    def _bytes(self, i: int) -> bytes:
+        group = 0
+        while i >= (n := self.file.metadata.row_group(group).num_rows):
+            group, i = group + 1, i - n
+        with self._lock:
+            if group not in self._groups:
+                self._groups[group] = self._read(group)
+        data = self._groups[group][i].as_py()
+        return data if isinstance(data, bytes) else b""
+
+    def _read(self, group: int) -> Any:
+        try:
+            return self.file.read_row_group(group, columns=["image"])["image"]
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.name} is damaged ({error}); copy it again.") from error
+
+
+def find_csv(root: Path, name: str) -> DataSet | None:
+    """FER2013 as the csv of the Kaggle challenge in ``root``, or None if it is not there.
+
+    Only where the rows begin and end is found out; pixels are read when a picture is asked for.
+
+    Raises:
+        DataError: the file is no such table; the message names the row.
+    """
+    path = root / _CSV
+    if not path.is_file():
+        return None
+    table = _index_csv(path)
+    splits = tuple(split for split in SPLITS if (table.split == split).any())
+
+    def read(split: str) -> FaceSet:
+        chosen = np.flatnonzero(table.split == split)
+        _check_labels(table.emotion[chosen], _CSV)
+        return FaceSet(
+            name=name or "fer2013",
+            split=split,
+            ids=chosen.astype(str),
+            labels=table.emotion[chosen],
+            votes=_ferplus_csv(root / _VOTES_CSV, len(table.split))[chosen],
+            subjects=np.full(len(chosen), ""),
+            cut=True,
+            source=_CsvPictures(table.content, chosen, table.pixels[chosen]),
+        )
+
+    return DataSet(name or "fer2013", "FER2013, Kaggle's csv", root, splits, read) if splits else None
+
+
+@dataclass(frozen=True)
+class _CsvTable:
+    """Where the rows of ``fer2013.csv`` are.
+
+    ``content`` is the whole file, mapped; ``emotion`` int64 (n,); ``split`` str (n,), "" where ``Usage`` names none;
+    ``pixels`` int64 (n, 2), first byte and end of the pixels in ``content``.
+    """
+
+    content: mmap.mmap
+    emotion: NDArray[np.int64]
+    split: NDArray[np.str_]
+    pixels: NDArray[np.int64]
+
+
+def _index_csv(path: Path) -> _CsvTable:
+    with path.open("rb") as file:
+        try:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError as error:  # nothing to map
+            raise DataError(f"{path.name} is empty; copy it again.") from error
+    names = [field.strip(b'" \r\n\xef\xbb\xbf').decode("latin-1") for field in content.readline().split(b",")]
+    if missing := {"emotion", "pixels", "Usage"} - set(names):
+        raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
+    emotion: list[int] = []
+    usage: list[str] = []
+    pixels: list[tuple[int, int]] = []
+    start = content.tell()
+    for line in iter(content.readline, b""):
+        fields = line.rstrip().split(b",")
+        if len(fields) == len(names):
+            at = names.index("pixels")
+            first = start + sum(len(field) + 1 for field in fields[:at])
+            pixels.append((first, first + len(fields[at])))
+            usage.append(_USAGE.get(fields[names.index("Usage")].strip(b'" '), ""))
+            emotion.append(_number(fields[names.index("emotion")], len(emotion)))
+        elif line.strip():
+            raise DataError(
+                f"{path.name}: row {len(emotion)} has {len(fields)} fields, expected {len(names)}; copy it again."
+            )
+        start += len(line)
+    spans = np.array(pixels, np.int64).reshape(-1, 2)
+    return _CsvTable(content, np.array(emotion, np.int64), np.array(usage, dtype=str), spans)
+
+
+def _number(field: bytes, row: int) -> int:
+    word = field.strip(b'" ')
+    if len(word) != 1 or not word.isdigit():
+        raise DataError(f"{_CSV}: the emotion of row {row} is {word[:20]!r}; expected a code from 0 to 6.")
+    return int(word)
+
+
+@dataclass(frozen=True)
+class _CsvPictures:
+    content: mmap.mmap
+    rows: NDArray[np.int64]
+    spans: NDArray[np.int64]
+
+    def picture(self, i: int) -> Picture:
+        first, end = self.spans[i].tolist()
+        try:
+            values = np.array(self.content[first:end].strip(b'" ').split(), np.uint8)
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{_CSV}: row {self.rows[i]} holds other things than pixels from 0 to 255.") from error
+        if values.size != FER2013_PX**2:
+            raise DataError(f"{_CSV}: row {self.rows[i]} does not hold {FER2013_PX}×{FER2013_PX} pixels.")
+        return values.reshape(FER2013_PX, FER2013_PX)
+
+    def encoded(self, i: int) -> tuple[bytes, str]:
+        return as_png(self.picture(i))
 
 
 def _ferplus_csv(path: Path, n: int) -> NDArray[np.int64]:
-    """Votes (n, 10) in our order from FER+'s csv, or (n, 0) if it is not there."""
+    """Votes (n, 10) in our order from FER+'s csv, or (n, 0) if it is not there.
+
+    Raises:
+        DataError: not row for row with ``fer2013.csv``, or no numbers.
+    """
     if not path.is_file():
-        return np.zeros((n, 0), np.int64)
-    table = pd.read_csv(path)
-    if len(table) != n or table.shape[1] != 12:
-        raise DataError(f"{path.name} has {table.shape}; expected ({n}, 12), row for row with fer2013.csv.")
+        return no_votes(n)
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            rows = [row for row in csv.reader(file) if row][1:]
+    except csv.Error as error:
+        raise DataError(f"{path.name} cannot be read as a table ({error}); copy it again.") from error
+    if len(rows) != n or any(len(row) != 12 for row in rows):
+        raise DataError(f"{path.name} has {len(rows)} rows; expected {n} of 12 fields, row for row with {_CSV}.")
     theirs = [*DATASET_CODES["ferplus"].values(), "unknown", "nf"]
-    return table.iloc[:, 2:].to_numpy(np.int64)[:, [theirs.index(name) for name in VOTES]]
-
-
-def _from_folders(root: Path) -> LabelledFaces:
-    files: list[Path] = []
-    emotion: list[int] = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
-        files += pictures
-        emotion += [EMOTIONS.index(emotion_of_name(folder.name))] * len(pictures)
-    return LabelledFaces(
-        ids=np.array([str(path.relative_to(root.parent)) for path in files], dtype=str),
-        images=_stack([decode_grey(path.read_bytes(), str(path.relative_to(root.parent))) for path in files]),
-        emotion=np.array(emotion, np.int64),
-    )
-
-
-def _stack(images: list[NDArray]) -> NDArray[np.uint8]:
-    return np.stack(images) if images else np.zeros((0, SIZE_PX, SIZE_PX), np.uint8)
+    try:
+        votes = np.array([row[2:] for row in rows], dtype=str).astype(np.int64).reshape(n, 10)
+    except ValueError as error:
+        raise DataError(f"{path.name} holds votes that are no numbers; copy it again.") from error
+    return votes[:, [theirs.index(name) for name in VOTES]]

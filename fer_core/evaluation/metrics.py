@@ -35,9 +35,14 @@ def expected_calibration_error(probabilities: Array, labels: Labels, *, bins: in
     """ECE of the top label in equal-width bins (Guo et al. 2017), 0-1."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(which, weights=right - confidence, minlength=bins)
+    gaps = np.bincount(bin_of(confidence, bins), weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def bin_of(confidence: Array, bins: int) -> Labels:
+    """Which of ``bins`` equal bins of 0-1 a confidence (n,) is in. A bin contains its upper edge, not its lower."""
+    edges = np.linspace(0, 1, bins + 1)
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
 
 
 def _probability_of(probabilities: Array, labels: Labels) -> Array:
@@ -46,9 +51,14 @@ def _probability_of(probabilities: Array, labels: Labels) -> Array:
     return np.where(inside, chosen, 0.0)
 
 
+def losses(probabilities: Array, labels: Labels) -> NDArray[np.float64]:
+    """-log p(true label) of each (n,), in nats; p is floored at 1e-6."""
+    return np.asarray(-np.log(np.maximum(_probability_of(probabilities, labels), 1e-6)), np.float64)
+
+
 def negative_log_likelihood(probabilities: Array, labels: Labels) -> float:
-    """Mean -log p(true label), in nats; p is floored at 1e-6."""
-    return float(-np.log(np.maximum(_probability_of(probabilities, labels), 1e-6)).mean())
+    """Mean of ``losses``."""
+    return float(losses(probabilities, labels).mean())
 
 
 def brier_score(probabilities: Array, labels: Labels) -> float:
@@ -58,8 +68,12 @@ def brier_score(probabilities: Array, labels: Labels) -> float:
 
 
 def fit_temperature(logits: Array, labels: Labels) -> float:
-    """Temperature that minimises the negative log-likelihood of ``logits / T`` (Guo et al. 2017)."""
+    """Temperature that minimises the negative log-likelihood of ``logits / T`` (Guo et al. 2017); images whose label
+    the network does not know do not count."""
     from scipy.optimize import minimize_scalar
+
+    inside = labels < logits.shape[1]
+    logits, labels = logits[inside], labels[inside]
 
     def loss(log_t: float) -> float:
         z = logits / np.exp(log_t)

@@ -52,6 +52,7 @@ class Card:
     data: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     revision: str = ""
+    date: str = ""
     hardware: str = ""
     wall_s: float = 0.0
     n_params: int = 0

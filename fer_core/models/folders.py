@@ -1,4 +1,8 @@
-"""Where checkpoint folders are, and which there are. Needs no torch, so that pages can list them."""
+"""Where checkpoint folders are, and which there are. Needs no torch, so that pages can list them.
+
+Shipped ones are in ``FER_CHECKPOINTS``, else in ``checkpoints/`` beside the package. Those that were added in the
+dashboard are in ``checkpoints/`` of its data folder (``FER_HOME``, else ``~/.fer-workbench``).
+"""
 
 from __future__ import annotations
 
@@ -10,25 +14,42 @@ from fer_core.errors import CheckpointError
 DEFAULT_CHECKPOINT = "mobilenetv2-ferplus"
 
 
+def data_home() -> Path:
+    """The dashboard's data folder, whether it is there or not."""
+    return Path(os.environ.get("FER_HOME") or Path.home() / ".fer-workbench").expanduser().resolve()
+
+
 def checkpoints_folder() -> Path:
-    """Where shipped checkpoints are: ``FER_CHECKPOINTS``, else ``checkpoints/`` beside the package."""
+    """Where shipped checkpoints are."""
     return Path(os.environ.get("FER_CHECKPOINTS") or Path(__file__).parents[2] / "checkpoints")
 
 
+def added_folder() -> Path:
+    """Where checkpoints are that were added in the dashboard."""
+    return data_home() / "checkpoints"
+
+
+def checkpoint_folders(root: Path | None = None) -> dict[str, Path]:
+    """Folders that have a card, by name, the default first: below ``root``, or shipped and added (a shipped one counts
+    where both have a name)."""
+    roots = [root] if root else [added_folder(), checkpoints_folder()]
+    found = {path.parent.name: path.parent for each in roots for path in each.glob("*/card.json")}
+    return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT_CHECKPOINT, name))}
+
+
 def checkpoint_names(root: Path | None = None) -> list[str]:
-    """Names of the folders under ``root`` that have a card, the default first."""
-    names = sorted(path.parent.name for path in (root or checkpoints_folder()).glob("*/card.json"))
-    return sorted(names, key=lambda name: name != DEFAULT_CHECKPOINT)
+    """Names of ``checkpoint_folders``."""
+    return list(checkpoint_folders(root))
 
 
 def find_checkpoint(name: str | Path) -> Path:
-    """Folder of a checkpoint, given its path or its name among the shipped ones.
+    """Folder of a checkpoint, given its path or its name among the shipped and added ones.
 
     Raises:
         CheckpointError: neither exists; the message lists the names.
     """
-    for path in (Path(name), checkpoints_folder() / str(name)):
+    for path in (Path(name), checkpoints_folder() / str(name), added_folder() / str(name)):
         if path.is_dir():
             return path
     known = ", ".join(checkpoint_names()) or "none"
-    raise CheckpointError(f"No checkpoint {str(name)!r}: neither a folder nor one of the shipped ones ({known}).")
+    raise CheckpointError(f"No checkpoint {str(name)!r}: neither a folder nor one of those that are there ({known}).")

@@ -1,0 +1,232 @@
+"""Evaluate a checkpoint on a data set: the network runs from its weights, stored tables are never trusted.
+
+One way for every data set: pictures are read a few at a time, become crops of one size, and go through the network;
+what comes out is a table with one row per picture, from which the figures are computed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.data import FERPLUS_PROTOCOLS, VOTES, FaceSet, ferplus_labels, open_dataset
+from fer_core.data.records import Picture
+from fer_core.emotions import EMOTIONS8
+from fer_core.errors import DataError, InputError
+from fer_core.evaluation.metrics import report
+from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
+
+if TYPE_CHECKING:  # pages read tables without them
+    import pandas as pd
+
+    from fer_core.models.classifier import Classifier, Scores
+
+LABEL_SETS: tuple[str, ...] = ("fer2013", *FERPLUS_PROTOCOLS)
+TTA: tuple[str, ...] = ("none", "flip", "tencrop")
+BATCH, PHOTO_BATCH = 256, 16
+Progress = Callable[[int, int], None]
+
+
+def evaluate(
+    checkpoint: str | Path | Classifier,
+    data: str | Path,
+    *,
+    split: str | None = None,
+    labels: str | None = None,
+    tta: str = "none",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run a checkpoint on a split of a data set and report its figures.
+
+    Args:
+        checkpoint: name, folder or a loaded classifier.
+        data: folder of the data set, in any layout that ``fer_core.data.open_dataset`` knows.
+        split: one that the data set has; default: ``private_test``, else ``test``, ``val``, ``all``.
+        labels: name of the data set for its own labels (the default), or a FER+ protocol where there are votes
+            (``ferplus7``, ``ferplus8_majority``, ``ferplus8_argmax``).
+        tta: ``none``, ``flip`` (mean with the mirror image) or ``tencrop``.
+        progress: called with (images done, images in all).
+
+    Returns:
+        ``checkpoint, data, split, labels, tta`` and everything of ``fer_core.evaluation.metrics.report``.
+
+    Raises:
+        CheckpointError, DataError, InputError: as their messages say.
+    """
+    from fer_core.models.classifier import load
+
+    classifier = load(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
+    found = open_dataset(data)
+    faces = found.read(split or found.default_split)
+    labels = check_labels(faces, labels)
+    table = evaluate_faces(classifier, faces, tta=tta, progress=progress)
+    return {"checkpoint": classifier.name, **figures_of(table, faces, labels, tta)}
+
+
+def check_labels(faces: FaceSet, label_set: str | None) -> str:
+    """A label set that the pictures have; theirs if None.
+
+    Raises:
+        InputError: unknown; the message lists what there is.
+        DataError: a FER+ protocol without votes.
+    """
+    if label_set in FERPLUS_PROTOCOLS:
+        ferplus_labels(faces.votes, label_set)
+    elif label_set not in (None, faces.name):
+        known = ", ".join((faces.name, *FERPLUS_PROTOCOLS))
+        raise InputError(f"Unknown label set {label_set!r}; expected one of {known}.")
+    return label_set or faces.name
+
+
+def figures_of(table: pd.DataFrame, faces: FaceSet, label_set: str, tta: str) -> dict[str, Any]:
+    """``data, split, labels, tta`` and the report of an evaluation table under a label set."""
+    truth = labels_of(table, label_set)
+    found = report(table_array(table, "p_")[truth >= 0].astype(np.float64), truth[truth >= 0])
+    return {"data": faces.name, "split": faces.split, "labels": label_set, "tta": tta, **found}
+
+
+def labels_of(table: pd.DataFrame, label_set: str) -> NDArray[np.int64]:
+    """Labels (n,) of an evaluation table under a label set, index into ``EMOTIONS8``; -1 where it drops the picture.
+
+    Raises:
+        DataError: a FER+ protocol without votes.
+    """
+    if label_set in FERPLUS_PROTOCOLS:
+        votes = [f"votes_{name}" for name in VOTES if f"votes_{name}" in table]
+        return ferplus_labels(table[votes].to_numpy(np.int64), label_set)
+    return np.array([EMOTIONS8.index(name) for name in table[f"label_{label_set}"]], np.int64)
+
+
+def table_array(table: pd.DataFrame, prefix: str) -> NDArray[np.floating]:
+    """The columns ``logit_…``, ``p_…`` or ``f_…`` of an evaluation table as an array (n, k)."""
+    return table[[name for name in table.columns if name.startswith(prefix)]].to_numpy()
+
+
+def evaluate_faces(
+    classifier: Classifier,
+    faces: FaceSet,
+    *,
+    tta: str = "none",
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    skip_unreadable: bool = False,
+    find_faces: bool | None = None,
+) -> pd.DataFrame:
+    """The evaluation table of a split: one row per picture.
+
+    Args:
+        classifier: the checkpoint.
+        faces: the pictures; only a batch of them is in memory at a time.
+        tta: see ``evaluate``; tables that are kept are of single views (``none``).
+        progress: called with (images done, images in all).
+        should_stop: asked before every picture.
+        skip_unreadable: leave unreadable pictures out; their messages are in ``table.attrs["unreadable"]``.
+        find_faces: look for the face and cut it out as the card says, taking the largest, or the whole picture where
+            there is none; False takes every picture as a cut face. Default: where the data set has photos.
+
+    Returns:
+        Columns ``id``, ``label_<data set>``; with votes ``label_ferplus`` (``ferplus7``, empty where dropped),
+        ``votes_angry … votes_nf``, ``votes_top_share`` and ``votes_entropy`` (nats) over all ten options; ``logit_*``
+        uncalibrated, ``p_*`` calibrated, ``f_000 …`` features (float16); ``face_found`` where faces were looked for.
+
+    Raises:
+        DataError: no picture, or one that cannot be read; the message names it.
+        InputError: unknown ``tta``.
+        Cancelled: ``should_stop`` said so.
+    """
+    if tta not in TTA:
+        raise InputError(f"Unknown test-time augmentation {tta!r}; expected one of {', '.join(TTA)}.")
+    look = not faces.cut if find_faces is None else find_faces
+    to_crops = FaceFinder.of(classifier) if look else Squares(classifier.card.crop.size)
+    reader = Reader(faces, should_stop, [] if skip_unreadable else None)
+    parts: list[tuple[Scores, NDArray[np.bool_]]] = []
+    kept: list[int] = []
+    for rows, pictures in reader.batches(PHOTO_BATCH if look else BATCH):
+        kept += rows
+        if rows:
+            crops, found = to_crops(pictures)
+            scores = classifier.predict(crops, tta=tta)
+            parts.append((dataclasses.replace(scores, features=scores.features.astype(np.float16)), found))
+        if progress is not None:
+            progress(reader.done, len(faces))
+    if not parts:
+        told = f" The first problem: {reader.unreadable[0]}" if reader.unreadable else ""
+        raise DataError(f"{faces.name}, {faces.split} holds no picture that can be read.{told}")
+    table = _table(classifier.labels, faces, np.array(kept), parts, look)
+    if reader.unreadable:
+        table.attrs["unreadable"] = reader.unreadable
+    return table
+
+
+def face_crop(classifier: Classifier, faces: FaceSet, row: int) -> Picture:
+    """The face of one picture as the classifier takes it, uint8 (s, s, 3) RGB: found where the data set has photos.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    to_crops = Squares(classifier.card.crop.size) if faces.cut else FaceFinder.of(classifier)
+    return as_rgb(to_crops([faces.picture(row)])[0][0])
+
+
+def check_table_path(path: Path, tta: str) -> None:
+    """Raise ``InputError`` unless a table of this kind may be written there."""
+    if path.suffix != ".parquet":
+        raise InputError(f"{path.name} is no name for a table; end it in .parquet.")
+    if tta != "none":
+        raise InputError(f"A table holds single views, not {tta}; leave one of the two out.")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write an evaluation table as parquet; the file is there when it is whole.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(part, index=False, compression="zstd")
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error}).") from error
+
+
+def _table(
+    names: Sequence[str],
+    faces: FaceSet,
+    rows: NDArray[np.int64],
+    parts: Sequence[tuple[Scores, NDArray[np.bool_]]],
+    looked: bool,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    labels = np.array(EMOTIONS8)
+    logits, probabilities, features = (
+        np.concatenate([getattr(scores, name) for scores, _ in parts])
+        for name in ("logits", "probabilities", "features")
+    )
+    found: dict[str, Any] = {"id": faces.ids[rows], f"label_{faces.name}": labels[faces.labels[rows]]}
+    if faces.has_votes:
+        found |= _vote_columns(faces.votes[rows])
+    found |= {f"logit_{name}": logits[:, i] for i, name in enumerate(names)}
+    found |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(names)}
+    found |= {f"f_{i:03d}": features[:, i] for i in range(features.shape[1])}
+    if looked:
+        found["face_found"] = np.concatenate([seen for _, seen in parts])
+    return pd.DataFrame(found)
+
+
+def _vote_columns(votes: NDArray[np.int64]) -> dict[str, Any]:
+    shares = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    seven = ferplus_labels(votes, "ferplus7")
+    return {
+        "label_ferplus": [EMOTIONS8[i] if i >= 0 else None for i in seven],
+        **{f"votes_{name}": votes[:, i].astype(np.int16) for i, name in enumerate(VOTES)},
+        "votes_top_share": shares.max(axis=1).astype(np.float32),
+        "votes_entropy": -(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1).astype(np.float32),
+    }
