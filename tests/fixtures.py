@@ -21,10 +21,12 @@ from tests.clips import write_clip
 
 @pytest.fixture
 def home() -> Path:
-    """The dashboard's data folder, without jobs, uploads and analyses."""
-    for folder in (places.uploads(), places.store().root):
-        shutil.rmtree(folder)
-    (places.home() / "jobs.sqlite").unlink(missing_ok=True)
+    """The dashboard's data folder, empty but for the queues."""
+    for path in places.home().iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name in ("jobs.sqlite", "datasets.json"):
+            path.unlink()
     for queue in tasks.QUEUES.values():
         queue.flush()
     places.uploads(), places.store()

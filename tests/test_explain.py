@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,21 +14,34 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000
+from torch import nn
+from torchvision.models import ConvNeXt, SwinTransformer, VisionTransformer
+from torchvision.models.convnext import CNBlockConfig
+from torchvision.models.vision_transformer import ConvStemConfig
 
 from fer_core.errors import InputError
 from fer_core.explain import (
     METHODS,
     REGIONS,
     attention_shares,
+    contrast,
+    feature_maps,
+    feature_sheet,
     gradcam,
     heatmaps,
     landmarks_in_crop,
     layers,
     overlay,
+    overlay_signed,
     region_masks,
+    sanity,
 )
+from fer_core.explain.pictures import AGAINST, FOR
 from fer_core.faces import CropGeometry, Faces, crop_faces
 from fer_core.models.classifier import Classifier
+from tests.networks import BRIGHT, DARK, Squares, Wrapped, classifier_of, squares
+from tests.test_emotions import MACHADO, lab, linear
 
 RGB = NDArray[np.uint8]
 FACE = np.array([[16, 18], [32, 18], [24, 28], [17, 36], [31, 36]], np.float32)
@@ -73,13 +88,13 @@ def test_maps_lie_in_what_the_network_sees(classifier: Classifier, crops: RGB, m
 def test_a_map_is_put_back_where_the_network_saw_it() -> None:
     seen = np.zeros((1, 44, 44), np.float32)
     seen[0, 3, 40] = 1
-    back = gradcam._onto_crop(seen, 48, 44 / 48)
+    back = gradcam.onto_crop(seen, 48, 44 / 48)
     assert back[0, 5, 42] == pytest.approx(1, abs=1e-4)
     assert back.sum() == pytest.approx(1, abs=1e-3)
-    twice = gradcam._onto_crop(seen, 96, 44 / 48)[0]
+    twice = gradcam.onto_crop(seen, 96, 44 / 48)[0]
     assert [float(v) for v in np.argwhere(twice > 0.5).mean(axis=0)] == [10.5, 84.5]
     whole = np.random.default_rng(0).random((2, 44, 44), np.float32)
-    np.testing.assert_allclose(gradcam._onto_crop(whole, 44, 1.0), whole, atol=1e-5)
+    np.testing.assert_allclose(gradcam.onto_crop(whole, 44, 1.0), whole, atol=1e-5)
 
 
 def test_the_explained_input_is_the_one_of_predictions(classifier: Classifier, crops: RGB) -> None:
@@ -133,21 +148,76 @@ def test_nothing_speaks_for_an_emotion_of_zero_weights(classifier: Classifier, c
     assert np.isnan(attention_shares(found[0], region_masks(FACE, 48))).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
+def state_of(classifier: Classifier) -> dict[str, NDArray]:
+    return {name: value.cpu().numpy().copy() for name, value in classifier.net.state_dict().items()}
+
+
+def assert_untouched(classifier: Classifier, before: dict[str, NDArray]) -> None:
+    """Bit for bit the same weights, and neither hooks, gradients nor training left on the network."""
+    after = state_of(classifier)
+    assert before.keys() == after.keys() and all(np.array_equal(before[name], after[name]) for name in before)
+    for module in classifier.net.modules():
+        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks)
+        assert not any(hooks) and not module.training
+    assert all(each.requires_grad and each.grad is None for each in classifier.net.parameters())
+
+
+USES: dict[str, Callable[[Classifier, RGB], object]] = {
+    **{name: lambda c, crops, name=name: heatmaps(c, crops[:1], "sad", method=name) for name in METHODS},
+    "contrast": lambda c, crops: contrast(c, crops, "happy", ("sad", "fear")),
+    "feature maps": lambda c, crops: feature_maps(c, crops[0]),
+    "sanity": lambda c, crops: sanity(c, crops[0], "happy", steps=2).own.deletion,
+    "layers": lambda c, _crops: layers(c),
+}
+
+
+@pytest.fixture
+def shared(classifier: Classifier) -> Classifier:
+    """The classifier anew, with a network of its own whose weights want gradients, and nothing remembered of it."""
+    return Classifier(deepcopy(classifier.net).requires_grad_(), classifier.card, device=str(classifier.device))
+
+
+@pytest.mark.parametrize("use", USES)
 def test_the_classifier_is_left_as_it_was(
-    classifier: Classifier, crops: RGB, method: str, capfd: pytest.CaptureFixture[str]
+    shared: Classifier, crops: RGB, use: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    needs = [p.requires_grad for p in classifier.net.parameters()]
-    before = classifier.predict(crops)
-    heatmaps(classifier, crops[:1], method=method)
-    after = classifier.predict(crops)
-    np.testing.assert_array_equal(before.logits, after.logits)
-    np.testing.assert_array_equal(before.features, after.features)
-    modules = list(classifier.net.modules())
-    assert not any(m.training or m._forward_hooks or m._backward_hooks for m in modules)
-    assert [p.requires_grad for p in classifier.net.parameters()] == needs
-    assert all(p.grad is None for p in classifier.net.parameters())
+    before, scores = state_of(shared), shared.predict(crops)
+    USES[use](shared, crops)
+    assert_untouched(shared, before)
+    np.testing.assert_array_equal(shared.predict(crops).logits, scores.logits)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("use", [name for name in USES if name != "layers"])
+def test_the_classifier_is_left_as_it_was_by_what_fails(
+    shared: Classifier, crops: RGB, use: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = state_of(shared)
+
+    def fail(*_args: object) -> None:
+        raise RuntimeError("halfway")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Classifier, "network_input" if use == "feature maps" else "_channels", fail)
+        with pytest.raises(RuntimeError, match="halfway"):
+            USES[use](shared, crops)
+    if use != "feature maps":
+        with monkeypatch.context() as patched:
+            patched.setattr(gradcam._Score, "__call__", fail)
+            with pytest.raises(RuntimeError, match="halfway"):
+                USES[use](shared, crops)
+    assert_untouched(shared, before)
+    assert USES[use](shared, crops) is not None
+
+
+def test_several_threads_may_share_a_classifier(shared: Classifier, crops: RGB) -> None:
+    uses = [USES[name] for name in ("gradcam", "gradcam++", "contrast", "feature maps", "sanity")]
+    before, alone = state_of(shared), [use(shared, crops) for use in uses]
+    with ThreadPoolExecutor(5) as pool:
+        together = list(pool.map(lambda use: use(shared, crops), uses * 3))
+    for one, other in zip(alone * 3, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)  # type: ignore[arg-type]
+    assert_untouched(shared, before)
 
 
 def test_modes_of_the_caller_do_not_matter(classifier: Classifier, crops: RGB, maps: NDArray) -> None:
@@ -156,6 +226,14 @@ def test_modes_of_the_caller_do_not_matter(classifier: Classifier, crops: RGB, m
     with torch.no_grad():
         np.testing.assert_array_equal(heatmaps(classifier, crops), maps)
     assert torch.is_grad_enabled()
+
+
+def test_a_network_that_was_made_in_inference_mode_has_maps_too(
+    classifier: Classifier, crops: RGB, maps: NDArray
+) -> None:
+    with torch.inference_mode():
+        made = Classifier(deepcopy(classifier.net), classifier.card, device=str(classifier.device))
+    np.testing.assert_array_equal(heatmaps(made, crops), maps)
 
 
 def test_no_crop_has_no_map(classifier: Classifier) -> None:
@@ -184,8 +262,131 @@ def test_what_cannot_be_explained_is_refused(classifier: Classifier, crops: RGB)
         heatmaps(classifier, crops, layer="head")
 
 
-def test_regions_do_without_torch() -> None:
-    code = "import sys; from fer_core.explain import region_masks; print('torch' in sys.modules)"
+def test_groups_that_cannot_be_are_refused(classifier: Classifier, crops: RGB) -> None:
+    for wrong in ((), ("sad", "sad")):
+        with pytest.raises(InputError, match="at least one emotion, and each only once, got"):
+            heatmaps(classifier, crops, wrong)
+    with pytest.raises(InputError, match="knows no 'joy'"):
+        contrast(classifier, crops, "happy", ("sad", "joy"))
+
+
+# --- networks whose maps are known
+
+
+@pytest.fixture(scope="module")
+def known() -> Classifier:
+    return classifier_of(Squares())
+
+
+def places(*where: tuple[slice, slice]) -> NDArray[np.float32]:
+    found = np.zeros((48, 48), np.float32)
+    for each in where:
+        found[each] = 1
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_map_is_what_the_network_is_made_to_see(known: Classifier, method: str) -> None:
+    picture = squares()
+    targets: list[gradcam.Target] = ["happy", "sad", ("happy", "sad"), ("happy", "fear")]
+    found = heatmaps(known, np.repeat(picture[None], 4, axis=0), targets, method=method)
+    wanted = [places(BRIGHT), places(DARK), places(BRIGHT, DARK), places(BRIGHT)]
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    one = heatmaps(known, picture[None], ("happy", "sad"), method=method)  # a tuple is a group, not one for each
+    np.testing.assert_allclose(one, found[2:3], atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_contrast_is_the_difference_of_two_maps(known: Classifier, method: str) -> None:
+    picture = squares()[None]
+    found = contrast(known, picture, "happy", "sad", method=method)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[0], places(BRIGHT) - places(DARK), atol=1e-4)
+    assert np.abs(contrast(known, picture, "happy", ("happy", "fear"), method=method)).max() < 1e-4
+
+
+def test_a_contrast_of_a_batch_takes_each_by_its_targets(classifier: Classifier, crops: RGB) -> None:
+    found = contrast(classifier, crops, ["happy", "sad", "fear"], "neutral", layer="backbone.12")
+    first = heatmaps(classifier, crops, ["happy", "sad", "fear"], layer="backbone.12")
+    second = heatmaps(classifier, crops, "neutral", layer="backbone.12")
+    np.testing.assert_allclose(found, first - second, atol=5e-3)
+    assert contrast(classifier, crops[:0], "happy", "sad").shape == (0, 48, 48)
+
+
+def test_a_group_is_explained_by_the_log_sum_exp(classifier: Classifier, crops: RGB) -> None:
+    """Its gradient is the mean of the emotions' gradients, weighed by their probabilities among themselves."""
+    net, kept = deepcopy(classifier.net), {}
+    net.backbone[13].register_forward_hook(lambda _block, _inputs, output: kept.update(a=output))
+    logits = net(classifier.network_input(crops[:1]))[0]
+    members = [classifier.labels.index(name) for name in ("angry", "fear", "sad")]
+    weights = logits[members].softmax(dim=0).detach()
+    (gradient,) = torch.autograd.grad((logits[members] * weights).sum(), kept["a"])
+    cam = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1)[0].relu().detach().cpu().numpy()
+    wanted = cv2.resize((cam - cam.min()) / (cam.max() - cam.min()), (44, 44))
+    found = heatmaps(classifier, crops[:1], ("angry", "fear", "sad"))[0, 2:46, 2:46]
+    np.testing.assert_allclose(found, (wanted - wanted.min()) / (wanted.max() - wanted.min()), atol=2e-3)
+
+
+def test_feature_maps_are_the_layer_s_output(known: Classifier, classifier: Classifier, crops: RGB) -> None:
+    found = feature_maps(known, squares(), "blocks.0")
+    assert (found.dtype, found.shape) == (np.float32, (7, 48, 48))
+    np.testing.assert_allclose(found[3], places(BRIGHT), atol=1e-4)
+    np.testing.assert_allclose(found[4], places(DARK), atol=2e-2)
+    assert not found[[0, 1, 2, 5, 6]].any()
+    assert feature_maps(classifier, crops[0]).shape == (96, 6, 6)  # the default layer
+    with pytest.raises(InputError, match="no layer 'blocks'"):
+        feature_maps(known, squares(), "blocks")
+    with pytest.raises(InputError, match=r"Expected crops uint8 \(n, s, s, 3\)"):
+        feature_maps(known, squares()[..., 0], "blocks.0")
+
+
+class Bare(nn.Module):
+    """Convolutions without an ``nn.Sequential`` around them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, stride=4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x).relu()).mean(dim=(2, 3))
+
+
+def transformer(*, stem: bool = False) -> nn.Module:
+    convs = [ConvStemConfig(8, 3, 2), ConvStemConfig(8, 3, 2), ConvStemConfig(8, 3, 2)] if stem else None
+    vit = VisionTransformer(32, 8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=32, conv_stem_configs=convs)
+    vit.heads = nn.Identity()
+    return vit
+
+
+def test_convolutions_of_any_make_have_maps() -> None:
+    assert layers(classifier_of(Wrapped(Bare(), 4))) == ["inner.second", "inner.first"]
+    convnext = ConvNeXt([CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)], num_classes=8)
+    found = classifier_of(Wrapped(convnext, 8), size=64, channels=3)
+    assert layers(found)[0] == "inner.features.3"
+    assert heatmaps(found, np.random.default_rng(0).integers(0, 255, (1, 64, 64, 3)).astype(np.uint8), "sad").any()
+
+
+@pytest.mark.parametrize("kind", ["vit", "vit with a stem", "swin"])
+def test_networks_without_convolutional_maps_are_refused(kind: str) -> None:
+    """What cuts the picture into patches is a convolution as well, but its map says nothing of the scores."""
+    swin = SwinTransformer([4, 4], 16, [2], [2], [4, 4], num_classes=16)
+    net = swin if kind == "swin" else transformer(stem="stem" in kind)
+    without = classifier_of(Wrapped(net, 16), size=32, channels=3)
+    crops = np.zeros((1, 32, 32, 3), np.uint8)
+    assert layers(without) == []
+    for use in (
+        lambda: heatmaps(without, crops, "sad"),
+        lambda: heatmaps(without, crops, "sad", layer="inner.conv_proj"),
+        lambda: contrast(without, crops, "sad", "fear"),
+        lambda: feature_maps(without, crops[0]),
+        lambda: sanity(without, crops[0], "sad"),
+    ):
+        with pytest.raises(InputError, match=r"no convolutional maps.*rollout.*class.*Choose a checkpoint"):
+            use()
+
+
+def test_regions_and_pictures_do_without_torch() -> None:
+    code = "import sys; from fer_core.explain import overlay_signed, region_masks; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     )
@@ -205,6 +406,50 @@ def test_an_overlay_is_grey_where_nothing_speaks(crops: RGB) -> None:
     assert (hot.shape, hot.dtype) == ((48, 48, 3), np.uint8)
     np.testing.assert_allclose(hot[24, 24], 0.8 * np.array([252, 255, 164]), atol=1)  # the hot end of inferno, RGB
     assert not hot[0].any()
+
+
+def test_a_signed_overlay_tells_for_from_against() -> None:
+    signed, black = np.zeros((48, 48), np.float32), np.zeros((48, 48, 3), np.uint8)
+    signed[8:16, 8:16], signed[30:38, 28:36] = 1, -1
+    found = overlay_signed(black, signed, size=48)
+    np.testing.assert_allclose(found[12, 12], np.multiply(FOR, 0.8), atol=1)
+    np.testing.assert_allclose(found[34, 32], np.multiply(AGAINST, 0.8), atol=1)
+    assert not found[20:28].any()
+    half = overlay_signed(black, signed / 2, size=96)
+    np.testing.assert_allclose(half[24, 24], np.multiply(FOR, 0.4), atol=1)
+
+
+@pytest.mark.parametrize("blindness", [None, *MACHADO])
+def test_the_two_sides_of_a_contrast_stay_apart(blindness: str | None) -> None:
+    """CIEDE2000 differences of 10 are plain at a glance; on grey, as opaque as they get."""
+    seen = np.eye(3) if blindness is None else np.array(MACHADO[blindness])
+    for grey in (0, 128, 255):
+        drawn = [np.multiply(colour, 0.8) + 0.2 * grey for colour in (FOR, AGAINST)]
+        names = ["#{:02X}{:02X}{:02X}".format(*(round(v) for v in each)) for each in (*drawn, (grey,) * 3)]
+        orange, blue, bare = (lab(seen @ linear(name)) for name in names)
+        for one, other in ((orange, blue), (orange, bare), (blue, bare)):
+            assert deltaE_ciede2000(one, other) > 10, (grey, blindness)
+
+
+def test_a_feature_sheet_starts_with_the_strongest_channel() -> None:
+    maps = np.zeros((5, 2, 2), np.float32)
+    maps[1] = 9  # the same everywhere: shows nothing
+    maps[3, 0, 0], maps[4, 1, 1] = 1, -4
+    sheet = feature_sheet(maps, columns=2, size=10)
+    assert (sheet.shape, sheet.dtype) == ((22, 22, 3), np.uint8)
+    yellow, blue = (253, 231, 37), (68, 1, 84)  # the ends of viridis, RGB
+    first, second = sheet[:10, :10], sheet[:10, 12:]
+    np.testing.assert_allclose(first[7, 7], blue, atol=1)  # channel 4: its least value, the others its greatest
+    np.testing.assert_allclose(first[2, 2], yellow, atol=1)
+    np.testing.assert_allclose(second[2, 2], yellow, atol=1)  # channel 3
+    np.testing.assert_allclose(second[7, 7], blue, atol=1)
+    assert (sheet[10:12] == 255).all() and (sheet[:, 10:12] == 255).all()  # four of five channels are shown
+    assert feature_sheet(maps[:3], columns=8, size=4).shape == (4, 46, 3)
+    for wrong in (maps[0], maps[:0]):
+        with pytest.raises(InputError, match=r"Expected maps \(c, h, w\)"):
+            feature_sheet(wrong)
+    with pytest.raises(InputError, match="columns"):
+        feature_sheet(maps, columns=0)
 
 
 # --- regions

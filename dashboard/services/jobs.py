@@ -28,16 +28,16 @@ create table if not exists jobs (
 )"""
 STALE_S = 15.0
 ACTIVE = ("queued", "running")
-INSPECTED = ("picture", "why", "why_span")
+INSPECTED = ("picture", "why", "why_span", "why_clip", "explain", "checkpoint")
 """Kinds of jobs that somebody waits for in front of the screen."""
 UPLOADED = ("video", "picture")
-"""Kinds of jobs that a file was sent for; the others belong to an analysis that is there."""
+"""Kinds of jobs that a file was sent for to be analysed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row. ``kind`` is ``video``, ``picture``, ``annotate``, ``copy``, ``why`` or ``why_span``; ``target`` the
-    analysis it makes or belongs to; times are seconds since 1970; ``share`` is 0-1."""
+    """A row. ``kind`` says what is done (``tasks`` has them all); ``target`` is what it belongs to: the analysis it
+    makes or explains, the evaluated checkpoint, the key of a map; times are seconds since 1970; ``share`` is 0-1."""
 
     id: str
     kind: str
@@ -182,6 +182,18 @@ def beat(job_id: str) -> None:
     """Say that the worker of a job is alive."""
     with _table() as table:
         table.execute("update jobs set beat=? where id=?", (time.time(), job_id))
+
+
+def tell(job_id: str, info: dict[str, Any]) -> None:
+    """Replace what is known about a job's outcome."""
+    with _table() as table:
+        table.execute("update jobs set info=? where id=?", (json.dumps(info), job_id))
+
+
+def remove(job_id: str) -> None:
+    """Remove the row of an ended job, so that its id can be used again."""
+    with _table() as table:
+        table.execute("delete from jobs where id=? and state not in ('queued', 'running')", (job_id,))
 
 
 def finish(job_id: str, state: str, error: str = "") -> None:

@@ -3,19 +3,27 @@
 $FER_HOME (default ~/.fer-workbench)
 ├── uploads/<id>/source.<ending>     files waiting for, or in, an analysis
 ├── analyses/<id>/                   finished analyses with their video
+├── checkpoints/<name>/              checkpoints that were added by upload
+├── evaluations/<checkpoint>/<dataset>-<split>.parquet
+├── maps/                            projections of features, by content
+├── explained/<key>.json             heatmaps and checks of single faces, the newest few
+├── pictures/<sha>.<ending>          pictures that somebody wanted explained, the newest few
+├── selections/<sha>.json            faces that were chosen by hand, so that an address can name them
+├── reviews/<dataset>.json           what a reviewer said about labels
+├── datasets.json                    the data sets that the workbench was pointed to
 ├── logs/
 └── jobs.sqlite, queue-*.sqlite
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import uuid
 from pathlib import Path
 
 from fer_core.errors import InputError
+from fer_core.models.folders import data_home
 from fer_core.video.store import AnalysisStore
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -23,28 +31,29 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 def home() -> Path:
     """The data folder, made when it is not there yet."""
-    path = Path(os.environ.get("FER_HOME") or Path.home() / ".fer-workbench").expanduser().resolve()
+    path = data_home()
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _below(name: str) -> Path:
+def below(name: str) -> Path:
+    """A folder of the data folder, made when it is not there yet."""
     path = home() / name
     path.mkdir(exist_ok=True)
     return path
 
 
 def uploads() -> Path:
-    return _below("uploads")
+    return below("uploads")
 
 
 def logs() -> Path:
-    return _below("logs")
+    return below("logs")
 
 
 def store() -> AnalysisStore:
     """All analyses."""
-    return AnalysisStore(_below("analyses"))
+    return AnalysisStore(below("analyses"))
 
 
 def new_id() -> str:

@@ -14,6 +14,10 @@
     GET  /api/figure/{id}?track&start_s&end_s   the timeline of one person as SVG
     POST /api/why/{id}?track&time_s&target      ask for the heatmap of a face → {"job": id}
     GET  /api/why/{id}/{job}               {"state": …}, with the heatmap once it is there
+    GET  /api/picture/{dataset}/{split}?id a picture of a data set that the workbench was pointed to
+    GET  /api/faces/{checkpoint}/{table}/{row}   the picture of a row of an evaluation
+    GET  /api/map/{key}                    positions of a map, float32 (n, 2 or 3)
+    GET  /api/clip/{id}/{job}              a clip with heatmaps on a face
 
 An error of the ``FerError`` tree answers ``{"error": message}``. Requests of other web sites are refused.
 """
@@ -251,6 +255,48 @@ async def why(request: Request) -> Response:
     return JSONResponse(found, headers=_SAFE)
 
 
+@guarded
+async def picture(request: Request) -> Response:
+    from dashboard.services.datasets import picture as picture_of
+
+    dataset, split = (request.path_params[name] for name in ("dataset", "split"))
+    data, kind = await run_in_threadpool(picture_of, dataset, split, request.query_params.get("id", ""))
+    return Response(data, media_type=kind, headers=_SAFE | {"Cache-Control": "private, max-age=600"})
+
+
+@guarded
+async def face(request: Request) -> Response:
+    def work() -> tuple[bytes, str]:
+        from dashboard.services.datasets import picture as picture_of
+        from dashboard.services.evaluations import Question, evaluation
+
+        checkpoint, table, row = (request.path_params[name] for name in ("checkpoint", "table", "row"))
+        ids, asked = evaluation(checkpoint, table).ids, Question(checkpoint, table, "")
+        if row >= len(ids):
+            raise StoreError("There is no such picture.")
+        return picture_of(asked.dataset, asked.split, str(ids[row]))
+
+    data, kind = await run_in_threadpool(work)
+    return Response(data, media_type=kind, headers=_SAFE | {"Cache-Control": "private, max-age=600"})
+
+
+@guarded
+async def map_positions(request: Request) -> Response:
+    from dashboard.services.maps import found
+
+    made = await run_in_threadpool(found, request.path_params["key"])
+    if made is None:
+        raise StoreError("There is no such map.")
+    data = made.positions.astype("<f4").tobytes()
+    return Response(data, media_type="application/octet-stream", headers=_SAFE)
+
+
+@guarded
+async def clip(request: Request) -> Response:
+    folder = places.store().folder(request.path_params["id"]) / "why"
+    return _file(folder / f"{places.check_id(request.path_params['job'])}.mp4")
+
+
 def _file(path: Path | None, *, download: str | None = None) -> Response:
     if path is None or not path.is_file():
         raise StoreError("There is no such file.")
@@ -283,4 +329,8 @@ ROUTES = [
     Route("/api/figure/{id}", figure),
     Route("/api/why/{id}", ask_why, methods=["POST"]),
     Route("/api/why/{id}/{job}", why),
+    Route("/api/picture/{dataset}/{split}", picture),
+    Route("/api/faces/{checkpoint}/{table}/{row:int}", face),
+    Route("/api/map/{key}", map_positions),
+    Route("/api/clip/{id}/{job}", clip),
 ]

@@ -61,12 +61,13 @@ def run_job(job_id: str) -> None:
             jobs.finish(job_id, "failed", _DISK_FULL if full else _MISTAKE)
 
 
+_PRIORITY = {"copy": 2, "map": 1, "evaluate": 1}
 _TASKS = {name: queue.task(name="run")(run_job) for name, queue in QUEUES.items()}
 
 
 def enqueue(job: jobs.Job) -> None:
-    """Hand a queued job to its worker."""
-    _TASKS[_queue_of(job)](job.id, priority=1 if job.kind == "copy" else 0)  # a result that can be watched comes first
+    """Hand a queued job to its worker; a result that can be watched comes first, a video last of all."""
+    _TASKS[_queue_of(job)](job.id, priority=_PRIORITY.get(job.kind, 0))
 
 
 def _queue_of(job: jobs.Job) -> str:
@@ -99,6 +100,14 @@ def classifier(name: str) -> Any:
     from fer_core.models.classifier import load
 
     return load(name)
+
+
+@lru_cache(maxsize=1)
+def detector() -> Any:
+    """The face detector for single pictures."""
+    from fer_core.faces import make_detector
+
+    return make_detector("mtcnn", min_face_px=30)
 
 
 def _analyse(job: jobs.Job) -> str:
@@ -192,7 +201,44 @@ def _why(job: jobs.Job) -> str:
     return "done"
 
 
-_WORK: dict[str, Callable[[jobs.Job], str]] = {"annotate": _annotate, "copy": _copy, "why": _why, "why_span": _why}
+def _explain(job: jobs.Job) -> str:
+    from dashboard.services import explained
+
+    explained.make(job, progress=_Reporter(job.id).copying("explaining"))
+    return "done"
+
+
+def _evaluate(job: jobs.Job) -> str:
+    from dashboard.services import evaluations
+
+    reporter = _Reporter(job.id)
+
+    def progress(done: int, total: int) -> None:
+        reporter.tell("evaluating", done / max(total, 1), done, 0)
+
+    evaluations.make(job, progress=progress, should_stop=reporter.should_stop)
+    return "done"
+
+
+def _map(job: jobs.Job) -> str:
+    from dashboard.services import maps
+
+    reporter = _Reporter(job.id)
+    maps.make(job, progress=reporter.copying("projecting"), should_stop=reporter.should_stop)
+    return "done"
+
+
+def _checkpoint(job: jobs.Job) -> str:
+    from dashboard.services import checkpoints
+
+    checkpoints.keep(job)
+    return "done"
+
+
+_WORK: dict[str, Callable[[jobs.Job], str]] = {
+    "annotate": _annotate, "copy": _copy, "why": _why, "why_span": _why, "why_clip": _why, "explain": _explain,
+    "evaluate": _evaluate, "map": _map, "checkpoint": _checkpoint,
+}  # fmt: skip
 
 
 class _Reporter:

@@ -1,7 +1,8 @@
 """Heatmaps on request: asked for by a page or the player, made by the inspector's worker, kept with the analysis.
 
 An answer is ``<analysis>/why/<job>.json``; it names the moments, the explained emotions, the shares of the attention
-by region, and holds the pictures in a row as one PNG (base64).
+by region, and holds the pictures in a row as one PNG (base64). Of a clip it names the span; the clip itself is
+``<analysis>/why/<job>.mp4``.
 """
 
 from __future__ import annotations
@@ -32,19 +33,20 @@ def ask(analysis_id: str, *, track: int, time_s: float, model: str = "", target:
 
 
 def ask_span(
-    analysis_id: str, *, track: int, start_s: float, end_s: float, model: str = "", target: str = "", n: int = 60
-) -> str:
-    """Ask for the heatmaps of ``n`` faces over a span; returns the job."""
+    analysis_id: str, *, track: int, start_s: float, end_s: float, model: str = "", target: str | list[str] = "",
+    method: str = "gradcam", layer: str = "", n: int = 60, clip: bool = False,
+) -> str:  # fmt: skip
+    """Ask for the heatmaps of ``n`` faces over a span, or for a clip of it with a heatmap on every face; returns the
+    job. ``target`` is an emotion, those of a group, or empty for each face's most probable one."""
     span = {"track": track, "start_s": start_s, "end_s": end_s, "n": n, "model": model, "target": target}
-    return _start(analysis_id, span)
+    return _start(analysis_id, span | {"method": method, "layer": layer}, "why_clip" if clip else "why_span")
 
 
-def _start(analysis_id: str, settings: dict[str, Any]) -> str:
+def _start(analysis_id: str, settings: dict[str, Any], kind: str = "why") -> str:
     analysis = places.store().open(analysis_id)
     if analysis.source() is None:
         raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
     job = places.new_id()
-    kind = "why" if "time_s" in settings else "why_span"
     jobs.add(job, kind=kind, name=analysis.name, target=analysis_id, settings=settings)
     tasks.start(job, settings)
     return job
@@ -83,6 +85,9 @@ def make(job: jobs.Job, *, progress: Any, should_stop: Any) -> None:
         raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
     if model == MEAN:
         raise InputError("A mean of models has no heatmap; choose one of the models.")
+    if job.kind == "why_clip":
+        _make_clip(job, analysis, model, progress=progress, should_stop=should_stop)
+        return
     table, is_face = edited(analysis, model), "time_s" in asked
     rows = (
         face_at(table, track=asked["track"], time_s=asked["time_s"])
@@ -90,8 +95,9 @@ def make(job: jobs.Job, *, progress: Any, should_stop: Any) -> None:
         else faces_between(table, **{name: asked[name] for name in ("track", "start_s", "end_s", "n")})
     )
     found = explain(
-        source, rows, tasks.classifier(model), target=asked["target"], progress=progress, should_stop=should_stop
-    )
+        source, rows, tasks.classifier(model), target=_target(asked), method=asked.get("method", "gradcam"),
+        layer=asked.get("layer") or None, progress=progress, should_stop=should_stop,
+    )  # fmt: skip
     pictures = found.pictures(FACE_PX if is_face else STRIP_PX)
     _write(
         analysis,
@@ -109,6 +115,27 @@ def make(job: jobs.Job, *, progress: Any, should_stop: Any) -> None:
     )
 
 
+def _target(asked: dict[str, Any]) -> str | tuple[str, ...]:
+    return asked["target"] if isinstance(asked["target"], str) else tuple(asked["target"])
+
+
+def _make_clip(job: jobs.Job, analysis: Analysis, model: str, *, progress: Any, should_stop: Any) -> None:
+    from fer_core.video.view import edited
+    from fer_core.video.why import explained_clip
+
+    asked, source = job.settings, analysis.source()
+    assert source is not None
+    table = edited(analysis, model)
+    folder, own = analysis.folder / "why", table[table["track"] == asked["track"]]
+    folder.mkdir(exist_ok=True)
+    explained_clip(
+        source, own, tasks.classifier(model), folder / f"{job.id}.mp4", start_s=asked["start_s"],
+        end_s=asked["end_s"], target=_target(asked), method=asked["method"], layer=asked["layer"] or None,
+        progress=progress, should_stop=should_stop,
+    )  # fmt: skip
+    _write(analysis, job.id, {**asked, "model": model})
+
+
 def _write(analysis: Analysis, job_id: str, found: dict[str, Any]) -> None:
     folder = analysis.folder / "why"
     folder.mkdir(exist_ok=True)
@@ -117,6 +144,7 @@ def _write(analysis: Analysis, job_id: str, found: dict[str, Any]) -> None:
     path.with_suffix(".new").rename(path)
     for old in sorted(folder.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)
+        old.with_suffix(".mp4").unlink(missing_ok=True)
 
 
 def _png(picture: np.ndarray) -> str:

@@ -29,7 +29,12 @@ def main(name: str) -> None:
     threading.Thread(target=_find_lost, args=(name,), daemon=True).start()
     threading.Thread(target=_warm, args=(name,), daemon=True).start()
     consumer = tasks.QUEUES[name].create_consumer(
-        workers=1, worker_type="thread", initial_delay=0.05, max_delay=0.5, periodic=False, check_worker_health=False
+        workers=1,
+        worker_type="thread",
+        initial_delay=0.05,
+        max_delay=0.1 if name == "inspector" else 0.5,
+        periodic=False,
+        check_worker_health=False,
     )
     consumer.run()
 

@@ -1,6 +1,6 @@
-"""Videos made from a video: annotated with faces and emotions, or merely playable in a browser.
+"""Videos made from a video: annotated with faces and emotions, merely playable in a browser, or drawn on by others.
 
-Both are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, with every frame at the source's own time.
+All are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, with every frame at the source's own time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_core.emotions import EMOTION_COLOURS
 from fer_core.errors import Cancelled, InputError, VideoError
+from fer_core.explain.pictures import with_heat
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import FACE_COLUMNS, frame_steps, person_name, score_columns
@@ -71,16 +73,16 @@ def annotate_video(
         image = frame.image if hidden is None else blur_faces(frame.image, hidden.around(frame.time_s))
         return draw_faces(image, faces.at(frame), names or {})
 
-    work = _Work(progress, should_stop, start_s=start_s, end_s=end_s)
-    return _rewrite(Path(source), Path(out), draw, work)
+    work = Work(progress, should_stop, start_s=start_s, end_s=end_s)
+    return rewrite(Path(source), Path(out), draw, work)
 
 
 def browser_proxy(
     source: str | Path, out: str | Path, *, progress: OnShare | None = None, should_stop: ShouldStop | None = None
 ) -> Path:
     """Write a copy that every browser plays (longer side at most 1280 px); see ``annotate_video`` for the rest."""
-    work = _Work(progress, should_stop, max_side=_MAX_PROXY_SIDE)
-    return _rewrite(Path(source), Path(out), lambda frame: frame.image, work)
+    work = Work(progress, should_stop, max_side=_MAX_PROXY_SIDE)
+    return rewrite(Path(source), Path(out), lambda frame: frame.image, work)
 
 
 def draw_faces(image: RGB, faces: pd.DataFrame, names: dict[int, str]) -> RGB:
@@ -115,6 +117,24 @@ def blur_faces(image: RGB, faces: pd.DataFrame) -> RGB:
             coarse = cv2.resize(picture[top:bottom, left:right], (6, 6), interpolation=cv2.INTER_AREA)
             size = (right - left, bottom - top)
             picture[top:bottom, left:right] = cv2.resize(coarse, size, interpolation=cv2.INTER_NEAREST)
+    return picture
+
+
+def draw_heat(image: RGB, heat: NDArray[np.float32], square: NDArray[np.float64]) -> RGB:
+    """A copy of RGB ``image`` (h, w, 3) with a heatmap (s, s) in 0-1 on the square (3, 2: origin, x axis, y axis) that
+    its face was cut as, also where the square is turned or reaches over the edge."""
+    origin, x_axis, y_axis = square
+    corners = origin + np.stack([np.zeros(2), x_axis, y_axis, x_axis + y_axis])
+    limits = image.shape[1::-1]
+    left, top = (int(v) for v in np.clip(np.floor(corners.min(axis=0)), 0, limits))
+    right, bottom = (int(v) for v in np.clip(np.ceil(corners.max(axis=0)), 0, limits))
+    if right <= left or bottom <= top:
+        return image
+    step = np.stack([x_axis, y_axis], axis=1) / len(heat)
+    start = origin + step @ (0.5, 0.5) - 0.5 - (left, top)  # the centre of the first cell, in pixel centres of the part
+    placed = cv2.warpAffine(heat, np.column_stack([step, start]), (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    picture = image.copy()
+    picture[top:bottom, left:right] = with_heat(picture[top:bottom, left:right], placed)
     return picture
 
 
@@ -186,7 +206,7 @@ class _FacesAt:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """How a video is written: whom to tell, the range in s, and the longest side in px (None: as it is)."""
 
     progress: OnShare | None
@@ -203,7 +223,13 @@ class _Work:
             raise Cancelled("Stopped while the video was being written.")
 
 
-def _rewrite(source: Path, out: Path, draw: Draw, work: _Work) -> Path:
+def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
+    """Write what ``draw`` makes of every frame, with the source's sound and times; ``out`` appears when it is whole.
+
+    Raises:
+        VideoError: the source cannot be read, or is a picture.
+        Cancelled: stopped; nothing is left behind.
+    """
     temporary = out.with_name(out.name + ".tmp.mp4")
     try:
         with VideoReader(source) as reader, _writer(temporary, reader, source, work) as writer:
@@ -221,7 +247,7 @@ def _rewrite(source: Path, out: Path, draw: Draw, work: _Work) -> Path:
 
 
 @contextmanager
-def _writer(path: Path, reader: VideoReader, source: Path, work: _Work) -> Iterator[_Writer]:
+def _writer(path: Path, reader: VideoReader, source: Path, work: Work) -> Iterator[_Writer]:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         writer = _Writer(container, reader, source, work)
         yield writer
@@ -231,7 +257,7 @@ def _writer(path: Path, reader: VideoReader, source: Path, work: _Work) -> Itera
 class _Writer:
     """An MP4 with one picture track and, where the source has sound, one sound track."""
 
-    def __init__(self, container: Any, reader: VideoReader, source: Path, work: _Work) -> None:
+    def __init__(self, container: Any, reader: VideoReader, source: Path, work: Work) -> None:
         info = reader.info
         scale = min(1.0, work.max_side / max(info.width, info.height)) if work.max_side else 1.0
         self.size = tuple(max(int(side * scale) // 2 * 2, 2) for side in (info.width, info.height))
@@ -267,7 +293,7 @@ class _Writer:
 class _Sound:
     """The source's first sound track, copied where MP4 and browsers take it as it is, else encoded anew as AAC."""
 
-    def __init__(self, container: Any, source: Path, work: _Work) -> None:
+    def __init__(self, container: Any, source: Path, work: Work) -> None:
         self.target = container
         self.first_s = 0.0 if work.start_s else -math.inf
         self.length_s = math.inf if work.end_s is None else work.end_s - work.start_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +10,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fer_core.errors import Cancelled, InputError, VideoError
-from fer_core.explain import attention_shares, heatmaps, landmarks_in_crop, overlay, region_masks
+from fer_core.explain import Target, attention_shares, heatmaps, landmarks_in_crop, overlay, region_masks
 from fer_core.faces import Faces, crop_faces
+from fer_core.faces.crops import crop_squares
 from fer_core.faces.records import RGB
 from fer_core.models.classifier import Classifier
-from fer_core.video.reader import VideoReader
+from fer_core.video.annotate import OnShare, ShouldStop, Work, draw_heat, rewrite
+from fer_core.video.reader import Frame, VideoReader
 from fer_core.video.timeline import LANDMARK_COLUMNS, score_columns
 
 MAX_FACES = 240
+MAX_CLIP_FACES = 900
+"""Half a minute of a usual video."""
 _LATE_S = 1e-4
+_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,14 @@ class Explained:
         time_s: float64 (n,).
         crops: uint8 (n, s, s, 3), what the network was given.
         maps: float32 (n, s, s), 0-1, how much each place speaks for the target.
-        targets: the explained emotion of each.
+        targets: what is explained of each, an emotion or a group of them.
         shares: float32 (n, 6), of the attention in each of ``fer_core.explain.REGIONS``; NaN where a map is empty.
     """
 
     time_s: NDArray[np.float64]
     crops: RGB
     maps: NDArray[np.float32]
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     shares: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -81,61 +85,149 @@ def explain(
     rows: pd.DataFrame,
     classifier: Classifier,
     *,
-    target: str = "",
+    target: Target = "",
     method: str = "gradcam",
-    progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    layer: str | None = None,
+    progress: OnShare | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Explained:
     """Heatmaps of the faces in ``rows`` of a timeline.
 
     Args:
         source: the video or picture.
-        rows: of one person, in order of time.
+        rows: of one person, in order of time, at least one.
         classifier: whose view is explained.
-        target: the emotion to explain; empty takes each face's most probable one.
-        method: see ``fer_core.explain``.
+        target: the emotion to explain, or several as a group; empty takes each face's most probable one.
+        method, layer: as for ``fer_core.explain.heatmaps``.
         progress: called with the share done, 0-1.
-        should_stop: asked after every frame.
+        should_stop: asked after every frame, and every few heatmaps.
 
     Raises:
-        InputError: unknown target or method.
+        InputError: unknown target, method or layer; a network without convolutional maps.
         VideoError: the source cannot be read, or holds other frames than when it was analysed.
         Cancelled: stopped.
     """
+    targets: list[Target] = [target or top for top in _top_emotions(rows)]
+    side = classifier.card.crop.size
+    heatmaps(
+        classifier, np.zeros((0, side, side, 3), np.uint8), targets[0], method=method, layer=layer
+    )  # refuses early
+    crops = face_crops(source, rows, classifier, progress=_part(progress, 0.0, 0.5), should_stop=should_stop)
+    maps = []
+    for i in range(0, len(crops), _BATCH):
+        _watch(_part(progress, 0.5, 1.0), should_stop, i / len(crops))
+        maps.append(heatmaps(classifier, crops[i : i + _BATCH], targets[i : i + _BATCH], method=method, layer=layer))
+    shares = _shares(np.concatenate(maps), rows, classifier)
+    return Explained(rows["time_s"].to_numpy(float), crops, np.concatenate(maps), tuple(targets), shares)
+
+
+def face_crops(
+    source: Path,
+    rows: pd.DataFrame,
+    classifier: Classifier,
+    *,
+    progress: OnShare | None = None,
+    should_stop: ShouldStop | None = None,
+) -> RGB:
+    """The faces in ``rows`` of a timeline as a classifier takes them, uint8 (n, s, s, 3); see ``explain``."""
     wanted = rows["time_s"].to_numpy(float)
-    landmarks = rows[list(LANDMARK_COLUMNS)].to_numpy(np.float32).reshape(-1, 5, 2)
     boxes, scores = rows[["x0", "y0", "x1", "y1"]].to_numpy(np.float32), rows["detection"].to_numpy(np.float32)
-    faces = Faces(boxes, scores, landmarks)
+    faces = Faces(boxes, scores, _landmarks(rows))
     crops: list[RGB] = []
     with VideoReader(source) as reader:
         for frame in reader.frames(start_s=max(wanted[0] - _LATE_S, 0.0), end_s=wanted[-1] + 1e-3):
-            if should_stop is not None and should_stop():
-                raise Cancelled("Stopped while faces were explained.")
             if len(crops) < len(wanted) and abs(frame.time_s - wanted[len(crops)]) < 5e-4:
                 crops.append(crop_faces(frame.image, faces[np.array([len(crops)])], classifier.card.crop))
-                if progress is not None:
-                    progress(0.8 * len(crops) / len(wanted))
+            _watch(progress, should_stop, len(crops) / len(wanted))
     if len(crops) < len(wanted):
         raise VideoError("The video does not hold the frames that were analysed. Was it replaced? Analyse it again.")
-    return _explained(np.concatenate(crops), wanted, landmarks, _targets(rows, classifier, target), classifier, method)
+    return np.concatenate(crops)
 
 
-def _targets(rows: pd.DataFrame, classifier: Classifier, target: str) -> list[str]:
-    if target and target not in classifier.labels:
-        raise InputError(f"{classifier.name} knows no {target!r}; expected one of {', '.join(classifier.labels)}.")
+def explained_clip(
+    source: Path,
+    rows: pd.DataFrame,
+    classifier: Classifier,
+    out: Path,
+    *,
+    start_s: float,
+    end_s: float,
+    target: Target = "",
+    method: str = "gradcam",
+    layer: str | None = None,
+    progress: OnShare | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Path:
+    """Write a range of a video with the heatmap on a person's face wherever it is seen.
+
+    The frames keep their times, from ``start_s`` on, and the sound; those without the face stay as they are. Where
+    not every frame was analysed, a heatmap stays for the frames that its face stands for.
+
+    Args:
+        source: the analysed video.
+        rows: of one person's timeline, in order of time.
+        classifier: whose view is explained.
+        out: the MP4 to write; appears when it is whole.
+        start_s, end_s: the range, in seconds of the source; it starts at 0 in the result.
+        target, method, layer, progress, should_stop: as for ``explain``.
+
+    Raises:
+        InputError: the person is not seen in the range, or on more than ``MAX_CLIP_FACES`` frames; as ``explain``.
+        VideoError: as ``explain``, or the source is a picture.
+        Cancelled: stopped; nothing is left behind.
+    """
+    at = rows["time_s"].to_numpy(float)
+    rows = rows[(at >= start_s - _LATE_S) & (at < end_s - _LATE_S)]
+    if rows.empty:
+        raise InputError(f"The person is not seen from {start_s:.2f} to {end_s:.2f} s. Choose another range.")
+    if len(rows) > MAX_CLIP_FACES:
+        raise InputError(
+            f"The person is seen on {len(rows)} frames from {start_s:.2f} to {end_s:.2f} s; at most {MAX_CLIP_FACES} "
+            "can be explained in one clip. Choose a shorter range."
+        )
+    how = {"target": target, "method": method, "layer": layer, "should_stop": should_stop}
+    found = explain(source, rows, classifier, progress=_part(progress, 0.0, 0.6), **how)
+    squares = crop_squares(_landmarks(rows), classifier.card.crop.margin)
+    frames = rows["frame"].to_numpy(np.int64)
+    stands_for = int(np.median(np.diff(frames))) if len(frames) > 1 else 1
+
+    def draw(frame: Frame) -> RGB:
+        last = int(np.searchsorted(frames, frame.index, side="right")) - 1
+        if last < 0 or frame.index - frames[last] >= stands_for:
+            return frame.image
+        return draw_heat(frame.image, found.maps[last], squares[last])
+
+    work = Work(_part(progress, 0.6, 1.0), should_stop, start_s=max(start_s, 0.0), end_s=end_s)
+    return rewrite(Path(source), Path(out), draw, work)
+
+
+def _watch(progress: OnShare | None, should_stop: ShouldStop | None, share: float) -> None:
+    if should_stop is not None and should_stop():
+        raise Cancelled("Stopped while faces were explained.")
+    if progress is not None:
+        progress(share)
+
+
+def _part(progress: OnShare | None, start: float, end: float) -> OnShare | None:
+    """The progress of one part of the work, as part of the whole."""
+    return None if progress is None else lambda share: progress(start + (end - start) * share)
+
+
+def _landmarks(rows: pd.DataFrame) -> NDArray[np.float32]:
+    """Landmarks (n, 5, 2) of rows of a timeline."""
+    return rows[list(LANDMARK_COLUMNS)].to_numpy(np.float32).reshape(-1, 5, 2)
+
+
+def _top_emotions(rows: pd.DataFrame) -> list[str]:
     columns = score_columns(rows)
-    tops = rows[columns].to_numpy(float).argmax(axis=1)
-    return [target or columns[top].removeprefix("p_") for top in tops]
+    return [columns[top].removeprefix("p_") for top in rows[columns].to_numpy(float).argmax(axis=1)]
 
 
-def _explained(
-    crops: RGB, time_s: NDArray, landmarks: NDArray, targets: Sequence[str], classifier: Classifier, method: str
-) -> Explained:
-    maps = heatmaps(classifier, crops, targets, method=method)
-    points = landmarks_in_crop(landmarks, classifier.card.crop)
-    masks = [region_masks(each, crops.shape[1]) for each in points]
-    shares = np.stack([attention_shares(heat, mask) for heat, mask in zip(maps, masks, strict=True)])
-    return Explained(time_s, crops, maps, tuple(targets), shares.astype(np.float32))
+def _shares(maps: NDArray[np.float32], rows: pd.DataFrame, classifier: Classifier) -> NDArray[np.float32]:
+    """Shares (n, 6) of the attention in each region of the face."""
+    points = landmarks_in_crop(_landmarks(rows), classifier.card.crop)
+    masks = [region_masks(each, maps.shape[1]) for each in points]
+    return np.stack([attention_shares(heat, mask) for heat, mask in zip(maps, masks, strict=True)]).astype(np.float32)
 
 
-__all__ = ["Explained", "explain", "face_at", "faces_between"]
+__all__ = ["MAX_CLIP_FACES", "Explained", "explain", "explained_clip", "face_at", "face_crops", "faces_between"]

@@ -45,14 +45,15 @@ def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     job = jobs.of_target(analysis.id, "why_span")
     if job is not None:
         active = job.state in jobs.ACTIVE
-        st.fragment(_answer, run_every=1.0 if active else None)(analysis, job.id, active)
+        st.fragment(span_answer, run_every=1.0 if active else None)(analysis, job.id, active)
 
 
 def _labels(analysis: Analysis, model: str) -> list[str]:
     return next(list(each["labels"]) for each in analysis.checkpoints if each["name"] == model)
 
 
-def _answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
+def span_answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
+    """How far a strip of faces is, and the strip."""
     found = why.answer(analysis.id, job_id)
     if found["state"] in jobs.ACTIVE:
         st.progress(found["share"], text="explaining")
@@ -63,9 +64,13 @@ def _answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
         st.error(plain(found["error"] or "Stopped."), icon=":material/error:")
         return
     name = analysis.state.name_of(found["track"])
-    st.markdown(f"**{plain(name)}**, {plain(found['model'])}: what speaks for {found['target'] or 'its answer'}")
+    st.markdown(f"**{plain(name)}**, {plain(found['model'])}: what speaks for {_told(found['target'])}")
     st.plotly_chart(_figure(found), key=f"why-{job_id}")
     st.html(_strip(found))
+
+
+def _told(target: str | list[str]) -> str:
+    return target or "its answer" if isinstance(target, str) else " or ".join(target)
 
 
 def _figure(found: dict[str, Any]) -> go.Figure:
@@ -91,7 +96,7 @@ def _strip(found: dict[str, Any]) -> str:
     """The faces in a row that can be scrolled, each with its time."""
     side, n = found["side"], len(found["times_s"])
     words = "".join(
-        f'<span style="display:inline-block;width:{side}px;text-align:center">{time_s:.2f} s<br>{target}</span>'
+        f'<span style="display:inline-block;width:{side}px;text-align:center">{time_s:.2f} s<br>{_told(target)}</span>'
         for time_s, target in zip(found["times_s"], found["targets"], strict=True)
     )
     return (

@@ -1,0 +1,36 @@
+"""Inspect: see why a model errs. Whatever is selected in one view is selected in all of them."""
+
+import streamlit as st
+
+from dashboard.components.frame import show_errors
+from dashboard.components.inspect import calibration, compare, confusion, face, faces, header, labels, maps
+from fer_core.evaluation import Selection
+
+st.title("See why it errs")
+question = header.choose_question()
+found = header.summary(question)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    view = st.segmented_control(
+        "View", header.VIEWS, key="view", bind="query-params", required=True, default="Confusion"
+    )
+    against = compare.choose_other(question) if view in ("Confusion", "Map", "Compare") else None
+    unit = confusion.choose_unit() if view == "Confusion" else ""
+view_area, faces_area, face_area = st.container(), st.container(), st.container()
+selection, looked_at = Selection(), None
+with faces_area, show_errors():  # first, so that the views know what is selected; drawn below them
+    st.subheader("Faces", anchor=False)
+    selection = faces.filter_bar(found)
+    looked_at = faces.gallery_section(question, found, selection)
+with view_area, show_errors():
+    if view == "Confusion":
+        confusion.confusion_view(found, selection, against, unit)
+    elif view == "Calibration":
+        calibration.calibration_view(found)
+    elif view == "Map":
+        maps.map_view(question, found, selection, against)
+    elif view == "Label quality":
+        labels.labels_view(question, found)
+    else:
+        compare.compare_view(question, against)
+with face_area, show_errors():
+    face.face_section(question, found, looked_at)

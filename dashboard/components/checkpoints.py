@@ -1,0 +1,270 @@
+"""Rows and details of the Checkpoints page: what each is, how good, how it was trained; add, evaluate, remove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.components.charts import FIRST, SECOND, figure, line_at
+from dashboard.components.frame import clock, megabytes, plain, show_errors
+from dashboard.services import checkpoints, datasets, evaluations, jobs
+from dashboard.services.checkpoints import Entry
+from fer_core.errors import DataError, FerError
+
+INSPECT, DATASETS = "app_pages/inspect.py", "app_pages/datasets.py"
+
+
+def overview(entries: list[Entry]) -> None:
+    """One row for each checkpoint."""
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(
+        [_row(entry) for entry in entries], hide_index=True,
+        column_config=dict.fromkeys(("Accuracy", "Macro recall", "ECE"), percent),
+    )  # fmt: skip
+    st.caption(
+        "Accuracy, macro recall and ECE are those of the test split named beside them, single view, from the card."
+    )
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    card, figures = entry.card, entry.figures()
+    shares = {"Accuracy": "accuracy", "Macro recall": "macro_recall", "ECE": "ece"}
+    return {
+        "Name": entry.name,
+        "Architecture": card.architecture if card else "cannot be used",
+        "Taught by": f"{card.data.get('dataset', '?')}, {card.data.get('labels', '?')}" if card else "",
+        "Size": megabytes(entry.n_bytes),
+        **{title: 100 * figures[key] if key in figures else None for title, key in shares.items()},
+        "Measured on": f"{figures['split']}, {figures['labels']}" if figures else "",
+        "Trained": card.date if card else "",
+        "Added": entry.is_added,
+    }
+
+
+def details(entry: Entry) -> None:
+    """Everything about one checkpoint."""
+    if entry.card is None:
+        st.error(plain(entry.error), icon=":material/error:")
+        _remove(entry)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(entry.name), anchor=False, width="stretch")
+        if st.button(
+            "Inspect its errors", type="primary", icon=":material/search:", disabled=not evaluations.tables(entry.name)
+        ):
+            st.switch_page(INSPECT, query_params={"checkpoint": entry.name})
+        _remove(entry)
+    tabs = st.tabs(["Figures", "Learning curves", "Evaluations", "Card"], on_change="rerun")
+    for tab, draw in zip(tabs, (_figures, _curves, _evaluations, _card), strict=True):
+        if tab.open:
+            with tab:
+                draw(entry)
+
+
+def _figures(entry: Entry) -> None:
+    """The card's figures, and those of each class from the evaluation tables."""
+    assert entry.card is not None
+    keys = ("accuracy", "macro_recall", "worst_recall", "groups_accuracy", "groups_macro_recall", "ece")
+    rows = [
+        {
+            "data": f"{each['data']} {each['split']}",
+            "labels": each["labels"],
+            "view": each["tta"],
+            "pictures": each["n"],
+        }
+        | {key: 100 * each[key] for key in keys if key in each}
+        for each in entry.card.metrics
+    ]
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    if rows:
+        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(keys, percent))
+    else:
+        st.info("The card has no figures. Evaluate the checkpoint below.")
+    _classes(entry)
+
+
+def _classes(entry: Entry) -> None:
+    found = evaluations.tables(entry.name)
+    if not found:
+        return
+    from dashboard.components.inspect.confusion import reports
+
+    table = st.selectbox("Each class on", list(found), key=f"classes-{entry.name}", width=260)
+    sets = list(evaluations.evaluation(entry.name, table).labels)
+    labels = st.segmented_control("Judged by", sets, default=sets[0], required=True, key=f"labels-{entry.name}")
+    assert labels is not None
+    reports(evaluations.outcomes(evaluations.Question(entry.name, table, labels)))
+
+
+def _curves(entry: Entry) -> None:
+    """Loss and accuracy per epoch, from ``history.csv``."""
+    path = entry.folder / "history.csv"
+    if not path.is_file():
+        st.info("There is no history.csv with this checkpoint.")
+        return
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        st.error(plain(f"history.csv cannot be read ({error})."), icon=":material/error:")
+        return
+    columns = st.columns(2)
+    for column, kind in zip(columns, ("loss", "accuracy"), strict=True):
+        names = [name for name in table.columns if name.endswith(kind)]
+        if "epoch" not in table or not names:
+            column.info(f"history.csv has no column of {kind}.")
+            continue
+        chart = figure(
+            height=300,
+            xaxis_title="epoch",
+            yaxis={"title": kind} | ({"tickformat": ".0%"} if kind == "accuracy" else {}),
+        )
+        for name in names:
+            line = {
+                "color": (FIRST, SECOND)["fer2013" in name],
+                "dash": "dot" if name.startswith("train") else "solid",
+                "width": 2,
+            }
+            title = name.removesuffix(f"_{kind}").replace("_", " ")
+            chart.add_scatter(x=table["epoch"], y=table[name], name=title, line=line)
+        if kind == "accuracy":
+            line_at(chart, *_ceiling(entry))
+        column.plotly_chart(chart, key=f"curve-{kind}-{entry.name}")
+    if "minutes" in table:
+        st.caption(f"{len(table)} epochs in {clock(60 * float(table['minutes'].iloc[-1]))}; dotted lines are training.")
+
+
+def _ceiling(entry: Entry) -> tuple[float, str]:
+    """What one person reaches on the table that the epochs were chosen on."""
+    from fer_core.evaluation import human_agreement
+
+    assert entry.card is not None
+    table = f"{entry.card.data.get('dataset')}-{entry.card.data.get('choose')}"
+    labels = str(entry.card.data.get("labels"))
+    try:
+        found = evaluations.outcomes(evaluations.Question(entry.name, table, labels))
+    except FerError:
+        return float("nan"), ""
+    return human_agreement(found)[0], f"one person, {labels}"
+
+
+def _card(entry: Entry) -> None:
+    assert entry.card is not None
+    for note in entry.card.notes:
+        st.caption(plain(note))
+    st.json((entry.folder / checkpoints.CARD).read_text(encoding="utf-8"), expanded=1)
+
+
+def _evaluations(entry: Entry) -> None:
+    """The tables that are there, and a form for a new one."""
+    for name, path in evaluations.tables(entry.name).items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(name)}**  \n:small[{megabytes(path.stat().st_size)}]", width="stretch")
+            if st.button("Inspect", key=f"inspect-{name}", icon=":material/search:"):
+                st.switch_page(INSPECT, query_params={"checkpoint": entry.name, "data": name})
+    running = jobs.of_target(entry.name, "evaluate")
+    active = running is not None and running.state in jobs.ACTIVE
+    if running is not None:
+        st.fragment(_progress, run_every=1.0 if active else None)(running.id, active)
+    if not active:
+        _form(entry)
+
+
+def _progress(job_id: str, was_active: bool) -> None:
+    job = jobs.get(job_id)
+    if job is None or job.state not in jobs.ACTIVE:
+        if was_active:
+            st.rerun()
+        elif job is not None and job.state == "failed":
+            st.error(plain(f"{job.name}: {job.error}"), icon=":material/error:")
+        elif job is not None and job.state == "done" and job.info.get("left_out"):
+            st.info(plain(f"{job.info['left_out']} pictures could not be read and were left out. {job.info['first']}"))
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(job.share, text=f"{plain(job.name)}: {job.frames} pictures, {job.share:.0%}", width="stretch")
+        if st.button("Cancel", icon=":material/stop:", disabled=job.cancel):
+            jobs.cancel(job.id)
+
+
+def _form(entry: Entry) -> None:
+    known = datasets.pointed()
+    if not known:
+        st.info("The workbench was not pointed to a data set yet.")
+        st.page_link(DATASETS, label="Point to a data set", icon=":material/folder_open:")
+        return
+    st.markdown("**Evaluate on a data set**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        where = st.selectbox("Data set", known, format_func=lambda each: each.name, width=220)
+        try:
+            opened = where.open()
+        except DataError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        split = st.selectbox("Split", opened.splits, index=opened.splits.index(opened.default_split), width=180)
+        faces = datasets.faces(where.name, split)
+        find = st.toggle(
+            "Find the face",
+            not faces.cut,
+            key=f"find-{where.name}",
+            help="For photos. Off: the pictures are faces already.",
+        )
+        skip = st.toggle("Skip unreadable pictures", help="Else the first one stops the evaluation with its name.")
+        if st.button("Evaluate", type="primary", icon=":material/play_arrow:"):
+            evaluations.ask(entry.name, where.name, split, skip_unreadable=skip, find_faces=find)
+            st.rerun()
+    st.caption(f"{len(faces):,} pictures. About a minute for 3,600 faces on two cores; finding faces takes longer.")
+
+
+def _remove(entry: Entry) -> None:
+    if entry.is_added and st.button("Remove", icon=":material/delete:", type="tertiary", key=f"remove-{entry.name}"):
+        _ask_remove(entry.name)
+
+
+@st.dialog("Remove for good?")
+def _ask_remove(name: str) -> None:
+    st.markdown(f"**{plain(name)}** and its evaluations will be removed from this machine.")
+    with show_errors():
+        if st.button("Remove", type="primary", icon=":material/delete:"):
+            checkpoints.remove(name)
+            st.query_params.pop("checkpoint", None)
+            st.rerun()
+
+
+def add_form() -> None:
+    """Upload of a checkpoint."""
+    with st.expander("Add a checkpoint", icon=":material/upload:"):
+        st.caption(
+            "The weights as one .safetensors file with the card.json beside it; history.csv and reference.safetensors "
+            "if you have them. Files that can hold a program (.pt, .pth, .ckpt, .pkl, .h5 …) are never opened."
+        )
+        round_ = st.session_state.get("added-rounds", 0)
+        files = st.file_uploader("Files of one checkpoint", accept_multiple_files=True, key=f"files-{round_}")
+        if st.button("Add", type="primary", disabled=not files, icon=":material/add:"):
+            with show_errors():
+                st.session_state["adding"] = checkpoints.add((each.name, each.getvalue()) for each in files)
+                st.session_state["added-rounds"] = round_ + 1
+                st.rerun()
+        if "adding" in st.session_state:
+            st.fragment(_adding, run_every=0.5)(st.session_state["adding"])
+
+
+def _adding(job_id: str) -> None:
+    job = jobs.get(job_id)
+    if job is None or job.state in jobs.ACTIVE:
+        st.caption("Checking the files …")
+        return
+    del st.session_state["adding"]
+    if job.state == "failed":
+        st.session_state["add-said"] = job.error
+    else:
+        st.session_state["add-done"] = job.info["checkpoint"]
+    st.rerun()
+
+
+def add_result() -> None:
+    """What became of the last upload."""
+    if error := st.session_state.pop("add-said", ""):
+        st.error(plain(error), icon=":material/error:")
+    if name := st.session_state.pop("add-done", ""):
+        st.success(plain(f"{name} was added. It can be chosen everywhere now."), icon=":material/check_circle:")

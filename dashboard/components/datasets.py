@@ -1,0 +1,64 @@
+"""Rows of the Data sets page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.components.frame import plain, show_errors
+from dashboard.services import datasets
+from fer_core.emotions import EMOTIONS8
+from fer_core.errors import FerError
+
+LAYOUTS = """
+| layout | what the folder holds |
+| --- | --- |
+| FER2013, Kaggle csv | `fer2013.csv`; FER+ votes where `fer2013new.csv` lies beside it |
+| FER2013, Kaggle folders | `train/angry/*.jpg` …, `test/angry/*.jpg` … |
+| FER2013 with votes | `training.parquet`, `public_test.parquet`, `private_test.parquet` |
+| AffectNet | the annotation csv with its pictures, or one folder per class |
+| RAF-DB | `list_patition_label.txt` with `Image/aligned/` |
+| KDEF | pictures named like `AF01ANS.JPG`; frontal views are used |
+| CK+ | `cohn-kanade-images/` with `Emotion/`, or one folder per emotion |
+| anything else | one folder per emotion (`angry/`, `Happiness/`, …), below split folders if there are any |
+"""
+
+
+def add_form() -> None:
+    """A path, a name, and what layouts are read."""
+    with st.form("data"), st.container(horizontal=True, vertical_alignment="bottom"):
+        path = st.text_input("Folder on this machine", placeholder="/home/you/datasets/fer2013", width="stretch")
+        name = st.text_input("Name (optional)", placeholder="fer2013", width=180)
+        asked = st.form_submit_button("Point to it", type="primary", icon=":material/folder_open:")
+    if asked:
+        with show_errors():
+            added = datasets.add(path, name)
+            st.success(plain(f"{added.name} can be used now."), icon=":material/check_circle:")
+    with st.expander("Layouts that are read"):
+        st.markdown(LAYOUTS)
+
+
+def row(where: datasets.Pointed) -> None:
+    """One data set: what it is and how many pictures of each emotion each split has."""
+    with st.container(border=True, key=f"data-{where.name}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            try:
+                opened = where.open()
+                said, splits = opened.layout, opened.splits
+            except (FerError, OSError) as error:
+                said, splits = f"cannot be read: {error}", ()
+            given = ", found through FER_DATA" if where.is_given else ""
+            st.markdown(f"**{plain(where.name)}**  \n:small[{plain(f'{where.path}: {said}{given}')}]", width="stretch")
+            if not where.is_given and st.button(
+                "Forget", key=f"forget-{where.name}", type="tertiary", icon=":material/close:"
+            ):
+                datasets.forget(where.name)
+                st.rerun()
+        with show_errors():
+            counts = {split: opened.counts(split) for split in splits}
+            there = [name for name in EMOTIONS8 if any(name in each for each in counts.values())]
+            if counts:
+                rows = [
+                    {"split": split, "pictures": sum(each.values()), **{name: each.get(name, 0) for name in there}}
+                    for split, each in counts.items()
+                ]
+                st.dataframe(rows, hide_index=True)

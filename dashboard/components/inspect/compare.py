@@ -1,0 +1,87 @@
+"""Two checkpoints on the same pictures: is the difference real, where is it, and on which faces do they disagree."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.components.charts import FIRST, figure
+from dashboard.components.frame import plain
+from dashboard.components.inspect.header import select
+from dashboard.services import checkpoints, selections
+from dashboard.services.evaluations import Question, compared, tables
+from fer_core.evaluation import Outcomes, human_agreement, mcnemar
+
+
+def choose_other(question: Question) -> Question | None:
+    """The same question to a second checkpoint, where one is chosen."""
+    others = [
+        entry.name
+        for entry in checkpoints.entries()
+        if not entry.error and entry.name != question.checkpoint and question.table in tables(entry.name)
+    ]
+    if not others:
+        return None
+    name = st.selectbox(
+        "Compare with", ["nothing", *others], key="against", bind="query-params",
+        width=210,
+    )  # fmt: skip
+    return dataclasses.replace(question, checkpoint=name) if name != "nothing" else None
+
+
+def compare_view(question: Question, other: Question | None) -> None:
+    """McNemar's test, differences with intervals, and the pictures on which the two disagree."""
+    if other is None:
+        st.info(
+            "Choose a second checkpoint that was evaluated on the same table. Others can be evaluated on Checkpoints."
+        )
+        return
+    with st.spinner("Drawing samples"):
+        a, b, differences = compared(question, other)
+    names = question.checkpoint, other.checkpoint
+    test = mcnemar(a.right, b.right)
+    ceiling, how = human_agreement(a)
+    with st.container(horizontal=True):
+        st.metric(f"Right: {plain(names[0])}", f"{a.right.mean():.1%}")
+        st.metric(f"Right: {plain(names[1])}", f"{b.right.mean():.1%}")
+        st.metric(
+            "McNemar p", f"{test['p']:.2g}",
+            help="How likely so uneven a split of the pictures that only one of the two gets right would be, if both "
+            "were equally good (McNemar 1947)",
+        )  # fmt: skip
+        st.metric("One person", "–" if ceiling != ceiling else f"{ceiling:.1%}", help=how)
+    _disagreements(a, b, names)
+    chart = figure(
+        height=70 + 34 * len(differences), xaxis={"title": f"{names[1]} minus {names[0]}, points"},
+        yaxis={"autorange": "reversed"}, showlegend=False,
+    )  # fmt: skip
+    middle = 100 * differences["difference"]
+    chart.add_scatter(
+        x=middle, y=differences["class"], mode="markers", marker={"size": 9, "color": FIRST},
+        error_x={
+            "type": "data", "symmetric": False, "color": FIRST,
+            "array": 100 * differences["high"] - middle, "arrayminus": middle - 100 * differences["low"],
+        },
+        customdata=100 * differences[["a", "b"]],
+        hovertemplate="%{y}: %{customdata[0]:.1f} % and %{customdata[1]:.1f} %<extra></extra>",
+    )  # fmt: skip
+    chart.add_vline(0, line={"color": "#8A8F98", "width": 1})
+    st.plotly_chart(chart, key="differences")
+    st.caption("Recall of each class, macro recall and accuracy; the lines are 95 % intervals of a paired bootstrap.")
+
+
+def _disagreements(a: Outcomes, b: Outcomes, names: tuple[str, str]) -> None:
+    """Buttons that select where the two differ."""
+    masks: dict[str, NDArray[np.bool_]] = {
+        "They answer differently": a.prediction != b.prediction, f"Only {names[0]} is right": a.right & ~b.right,
+        f"Only {names[1]} is right": ~a.right & b.right, "Both are wrong": ~a.right & ~b.right,
+    }  # fmt: skip
+    with st.container(horizontal=True):
+        for label, mask in masks.items():
+            if st.button(
+                f"{plain(label)} ({int(mask.sum()):,})", icon=":material/filter_alt:", disabled=not mask.any()
+            ):
+                select(set=selections.keep(map(str, a.ids[mask])))

@@ -1,0 +1,114 @@
+"""Which emotion is taken for which: seven classes and three groups; of one checkpoint, or the difference of two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.components.frame import plain
+from dashboard.components.inspect.faces import select_cell
+from dashboard.components.inspect.header import group_map
+from dashboard.components.matrix import matrix
+from dashboard.services.evaluations import Question, outcomes
+from fer_core.emotions import groups_of
+from fer_core.evaluation import (
+    Outcomes,
+    Selection,
+    class_report,
+    confusion,
+    detected,
+    group_confusion,
+    group_report,
+    in_words,
+    most_confused,
+    percent_of,
+)
+
+UNITS = ("% of the label", "% of the answer", "pictures")
+
+
+def choose_unit() -> str:
+    """What the cells say."""
+    return str(st.segmented_control("Cells", UNITS, key="cells", bind="query-params", required=True, default=UNITS[0]))
+
+
+def confusion_view(found: Outcomes, selection: Selection, against: Question | None, unit: str) -> None:
+    """Both matrices, the most confused pairs, and the figures of each class."""
+    other = outcomes(against) if against else None
+    less = f": {found.evaluation.checkpoint} minus {against.checkpoint}" if against else ""
+    left, right = st.columns([7, 4], gap="large")
+    emotions = [confusion(each) for each in (found, other) if each is not None]
+    groups = [group_confusion(each, group_map()) for each in (found, other) if each is not None]
+    with left:
+        clicked = _draw(
+            f"{len(found.names)} emotions{less}", found.names, emotions, unit, (selection.true, selection.predicted)
+        )
+        if clicked is not None:
+            select_cell(*clicked)
+    with right:
+        clicked = _draw(
+            f"3 groups{less}", groups_of(group_map()), groups, unit, (selection.true_group, selection.predicted_group)
+        )
+        if clicked is not None:
+            select_cell(*clicked, groups=True)
+        _told(emotions[0], found.names)
+    with st.expander("Precision, recall and F1 of each class and group"):
+        reports(found)
+
+
+def _draw(
+    title: str, names: Sequence[str], counts: list[NDArray[np.int64]], unit: str, chosen: tuple[str, str] | None
+) -> tuple[str, str] | None:
+    """One matrix, or the difference of two."""
+    is_difference = len(counts) == 2
+    shares = [
+        each / max(each.sum(), 1)
+        if unit == UNITS[2]
+        else percent_of(each, "row" if unit == UNITS[0] else "column") / 100
+        for each in counts
+    ]
+    values = shares[0] - shares[1] if is_difference else shares[0]
+    whole = counts[0] - counts[1] if is_difference else counts[0]
+    shown = [
+        [_text(value, count, unit, is_difference) for value, count in zip(row, line, strict=True)]
+        for row, line in zip(values, whole, strict=True)
+    ]
+    return matrix(
+        names=names, counts=whole, shown=shown,
+        shade=np.clip(values * (4 if is_difference else 1) * (2 if unit == UNITS[2] else 1), -1, 1).tolist(),
+        detected=detected(counts[0]).tolist(), chosen=chosen, title=title, key=f"matrix-{len(names)}",
+    )  # fmt: skip
+
+
+def _text(value: float, count: int, unit: str, is_difference: bool) -> str:
+    if unit == UNITS[2]:
+        return f"{count:+d}" if is_difference else str(count)
+    if not np.isfinite(value):
+        return "–"
+    return f"{100 * value:+.1f}" if is_difference else f"{100 * value:.1f}"
+
+
+def _told(counts: NDArray[np.int64], names: Sequence[str]) -> None:
+    """What the matrix says, in words."""
+    st.markdown(
+        f"**{int(detected(counts).sum())} of {int((counts.sum(axis=1) > 0).sum())}** emotions are detected: the right "
+        "answer is their most frequent one. Most confused:"
+    )
+    with st.container(gap=None):
+        for pair in most_confused(counts, names, 4):
+            if st.button(plain(in_words(pair)), key=f"pair-{pair.true}-{pair.predicted}", type="tertiary"):
+                select_cell(pair.true, pair.predicted)
+
+
+def reports(found: Outcomes) -> None:
+    """Precision, recall, F1 and support of each class, and of each group."""
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    for table in (class_report(found), group_report(found, group_map())):
+        shown = pd.DataFrame(table)
+        figures = ["precision", "recall", "f1"]
+        shown[figures] = 100 * shown[figures]
+        st.dataframe(shown, hide_index=True, column_config=dict.fromkeys(figures, percent))

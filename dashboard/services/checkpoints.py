@@ -1,0 +1,148 @@
+"""Checkpoints as pages see them: listed without torch, added by upload, removed again.
+
+An upload is checked in the inspector's process: the weights are read as safetensors, the network is built from its
+card and answers once. Only then the folder moves to where checkpoints are.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dashboard.services import jobs, places, tasks
+from fer_core.errors import CheckpointError, UploadError
+from fer_core.models.card import Card, read_card
+from fer_core.models.folders import added_folder, checkpoint_folders, checkpoint_names, checkpoints_folder
+
+WEIGHTS, CARD = "model.safetensors", "card.json"
+OPTIONAL = ("history.csv", "reference.safetensors")
+PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".h5", ".hdf5", ".joblib", ".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A checkpoint folder; ``card`` is None where ``error`` says what is wrong with it."""
+
+    name: str
+    folder: Path
+    card: Card | None
+    error: str
+    is_added: bool
+
+    @property
+    def n_bytes(self) -> int:
+        path = self.folder / WEIGHTS
+        return path.stat().st_size if path.is_file() else 0
+
+    def figures(self) -> Mapping[str, Any]:
+        """The figures of its card that say most: the test split with the labels that it was taught, single view; or
+        whatever is there."""
+        if self.card is None or not self.card.metrics:
+            return {}
+        data = self.card.data
+
+        def rank(figures: Mapping[str, Any]) -> tuple[bool, ...]:
+            wanted = (("split", data.get("test")), ("labels", data.get("labels")), ("tta", "none"))
+            return tuple(figures.get(key) == value for key, value in wanted)
+
+        return max(self.card.metrics, key=rank)
+
+
+def entries() -> list[Entry]:
+    """All checkpoints, the default first."""
+    return [_entry(name, folder) for name, folder in checkpoint_folders().items()]
+
+
+def _entry(name: str, folder: Path) -> Entry:
+    is_added = folder.parent == added_folder()
+    try:
+        return Entry(name, folder, _card(str(folder / CARD), (folder / CARD).stat().st_mtime_ns), "", is_added)
+    except (CheckpointError, OSError) as error:
+        return Entry(name, folder, None, str(error), is_added)
+
+
+@lru_cache(maxsize=64)
+def _card(path: str, changed: int) -> Card:
+    return read_card(Path(path))
+
+
+def folder_of(name: str) -> Path:
+    """Folder of a checkpoint by its name, never by a path.
+
+    Raises:
+        CheckpointError: there is none of this name.
+    """
+    found = checkpoint_folders()
+    if name not in found:
+        raise CheckpointError(f"There is no checkpoint {name!r} here; there are {', '.join(found) or 'none'}.")
+    return found[name]
+
+
+def add(files: Iterable[tuple[str, bytes]]) -> str:
+    """Take the files of a checkpoint; returns the job that checks and keeps them.
+
+    Raises:
+        UploadError: something is missing, too much, or a kind of file that is never opened; the message says which.
+    """
+    given = dict(files)
+    refused = [name for name in given if name.lower().endswith(PICKLES)]
+    if refused:
+        raise UploadError(
+            f"{refused[0]} is refused: files of this kind can hold a program (a pickle) that runs as soon as they are "
+            "opened. Save the weights as model.safetensors, with safetensors.torch.save_file(net.state_dict(), path)."
+        )
+    weights = [name for name in given if name.lower().endswith(".safetensors") and name not in OPTIONAL]
+    if len(weights) != 1 or CARD not in given:
+        raise UploadError(
+            "A checkpoint is two files: the weights as one .safetensors and its card.json (history.csv and "
+            f"reference.safetensors may come with them). Got {', '.join(sorted(given)) or 'nothing'}."
+        )
+    job_id = places.new_id()
+    folder = places.upload_folder(job_id)
+    folder.mkdir()
+    wanted = {CARD: given[CARD], WEIGHTS: given[weights[0]]} | {k: v for k, v in given.items() if k in OPTIONAL}
+    for name, data in wanted.items():
+        (folder / name).write_bytes(data)
+    jobs.add(job_id, kind="checkpoint", name=weights[0])
+    tasks.start(job_id, {})
+    return job_id
+
+
+def keep(job: jobs.Job) -> None:
+    """The worker's part of ``add``.
+
+    Raises:
+        CheckpointError: the files are no checkpoint, or its name is taken.
+    """
+    import numpy as np
+
+    from fer_core.models.classifier import load
+
+    folder = places.upload_folder(job.id)
+    classifier = load(folder)
+    size = classifier.card.crop.size
+    if not np.isfinite(classifier.predict(np.zeros((1, size, size, 3), np.uint8)).logits).all():
+        raise CheckpointError("The network answers a blank picture with numbers that are not finite.")
+    name = classifier.name
+    if name in checkpoint_names():
+        raise CheckpointError(f"There is a checkpoint {name!r} already. Change the name in card.json, or remove it.")
+    added_folder().mkdir(exist_ok=True)
+    shutil.move(folder, added_folder() / name)
+    jobs.tell(job.id, {"checkpoint": name})
+
+
+def remove(name: str) -> None:
+    """Remove an added checkpoint with its evaluations.
+
+    Raises:
+        CheckpointError: there is none of this name, or it was not added here.
+    """
+    folder = folder_of(name)
+    if folder.parent != added_folder():
+        raise CheckpointError(f"{name} belongs to {checkpoints_folder().name}/ and is not removed from here.")
+    shutil.rmtree(folder)
+    shutil.rmtree(places.below("evaluations") / name, ignore_errors=True)

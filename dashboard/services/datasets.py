@@ -1,0 +1,157 @@
+"""Data sets that the workbench was pointed to: where they are, and single pictures of them.
+
+``datasets.json`` holds names and folders; folders below ``FER_DATA`` that hold a data set are there by themselves.
+Nothing is copied: where a folder is gone, the numbers stay and the pictures are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from dashboard.services import places
+from fer_core.data import DataSet, FaceSet, open_dataset
+from fer_core.errors import DataError, InputError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+
+
+@dataclass(frozen=True)
+class Pointed:
+    """A data set by name; ``is_given`` where it comes from ``FER_DATA`` and cannot be forgotten here."""
+
+    name: str
+    path: Path
+    is_given: bool = False
+
+    def open(self) -> DataSet:
+        """Raises ``DataError`` where nothing readable is there (any more)."""
+        if not self.path.exists():
+            raise DataError(f"{self.path} is not there any more. Connect the disk, or forget this data set.")
+        return _open(str(self.path), self.name, self.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _open(path: str, name: str, changed: int) -> DataSet:
+    return open_dataset(Path(path), name or None)
+
+
+@lru_cache(maxsize=8)
+def _split(path: str, name: str, split: str, changed: int) -> FaceSet:
+    return _open(path, name, changed).read(split)
+
+
+def pointed() -> list[Pointed]:
+    """All of them, in the order in which they were added; those of ``FER_DATA`` first."""
+    own = [Pointed(each["name"], Path(each["path"])) for each in _stored()]
+    return [each for each in _given() if each.name not in {one.name for one in own}] + own
+
+
+def _given() -> list[Pointed]:
+    root = os.environ.get("FER_DATA")
+    folders = sorted(path for path in Path(root).iterdir() if path.is_dir()) if root and Path(root).is_dir() else []
+    found = []
+    for path in folders:
+        try:
+            found.append(Pointed(_open(str(path), "", path.stat().st_mtime_ns).name, path, True))
+        except (DataError, OSError):  # a folder that holds something else
+            continue
+    return found
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9_.]+", "_", name.lower()).strip("_.")[:40] or "data"
+
+
+def _file() -> Path:
+    return places.home() / "datasets.json"
+
+
+def _stored() -> list[dict[str, str]]:
+    try:
+        found = json.loads(_file().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{_file()} is damaged ({error}). Remove it and point to your data sets again.") from error
+    return [each for each in found if isinstance(each, dict) and _NAME.fullmatch(str(each.get("name", "")))]
+
+
+def _store(entries: list[dict[str, str]]) -> None:
+    new = _file().with_suffix(".new")
+    new.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+    new.replace(_file())
+
+
+def add(path: str, name: str = "") -> Pointed:
+    """Point to a data set; ``name`` is what its evaluations are called after (default: what the layout or the folder
+    is called).
+
+    Raises:
+        DataError: nothing readable there.
+        InputError: no path, or a name that is taken or not fit for a file.
+    """
+    if not path.strip():
+        raise InputError("Give the path of a folder, for example /home/you/fer2013.")
+    root = Path(path.strip()).expanduser()
+    if not root.is_absolute():
+        raise InputError(f"{root} is not a whole path; start it with / (or ~).")
+    found = open_dataset(root)
+    name = name.strip().lower() or _slug(found.name)
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be a name; use small letters, digits, dashes, dots and underscores.")
+    if name in {each.name for each in pointed()}:
+        raise InputError(f"There is a data set {name!r} already. Give this one another name.")
+    _store([*_stored(), {"name": name, "path": str(root)}])
+    return Pointed(name, root)
+
+
+def forget(name: str) -> None:
+    """Forget where a data set is; its evaluations stay."""
+    _store([each for each in _stored() if each["name"] != name])
+
+
+def find(name: str) -> Pointed:
+    """A data set by name.
+
+    Raises:
+        DataError: the workbench was not pointed to one of this name.
+    """
+    for each in pointed():
+        if each.name == name:
+            return each
+    raise DataError(f"The workbench was not pointed to a data set {name!r}. Add its folder on the page Data sets.")
+
+
+def faces(name: str, split: str) -> FaceSet:
+    """The pictures of a split.
+
+    Raises:
+        DataError: no such data set, or it has no such split.
+    """
+    where = find(name)
+    where.open()
+    return _split(str(where.path), name, split, where.path.stat().st_mtime_ns)
+
+
+def why_no_pictures(name: str, split: str) -> str:
+    """Empty where the pictures of a split can be shown, else what to do, in words."""
+    try:
+        faces(name, split)
+    except (DataError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def picture(name: str, split: str, picture_id: str) -> tuple[bytes, str]:
+    """One picture as a browser shows it, with its media type.
+
+    Raises:
+        DataError: it is not there.
+    """
+    found = faces(name, split)
+    return found.encoded(found.index(picture_id))

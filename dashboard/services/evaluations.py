@@ -1,0 +1,154 @@
+"""Evaluations as tables: found, read once and kept, and made anew by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dashboard.services import checkpoints, jobs, places, tasks
+from fer_core.errors import CheckpointError, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fer_core.evaluation import Evaluation, LabelReview, Outcomes
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whose answers about what: a checkpoint, a table (``fer2013-private_test``), a label set, and whether labels that
+    people doubt are left out and a reviewer's corrections are applied."""
+
+    checkpoint: str
+    table: str
+    label_set: str
+    without_doubtful: bool = False
+    corrected: bool = False
+
+    @property
+    def dataset(self) -> str:
+        return self.table.rsplit("-", 1)[0]
+
+    @property
+    def split(self) -> str:
+        return self.table.rsplit("-", 1)[-1]
+
+
+def tables(checkpoint: str) -> dict[str, Path]:
+    """Tables of a checkpoint by name; test splits first, and those made here before shipped ones of the same name."""
+    folders = (checkpoints.folder_of(checkpoint) / "evaluations", places.below("evaluations") / checkpoint)
+    found = {path.stem: path for folder in folders for path in folder.glob("*.parquet") if "-" in path.stem}
+    return {name: found[name] for name in sorted(found, key=lambda name: ("test" not in name, name))}
+
+
+def evaluation(checkpoint: str, table: str) -> Evaluation:
+    """A table as arrays.
+
+    Raises:
+        CheckpointError: no such checkpoint or table, or the file is damaged.
+    """
+    path = tables(checkpoint).get(table)
+    if path is None:
+        raise CheckpointError(f"{checkpoint} was not evaluated on {table}. Evaluate it on the page Checkpoints.")
+    return _read(str(path), path.stat().st_mtime_ns, checkpoint)
+
+
+@lru_cache(maxsize=6)
+def _read(path: str, changed: int, checkpoint: str) -> Evaluation:
+    from fer_core.evaluation import read_evaluation
+
+    return read_evaluation(Path(path), checkpoint)
+
+
+def review(dataset: str) -> LabelReview:
+    """What the reviewer said about the labels of a data set.
+
+    Raises:
+        StoreError: its file is damaged.
+    """
+    from fer_core.evaluation import LabelReview
+
+    return LabelReview.load(places.below("reviews"), dataset)
+
+
+def change_review(dataset: str, how: Callable[[LabelReview], LabelReview]) -> None:
+    """Decide about labels, or take a decision back.
+
+    Raises:
+        InputError, StoreError: an impossible decision; the file is damaged.
+    """
+    from fer_core.evaluation import LabelReview
+
+    LabelReview.change(places.below("reviews"), dataset, how)
+
+
+def outcomes(question: Question) -> Outcomes:
+    """What the checkpoint answered.
+
+    Raises:
+        CheckpointError, InputError, StoreError: no such table or label set; damaged.
+    """
+    found = evaluation(question.checkpoint, question.table)
+    corrections = review(question.dataset).corrections if question.corrected else {}
+    return _outcomes(found, question, tuple(sorted(corrections.items())))
+
+
+@lru_cache(maxsize=8)
+def _outcomes(found: Evaluation, question: Question, corrections: tuple[tuple[str, str | None], ...]) -> Outcomes:
+    from fer_core.evaluation import outcomes as outcomes_of
+
+    return outcomes_of(
+        found, question.label_set, without_doubtful=question.without_doubtful, corrections=dict(corrections)
+    )
+
+
+def compared(question: Question, other: Question) -> tuple[Outcomes, Outcomes, pd.DataFrame]:
+    """The answers of two checkpoints on the pictures that both saw, and how they differ class by class."""
+    return _compared(outcomes(question), outcomes(other))
+
+
+@lru_cache(maxsize=4)
+def _compared(a: Outcomes, b: Outcomes) -> tuple[Outcomes, Outcomes, pd.DataFrame]:
+    from fer_core.evaluation import aligned, class_differences
+
+    a, b = aligned(a, b, partly=True)
+    return a, b, class_differences(a, b)
+
+
+def ask(checkpoint: str, dataset: str, split: str, *, skip_unreadable: bool, find_faces: bool) -> str:
+    """Queue an evaluation; returns the job."""
+    checkpoints.folder_of(checkpoint)
+    settings = {
+        "checkpoint": checkpoint, "dataset": dataset, "split": split,
+        "skip_unreadable": skip_unreadable, "find_faces": find_faces,
+    }  # fmt: skip
+    job = places.new_id()
+    jobs.add(job, kind="evaluate", name=f"{checkpoint} on {dataset}, {split}", target=checkpoint, settings=settings)
+    tasks.start(job, settings)
+    return job
+
+
+def make(job: jobs.Job, *, progress: Callable[[int, int], None], should_stop: Callable[[], bool]) -> None:
+    """The worker's part of ``ask``.
+
+    Raises:
+        CheckpointError, DataError, InputError, Cancelled: as their messages say.
+    """
+    from dashboard.services import datasets
+    from fer_core.evaluation import evaluate_faces, write_table
+
+    asked = job.settings
+    faces = datasets.faces(asked["dataset"], asked["split"])
+    if not len(faces):
+        raise InputError(f"{asked['dataset']} has no picture in {asked['split']}.")
+    table = evaluate_faces(
+        tasks.classifier(asked["checkpoint"]), faces, progress=progress, should_stop=should_stop,
+        skip_unreadable=asked["skip_unreadable"], find_faces=asked["find_faces"],
+    )  # fmt: skip
+    name = f"{asked['dataset']}-{asked['split']}.parquet"
+    write_table(table, places.below("evaluations") / asked["checkpoint"] / name)
+    unreadable = table.attrs.get("unreadable", [])
+    jobs.tell(job.id, {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""})

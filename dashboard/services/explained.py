@@ -1,0 +1,244 @@
+"""Heatmaps and checks of single faces on request: a face of a data set, of a picture, or of an analysed video.
+
+A *source* says which face: ``{"dataset", "split", "id"}``, ``{"picture", "face"}`` or ``{"analysis", "track",
+"time_s"}``. An *ask* says what of it: ``checkpoint``, ``target`` (an emotion, a list of emotions for a group, empty for
+the network's answer), ``other`` (the same; the difference of the two maps is wanted), ``method``, ``layer`` and the
+extras ``sanity`` and ``features``. A request is every ask of every source. Its key is a digest of all that decides the
+answer, and the id of its job: the same question is answered once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from dashboard.services import checkpoints, datasets, jobs, places, tasks
+from fer_core.errors import InputError, StoreError, UploadError
+
+if TYPE_CHECKING:
+    from fer_core.faces import Faces
+    from fer_core.models.classifier import Classifier
+
+Source = dict[str, Any]
+Ask = dict[str, Any]
+FACE_PX, SMALL_PX = 240, 96
+KEPT_ANSWERS, KEPT_PICTURES = 400, 20
+RETRY_S = 30.0
+MAX_PICTURE_BYTES = 30_000_000
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+def make_ask(
+    checkpoint: str, target: str | Sequence[str] = "", *, other: str | Sequence[str] = "", method: str = "gradcam",
+    layer: str = "", sanity: bool = False, features: bool = False,
+) -> Ask:  # fmt: skip
+    """An ask; see the module's docstring."""
+    return {
+        "checkpoint": checkpoint, "target": target if isinstance(target, str) else list(target),
+        "other": other if isinstance(other, str) else list(other), "method": method, "layer": layer, "sanity": sanity,
+        "features": features,
+    }  # fmt: skip
+
+
+def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
+    """Ask, unless it is answered or being answered; returns the job.
+
+    Raises:
+        CheckpointError: an ask names a checkpoint that is not there.
+    """
+    weights = [(checkpoints.folder_of(each["checkpoint"]) / checkpoints.WEIGHTS).stat() for each in asks]
+    decides = [list(sources), list(asks), [(stat.st_size, stat.st_mtime_ns) for stat in weights]]
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
+    job = jobs.get(key)
+    if job is not None and (job.state in jobs.ACTIVE or _still_holds(job)):
+        return key
+    if job is not None:
+        jobs.remove(key)
+    settings = {"sources": list(sources), "asks": list(asks)}
+    jobs.add(key, kind="explain", name="heatmaps", settings=settings)
+    tasks.start(key, settings)
+    return key
+
+
+def _still_holds(job: jobs.Job) -> bool:
+    """Whether an ended job need not be repeated; a failure stands for a while, or a page would repeat it for ever."""
+    if job.state == "done":
+        return _path(job.id).is_file()
+    return time.time() - (job.finished or 0.0) < RETRY_S
+
+
+def answer(key: str) -> dict[str, Any]:
+    """``{"state": …}`` of a request, with ``error`` where it failed, and everything once it is done.
+
+    Raises:
+        InputError, StoreError: not an id; no such request.
+    """
+    job = jobs.get(places.check_id(key))
+    if job is None or job.kind != "explain":
+        raise StoreError("There is no such request.")
+    if job.state != "done":
+        return {"state": job.state, "share": job.share, "error": job.error}
+    if not _path(key).is_file():
+        raise StoreError("The answer was removed meanwhile; ask again.")
+    return {"state": "done", **json.loads(_path(key).read_text(encoding="utf-8"))}
+
+
+def wait(key: str, *, seconds: float) -> dict[str, Any]:
+    """``answer``, after at most so many seconds if it is still being made."""
+    end = time.monotonic() + seconds
+    while (found := answer(key))["state"] in jobs.ACTIVE and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+def keep_picture(name: str, data: bytes) -> str:
+    """Keep a picture that is to be explained, the newest few only; returns its name here.
+
+    Raises:
+        UploadError: empty, too large, or no picture.
+    """
+    ending = next((each for each in ENDINGS if name.lower().endswith(each)), "")
+    if not data or len(data) > MAX_PICTURE_BYTES or not ending:
+        raise UploadError(f"{name} is no picture of up to {MAX_PICTURE_BYTES // 10**6} MB (JPEG, PNG, WebP, BMP).")
+    folder = places.below("pictures")
+    kept = folder / f"{hashlib.sha256(data).hexdigest()[:32]}{ending}"
+    kept.write_bytes(data)
+    for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_PICTURES]:
+        old.unlink(missing_ok=True)
+    return kept.name
+
+
+def _path(key: str) -> Path:
+    return places.below("explained") / f"{key}.json"
+
+
+def make(job: jobs.Job, *, progress: Callable[[float], None]) -> None:
+    """The worker's part of ``ask``.
+
+    Raises:
+        FerError: as its message says.
+    """
+    sources, asks = job.settings["sources"], job.settings["asks"]
+    found: list[dict[str, Any]] = [{"answers": []} for _ in sources]
+    for i, each in enumerate(asks):
+        classifier = tasks.classifier(each["checkpoint"])
+        crops = np.stack([_crop(source, classifier) for source in sources])
+        for one, crop, cell in zip(found, crops, _cells(classifier, crops, each), strict=True):
+            one.setdefault("crop", _png(cv2.resize(crop, (FACE_PX, FACE_PX), interpolation=cv2.INTER_CUBIC)))
+            one["answers"].append({**each, **cell})
+        progress((i + 1) / len(asks))
+    for one, source in zip(found, sources, strict=True):
+        if "picture" in source:
+            one["n_faces"] = len(_faces_of(places.below("pictures") / source["picture"])[1])
+    new = _path(job.id).with_suffix(".new")
+    new.write_text(json.dumps({"sources": found}), encoding="utf-8")
+    new.replace(_path(job.id))
+    for old in sorted(new.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-KEPT_ANSWERS]:
+        old.unlink(missing_ok=True)
+
+
+def _cells(classifier: Classifier, crops: np.ndarray, wanted: Ask) -> list[dict[str, Any]]:
+    """What one ask finds, for each crop."""
+    from fer_core.explain import contrast, heatmaps, overlay, overlay_signed
+
+    scores = classifier.predict(crops).probabilities
+    size, how = FACE_PX if len(crops) == 1 else SMALL_PX, {"method": wanted["method"], "layer": wanted["layer"] or None}
+    answers = [classifier.labels[top] for top in scores.argmax(axis=1)]
+    targets = [_target(wanted["target"]) or answer for answer in answers]
+    if wanted["other"]:
+        others = [_target(wanted["other"]) or answer for answer in answers]
+        maps = contrast(classifier, crops, targets, others, **how)
+    else:
+        maps = heatmaps(classifier, crops, targets, **how)
+    draw = overlay_signed if wanted["other"] else overlay
+    return [
+        {
+            "answer": answer, "explained": target, "is_empty": not each.any(),
+            "scores": dict(zip(classifier.labels, map(float, row), strict=True)),
+            "picture": _png(draw(crop, each, size=size)),
+            **_extras(classifier, crop, target, wanted),
+        }
+        for answer, target, each, row, crop in zip(answers, targets, maps, scores, crops, strict=True)
+    ]  # fmt: skip
+
+
+def _extras(classifier: Classifier, crop: np.ndarray, target: Any, wanted: Ask) -> dict[str, Any]:
+    from fer_core.explain import feature_maps, feature_sheet, layers, sanity
+
+    found: dict[str, Any] = {}
+    layer = wanted["layer"] or None
+    if wanted["sanity"]:
+        found["sanity"] = sanity(classifier, crop, target, method=wanted["method"], layer=layer).to_json()
+    if wanted["features"]:
+        maps = feature_maps(classifier, crop, layer)
+        found["sheet"], found["sheet_shape"] = _png(feature_sheet(maps)), list(maps.shape)
+    found["layers"] = layers(classifier)
+    return found
+
+
+def _target(asked: str | list[str]) -> str | tuple[str, ...]:
+    return asked if isinstance(asked, str) else tuple(asked)
+
+
+def _crop(source: Source, classifier: Classifier) -> np.ndarray:
+    """The face of a source as the classifier takes it, uint8 (s, s, 3) RGB."""
+    if "dataset" in source:
+        from fer_core.evaluation import face_crop
+
+        faces = datasets.faces(source["dataset"], source["split"])
+        return face_crop(classifier, faces, faces.index(source["id"]))
+    if "analysis" in source:
+        return _video_crop(source, classifier)
+    return _picture_crop(source, classifier)
+
+
+def _video_crop(source: Source, classifier: Classifier) -> np.ndarray:
+    from fer_core.video.view import edited
+    from fer_core.video.why import face_at, face_crops
+
+    analysis = places.store().open(source["analysis"])
+    path = analysis.source()
+    if path is None:
+        raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
+    row = face_at(edited(analysis, analysis.models[0]), track=source["track"], time_s=source["time_s"])
+    return np.asarray(face_crops(path, row, classifier)[0])
+
+
+def _picture_crop(source: Source, classifier: Classifier) -> np.ndarray:
+    from fer_core.faces import crop_faces
+
+    path = places.below("pictures") / source["picture"]
+    if path.parent != places.below("pictures") or not path.is_file():
+        raise StoreError("The picture is not kept any more. Choose it again.")
+    image, faces = _faces_of(path)
+    wanted = np.array([min(int(source.get("face", 0)), len(faces) - 1)])
+    return np.asarray(crop_faces(image, faces[wanted], classifier.card.crop)[0])
+
+
+@lru_cache(maxsize=4)
+def _faces_of(path: Path) -> tuple[np.ndarray, Faces]:
+    """A picture and the faces in it, the largest first."""
+    from fer_core.video.reader import VideoReader
+
+    with VideoReader(path) as reader:
+        image = next(iter(reader.frames())).image
+    faces = tasks.detector().detect([image])[0]
+    if not len(faces):
+        raise InputError("No face was found in this picture. Try one with a larger, frontal face.")
+    areas = np.prod(faces.boxes[:, 2:] - faces.boxes[:, :2], axis=1)
+    return image, faces[np.argsort(-areas)]
+
+
+def _png(picture: np.ndarray) -> str:
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert done
+    return base64.b64encode(data.tobytes()).decode()

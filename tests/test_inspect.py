@@ -1,0 +1,363 @@
+"""The inspection pages and their services, without a browser: what they show, keep, refuse and compute in workers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
+
+from dashboard.services import checkpoints, datasets, evaluations, explained, jobs, maps, places, selections, tasks
+from dashboard.services.evaluations import Question
+from dashboard.services.routes import ROUTES
+from fer_core.emotions import EMOTIONS
+from fer_core.errors import CheckpointError, DataError, InputError, UploadError
+from fer_core.evaluation import confusion
+from fer_core.models.folders import DEFAULT_CHECKPOINT, added_folder, checkpoint_names, checkpoints_folder
+from tests.layouts import per_emotion
+from tests.test_pages import open_page, words
+
+TABLE = "fer2013-private_test"
+OWN = Question(DEFAULT_CHECKPOINT, TABLE, "fer2013")
+
+
+@pytest.fixture(autouse=True)
+def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a fresh clone; a test that needs a data set points to it."""
+    monkeypatch.delenv("FER_DATA", raising=False)
+
+
+@pytest.fixture
+def faces(home: Path, tmp_path: Path) -> str:
+    """The workbench is pointed to a small data set of drawn pictures; its name."""
+    per_emotion(tmp_path / "drawn", dict.fromkeys(EMOTIONS, 2), split="test")
+    return datasets.add(str(tmp_path / "drawn")).name
+
+
+def run(job_id: str) -> jobs.Job:
+    """What the worker does."""
+    tasks.run_job(job_id)
+    job = jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+def query(**values: str) -> AppTest:
+    return open_page("inspect", **values)
+
+
+def test_inspect_opens_on_the_shipped_evaluations_without_any_picture(home: Path) -> None:
+    app = query()
+    assert not app.exception and not app.error
+    text = words(app).replace("\\", "")
+    assert "Numbers without pictures" in text and "not pointed to a data set 'fer2013'" in text
+    n_wrong = round((1 - 0.828) * 3350)
+    assert f"{n_wrong} of 3,350 pictures" in text, "it begins with the errors"
+    accuracy = next(metric for metric in app.metric if metric.label == "Accuracy")
+    assert accuracy.value == "82.8%"  # FER+ votes taught it, and judge it at first
+
+
+@pytest.mark.parametrize("view", ["Confusion", "Calibration", "Map", "Label quality", "Compare"])
+def test_every_view_opens_for_every_checkpoint(home: Path, view: str) -> None:
+    for name in checkpoint_names():
+        app = query(checkpoint=name, view=view, labels="fer2013")
+        assert not app.exception and not app.error, (name, view)
+
+
+def test_a_selection_in_the_address_is_what_the_table_has(home: Path) -> None:
+    app = query(labels="fer2013", true="fear", predicted="sad", outcome="any")
+    found = evaluations.outcomes(OWN)
+    n = confusion(found)[found.names.index("fear"), found.names.index("sad")]
+    assert f"{n:,} of 3,589 pictures" in words(app)
+    assert "fear taken for sad" in words(app)
+    app.selectbox(key="outcome").set_value("right").run()
+    assert "0 of 3,589 pictures" in words(app)
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert f"{int((~found.right).sum()):,} of 3,589 pictures" in words(app)
+
+
+def test_groups_and_reasons_select_too(home: Path) -> None:
+    app = query(labels="fer2013", true="negative (group)", predicted="neutral (group)", people="label doubtful")
+    found = evaluations.outcomes(OWN)
+    negative = np.isin(np.array(found.names)[found.label], ["angry", "disgust", "fear", "sad"])
+    neutral = np.isin(np.array(found.names)[found.prediction], ["neutral", "surprise"])
+    n = int((negative & neutral & (found.reason == 2)).sum())
+    assert n > 0 and f"{n:,} of 3,589 pictures" in words(app)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"true": "<b>"}, {"sure": "nan"}, {"checkpoint": "../etc"}, {"data": "x"}, {"view": "x"}, {"face": "none"}],
+)
+def test_addresses_with_nonsense_are_no_crash(home: Path, asked: dict[str, str]) -> None:
+    app = query(**asked)
+    assert not app.exception
+    if "checkpoint" in asked:
+        assert "There is no checkpoint" in words(app).replace("\\", "")
+    if "face" in asked:
+        assert "is not among the answers" in words(app)
+
+
+def test_faces_chosen_by_hand_are_kept_and_can_be_named(home: Path) -> None:
+    key = selections.keep(["32298", "32299"])
+    assert selections.keep(["32299", "32298", "32299"]) == key
+    assert selections.kept(key) == {"32298", "32299"}
+    assert "2 of 3,589 pictures" in words(query(labels="fer2013", set=key, outcome="any"))
+    for bad in ("0" * 16, "../../etc"):
+        with pytest.raises(InputError, match="not kept"):
+            selections.kept(bad)
+    app = query(labels="fer2013", set="0" * 16)
+    assert not app.exception and "not kept" in app.error[0].value
+
+
+def test_a_face_shows_its_answer_and_what_lies_beside_it(home: Path) -> None:
+    app = query(labels="fer2013", face="32298")
+    assert not app.exception and not app.error
+    text = words(app)
+    assert "Picture 32298" in text and "Nearest in the network's eyes" in text
+    assert "There is no analysed video yet" in text
+
+
+def test_moments_of_own_videos_lead_to_review(home: Path, analysis: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard.services import moments
+    from fer_core.video.store import Analysis
+
+    assert isinstance(analysis, Analysis)
+    shutil.copytree(analysis.folder, places.store().folder("ab" * 16))
+    table = analysis.timeline()
+    p = table.loc[table["track"] >= 0, [name for name in table if name.startswith("p_")]]
+    first, second = (name.removeprefix("p_") for name in p.iloc[0].nlargest(2).index)
+    shown, searched = moments.between(first, second, 6)
+    assert searched == 1 and shown
+    video, moment = shown[0]
+    assert video.id == "ab" * 16 and moment.start_s <= moment.peak_s <= moment.end_s
+    row = table[(table["track"] == moment.track) & (np.isclose(table["time_s"], moment.peak_s))].iloc[0]
+    assert {first, second} == {name.removeprefix("p_") for name in row[p.columns].astype(float).nlargest(2).index}
+    assert moments.between("angry", "disgust", 6) == ([], 1)
+
+
+def test_checkpoints_page_lists_and_explains(home: Path) -> None:
+    app = open_page("checkpoints")
+    assert not app.exception and not app.error
+    table = app.dataframe[0].value
+    assert set(table["Name"]) == set(checkpoint_names())
+    card = json.loads((checkpoints_folder() / DEFAULT_CHECKPOINT / "card.json").read_text())
+    single = next(
+        m for m in card["metrics"] if (m["split"], m["labels"], m["tta"]) == ("private_test", "ferplus7", "none")
+    )
+    assert table.loc[table["Name"] == DEFAULT_CHECKPOINT, "Accuracy"].item() == pytest.approx(100 * single["accuracy"])
+
+
+def test_a_damaged_checkpoint_is_listed_with_its_reason(home: Path) -> None:
+    folder = added_folder() / "broken"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "card.json").write_text("{")
+        app = open_page("checkpoints", checkpoint="broken")
+        assert not app.exception and "not valid JSON" in app.error[0].value.replace("\\", "")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def copied() -> list[tuple[str, bytes]]:
+    """The files of the default checkpoint under another name."""
+    folder = checkpoints_folder() / DEFAULT_CHECKPOINT
+    card = json.loads((folder / "card.json").read_text()) | {"name": "mine"}
+    return [("net.safetensors", (folder / "model.safetensors").read_bytes()), ("card.json", json.dumps(card).encode())]
+
+
+def test_a_checkpoint_is_added_used_and_removed(home: Path, copied: list[tuple[str, bytes]]) -> None:
+    job = run(checkpoints.add(copied))
+    assert (job.state, job.error, job.info) == ("done", "", {"checkpoint": "mine"})
+    try:
+        assert "mine" in checkpoint_names()
+        assert evaluations.tables("mine") == {}
+        assert "was not evaluated yet" in words(query(checkpoint="mine"))
+        again = run(checkpoints.add(copied))
+        assert again.state == "failed" and "already" in again.error
+    finally:
+        checkpoints.remove("mine")
+    assert "mine" not in checkpoint_names()
+    with pytest.raises(CheckpointError, match="not removed from here"):
+        checkpoints.remove(DEFAULT_CHECKPOINT)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "weights.PTH", "a.ckpt", "a.pkl", "pytorch_model.bin", "net.h5"])
+def test_pickles_are_refused_with_the_reason(home: Path, copied: list[tuple[str, bytes]], name: str) -> None:
+    with pytest.raises(UploadError, match="can hold a program"):
+        checkpoints.add([(name, b"x"), copied[1]])
+    assert jobs.with_state("ready", "queued") == [] and list(places.uploads().iterdir()) == []
+
+
+@pytest.mark.parametrize("spoil", ["no card", "truncated", "a pickle in disguise", "another network", "two weights"])
+def test_what_is_no_checkpoint_is_refused_and_leaves_nothing(
+    home: Path, copied: list[tuple[str, bytes]], spoil: str
+) -> None:
+    (weights_name, weights), (_, card) = copied
+    files = {
+        "no card": [copied[0]],
+        "two weights": [*copied, ("b.safetensors", weights)],
+        "truncated": [(weights_name, weights[:1000]), copied[1]],
+        "a pickle in disguise": [(weights_name, b"\x80\x04\x95" + bytes(100)), copied[1]],
+        "another network": [copied[0], ("card.json", card.replace(b'"n_features": 128', b'"n_features": 64'))],
+    }[spoil]
+    if spoil in ("no card", "two weights"):
+        with pytest.raises(UploadError, match="two files"):
+            checkpoints.add(files)
+    else:
+        job = run(checkpoints.add(files))
+        assert job.state == "failed" and job.error and "mistake" not in job.error
+    assert "mine" not in checkpoint_names() and list(places.uploads().iterdir()) == []
+
+
+def test_a_data_set_is_pointed_to_evaluated_and_forgotten(faces: str, tmp_path: Path) -> None:
+    assert [each.name for each in datasets.pointed()] == [faces]
+    app = open_page("datasets")
+    assert not app.exception and not app.error and faces in words(app)
+    opened = datasets.find(faces).open()
+    split = opened.default_split
+    job = run(evaluations.ask(DEFAULT_CHECKPOINT, faces, split, skip_unreadable=False, find_faces=False))
+    assert (job.state, job.error) == ("done", "")
+    table = f"{faces}-{split}"
+    n = len(datasets.faces(faces, split))
+    try:
+        assert table in evaluations.tables(DEFAULT_CHECKPOINT)
+        app = query(data=table, outcome="any")
+        assert not app.exception and not app.error and f"{n} of {n} pictures" in words(app)
+        assert "Numbers without pictures" not in words(app)
+        shutil.rmtree(tmp_path / "drawn")
+        app = query(data=table)
+        assert not app.exception and "Numbers without pictures" in words(app)
+    finally:
+        shutil.rmtree(places.below("evaluations"))
+    datasets.forget(faces)
+    assert datasets.pointed() == []
+
+
+def test_an_unreadable_picture_stops_an_evaluation_with_its_name_or_is_counted(faces: str) -> None:
+    found = datasets.faces(faces, datasets.find(faces).open().default_split)
+    broken = next(datasets.find(faces).path.rglob(Path(str(found.ids[0])).name))
+    broken.write_bytes(b"no picture")
+    job = run(evaluations.ask(DEFAULT_CHECKPOINT, faces, found.split, skip_unreadable=False, find_faces=False))
+    assert job.state == "failed" and broken.name in job.error
+    job = run(evaluations.ask(DEFAULT_CHECKPOINT, faces, found.split, skip_unreadable=True, find_faces=False))
+    assert job.state == "done" and job.info["left_out"] == 1 and job.info["n"] == len(found) - 1
+    assert broken.name in job.info["first"]
+    shutil.rmtree(places.below("evaluations"))
+
+
+@pytest.mark.parametrize("path", ["", "relative/folder", "/nowhere/at/all"])
+def test_pointing_to_nothing_says_what_to_do(home: Path, path: str) -> None:
+    with pytest.raises((InputError, DataError)) as caught:
+        datasets.add(path)
+    assert len(str(caught.value)) > 20
+    assert datasets.pointed() == []
+
+
+def test_pictures_are_served_by_id_and_by_row(faces: str) -> None:
+    client = TestClient(Starlette(routes=ROUTES), base_url="http://127.0.0.1:8501")
+    split = datasets.find(faces).open().default_split
+    found = datasets.faces(faces, split)
+    answer = client.get(f"/api/picture/{faces}/{split}", params={"id": str(found.ids[0])})
+    assert answer.status_code == 200 and answer.content == found.encoded(0)[0]
+    assert client.get(f"/api/picture/{faces}/{split}", params={"id": "../../etc/passwd"}).status_code == 422
+    assert client.get(f"/api/picture/none/{split}", params={"id": "1"}).status_code == 422
+    assert client.get(f"/api/faces/{DEFAULT_CHECKPOINT}/{TABLE}/0").status_code == 422
+    assert client.get("/api/map/../../etc").status_code == 404
+    assert client.get("/api/map/" + "0" * 64).status_code == 404
+
+
+def test_heatmaps_of_a_face_are_made_once_and_kept(faces: str) -> None:
+    split = datasets.find(faces).open().default_split
+    source = {"dataset": faces, "split": split, "id": str(datasets.faces(faces, split).ids[0])}
+    asks = [
+        explained.make_ask(DEFAULT_CHECKPOINT),
+        explained.make_ask(DEFAULT_CHECKPOINT, "happy", other=["angry", "sad"]),
+    ]
+    key = explained.ask([source], asks)
+    assert run(key).error == ""
+    (found,) = explained.answer(key)["sources"]
+    first, second = found["answers"]
+    assert first["explained"] == first["answer"] == max(first["scores"], key=first["scores"].get)
+    assert second["explained"] == "happy" and first["layers"] == second["layers"] and len(first["layers"]) > 5
+    assert len({found["crop"], first["picture"], second["picture"]}) == 3
+    assert explained.ask([source], asks) == key and jobs.get(key).state == "done"  # type: ignore[union-attr]
+    with pytest.raises(CheckpointError):
+        explained.ask([source], [explained.make_ask("../../etc")])
+
+
+def test_a_picture_without_a_face_is_told_and_others_can_be_chosen(home: Path, portrait: np.ndarray) -> None:
+    import cv2
+
+    def ask(picture: np.ndarray) -> jobs.Job:
+        data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+        source = {"picture": explained.keep_picture("a.PNG", data), "face": 3}
+        return run(explained.ask([source], [explained.make_ask(DEFAULT_CHECKPOINT)]))
+
+    assert "No face was found" in ask(np.full((200, 200, 3), 90, np.uint8)).error
+    job = ask(portrait)
+    assert job.state == "done" and explained.answer(job.id)["sources"][0]["n_faces"] == 1
+    for name, data in (("a.png", b""), ("a.exe", b"x"), ("a.svg", b"<svg/>")):
+        with pytest.raises(UploadError, match="no picture"):
+            explained.keep_picture(name, data)
+    broken = {"picture": explained.keep_picture("b.jpg", b"not a picture"), "face": 0}
+    assert run(explained.ask([broken], [explained.make_ask(DEFAULT_CHECKPOINT)])).state == "failed"
+    escaped = {"picture": "../../jobs.sqlite", "face": 0}
+    assert "not kept" in run(explained.ask([escaped], [explained.make_ask(DEFAULT_CHECKPOINT)])).error
+
+
+def test_a_map_is_made_by_the_worker_and_found_by_its_content(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = evaluations.evaluation(DEFAULT_CHECKPOINT, TABLE)
+    key = maps.key_of(table, "pca", 2, 0)
+    assert maps.found(key) is None
+    job_id = maps.ask(DEFAULT_CHECKPOINT, TABLE, "pca", 2, 0)
+    assert maps.ask(DEFAULT_CHECKPOINT, TABLE, "pca", 2, 0) == job_id  # it waits already
+    assert run(job_id).error == ""
+    made = maps.found(key)
+    assert made is not None and made.positions.shape == (len(table), 2)
+    client = TestClient(Starlette(routes=ROUTES), base_url="http://127.0.0.1:8501")
+    sent = np.frombuffer(client.get(f"/api/map/{key}").content, "<f4").reshape(-1, 2)
+    np.testing.assert_array_equal(sent, made.positions)
+    app = query(view="Map", projection="PCA")
+    assert not app.exception and not app.error and "Trustworthiness" in words(app)
+
+
+def test_decisions_about_labels_change_the_figures_and_can_be_undone(home: Path) -> None:
+    app = query(view="Label quality", labels="fer2013", face="32298")
+    app.selectbox(key="new-32298").set_value("happy").run()
+    next(button for button in app.button if button.label == "Relabel").click().run()
+    assert evaluations.review("fer2013").corrections == {"32298": "happy"}
+    corrected = evaluations.outcomes(Question(DEFAULT_CHECKPOINT, TABLE, "fer2013", corrected=True))
+    row = int(np.flatnonzero(corrected.ids == "32298")[0])
+    assert corrected.names[corrected.label[row]] == "happy"
+    next(button for button in app.button if button.label == "Drop").click().run()
+    corrected = evaluations.outcomes(Question(DEFAULT_CHECKPOINT, TABLE, "fer2013", corrected=True))
+    assert len(corrected) == 3588
+    app.button(key="review-undo").click().run()
+    app.button(key="review-undo").click().run()
+    assert evaluations.review("fer2013").corrections == {} and not app.exception
+    shutil.rmtree(places.below("reviews"))
+
+
+def test_explain_says_what_to_do_without_faces(home: Path) -> None:
+    for kind in ("Data set", "Picture", "Webcam", "Video"):
+        app = open_page("explain", **{"from": kind})
+        assert not app.exception and not app.error, kind
+    assert "no analysed video" in words(open_page("explain", **{"from": "Video"}))
+
+
+def test_tables_of_an_analysis_hold_what_the_csv_of_a_selection_says(home: Path) -> None:
+    from fer_core.evaluation import Selection, selection_table
+
+    found = evaluations.outcomes(OWN)
+    mask = Selection(true="fear", predicted="sad").mask(found)
+    table = selection_table(found, mask)
+    assert isinstance(table, pd.DataFrame) and len(table) == mask.sum()
+    assert set(table["label"]) == {"fear"} and set(table["prediction"]) == {"sad"}
