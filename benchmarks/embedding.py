@@ -3,8 +3,8 @@
     python -m benchmarks.embedding [--n 35887] [--methods umap tsne pca] [--dimensions 2] [--made-up] [--json]
 
 The features are those of a checkpoint's evaluation tables, repeated with noise up to ``--n`` faces; or, with
-``--made-up``, 128-dimensional clouds around seven centres. Each method runs in a process of its own, so that the time
-includes what it loads and compiles, and the memory is its own.
+``--made-up``, 128-dimensional clouds around seven centres. Each method runs in a process of its own, so that the first
+layout's time includes what it loads and compiles, and the memory is its own.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fer_core.embeddings import METHODS, make_map, neighbours, place, project
+from fer_core.embeddings import METHODS, make_map, neighbours, place, project, quality
 from fer_core.emotions import EMOTIONS, group_indices
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoints_folder
 
@@ -48,8 +50,13 @@ def made_up(n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return (centres[labels] + rng.normal(size=(n, 128))).astype(np.float32), labels
 
 
-def timed(steps: dict[str, float], name: str, start: float) -> None:
-    steps[name] = round(time.perf_counter() - start, 3)
+@contextmanager
+def timed(steps: dict[str, float], name: str) -> Iterator[None]:
+    """Notes how long the block takes, and the processor time of all its threads, in s."""
+    start, busy = time.perf_counter(), time.process_time()
+    yield
+    steps[f"{name}_s"] = round(time.perf_counter() - start, 3)
+    steps[f"{name}_cpu_s"] = round(time.process_time() - busy, 3)
 
 
 def measure(method: str, n: int, dimensions: int, is_made_up: bool) -> dict[str, object]:
@@ -57,19 +64,17 @@ def measure(method: str, n: int, dimensions: int, is_made_up: bool) -> dict[str,
     features, labels = (made_up if is_made_up else stored)(n)
     groups = group_indices()[labels]
     steps: dict[str, float] = {}
-    start = time.perf_counter()
-    positions = project(features, method, dimensions=dimensions)
-    timed(steps, "project_first_s", start)
-    start = time.perf_counter()
-    made = make_map(features, labels, groups, method, dimensions)
-    timed(steps, "make_map_s", start)
+    with timed(steps, "project"):
+        positions = project(features, method, dimensions=dimensions)
+    with timed(steps, "quality"):
+        quality(features, positions, labels, groups)
+    with timed(steps, "make_map"):
+        made = make_map(features, labels, groups, method, dimensions)
     assert np.array_equal(made.positions, positions), "the same seed gave another map"
-    start = time.perf_counter()
-    neighbours(features, np.array([n // 2]), 12)
-    timed(steps, "neighbours_of_one_s", start)
-    start = time.perf_counter()
-    place(features[:100] + np.float32(0.01), features, positions)
-    timed(steps, "place_100_s", start)
+    with timed(steps, "neighbours_of_one"):
+        neighbours(features, np.array([n // 2]), 12)
+    with timed(steps, "place_100"):
+        place(features[:100] + np.float32(0.01), features, positions)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
     return {"method": method, "n": n, **steps, "peak_mb": peak, **{k: round(v, 4) for k, v in made.quality.items()}}
 

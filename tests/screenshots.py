@@ -13,7 +13,19 @@ from typing import Any
 
 from tests.app import chromium_path, running_app, running_chromium
 
-PAGES = {"analyze": "/", "review": "/review", "library": "/library", "responsible-use": "/responsible_use"}
+PAGES = {
+    "analyze": "/",
+    "review": "/review",
+    "library": "/library",
+    "checkpoints": "/checkpoints",
+    "inspect": "/inspect",
+    "calibration": "/inspect?view=Calibration",
+    "labels": "/inspect?view=Label+quality",
+    "compare": "/inspect?view=Compare&against=mobilenetv2-fer2013",
+    "explain": "/explain",
+    "datasets": "/datasets",
+    "responsible-use": "/responsible_use",
+}
 SIZES = {"wide": (1280, 1000), "narrow": (390, 844)}
 
 

@@ -76,6 +76,14 @@ def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
     assert jobs.with_state("ready") == []
 
 
+def test_analyze_does_not_wait_for_jobs_of_other_pages(home: Path) -> None:
+    """Such a job is not in the queue that it shows, so that its end must not be waited for by running again and again."""
+    for kind in ("explain", "evaluate", "map", "why"):
+        jobs.add(kind[0] * 32, kind=kind, name="x", state="queued")
+    app = open_page("analyze")
+    assert not app.exception and "Queue" not in [each.value for each in app.subheader]
+
+
 def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, dict]] = []
     monkeypatch.setattr("dashboard.services.tasks.start", lambda job_id, settings: started.append((job_id, settings)))

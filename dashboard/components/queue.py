@@ -20,7 +20,7 @@ REVIEW = "app_pages/review.py"
 
 def queue() -> None:
     """Draw waiting, running and just ended jobs."""
-    active = bool(jobs.with_state(*jobs.ACTIVE))
+    active = any(job.kind in jobs.UPLOADED for job in jobs.with_state(*jobs.ACTIVE))
     st.fragment(_queue, run_every=1.0 if active else None)(active)
 
 

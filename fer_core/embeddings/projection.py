@@ -7,6 +7,7 @@ picture (Kobak & Linderman 2021, "Initialization is critical for preserving glob
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -29,8 +30,15 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         # McInnes et al. 2018
         "umap": {"library": "umap-learn", "neighbours": 15, "min_dist": 0.1, "small_epochs": 500, "epochs": 200},
-        # van der Maaten & Hinton 2008; rates and steps as in Belkina et al. 2019 and openTSNE
-        "tsne": {"library": "openTSNE", "perplexity": 30, "early": 250, "late": 500, "exaggeration": 12},
+        # van der Maaten & Hinton 2008; steps and rates as in Belkina et al. 2019
+        "tsne": {
+            "library": "openTSNE",
+            "perplexity": 30,
+            "early": 250,
+            "late": 500,
+            "exaggeration": 12,
+            "least_rate": 200,
+        },
         "pca": {"library": "numpy"},
     }
 )
@@ -133,7 +141,8 @@ def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     The stages of ``umap.UMAP`` are called one by one: so both seeds share neighbours and graph, nothing is searched
     for approximately, and the spectral start, which takes longer than all the rest, falls away.
     """
-    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
+    with warnings.catch_warnings(action="ignore", category=ImportWarning):  # of a part that needs TensorFlow
+        from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
 
     settings, n = SETTINGS["umap"], len(features)
     indices = np.ascontiguousarray(np.insert(near, 0, np.arange(n), axis=1), np.int32)
@@ -171,7 +180,7 @@ class _Epochs:
 
 def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Layout:
     """t-SNE with the fast gradient of Linderman et al. 2019; that of van der Maaten 2014 for few faces and for three
-    dimensions, which the fast one cannot do."""
+    dimensions, which the fast one cannot do. In one thread: two take longer wherever anything else runs."""
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.initialization import jitter, rescale
@@ -185,16 +194,17 @@ def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     def layout(seed: int, work: Work) -> ArrayF:
         # built anew for each seed: exaggeration scales it up and down, and its rounding would reach the next map
         index = PrecomputedNeighbors(near, distances.astype(np.float64))
-        affinities = PerplexityBasedNN(perplexity=near.shape[1] / 3, knn_index=index, n_jobs=-1)
+        affinities = PerplexityBasedNN(perplexity=near.shape[1] / 3, knn_index=index)
         first = jitter(start, random_state=seed)
-        found = TSNEEmbedding(first, affinities, negative_gradient_method=gradient, random_state=seed, n_jobs=-1)
+        found = TSNEEmbedding(first, affinities, negative_gradient_method=gradient, random_state=seed)
         for steps, exaggeration, momentum, part in (
             (early, settings["exaggeration"], 0.5, work.part(0, early / (early + late))),
             (late, 1, 0.8, work.part(early / (early + late), 1)),
         ):
             found.optimize(
-                steps, inplace=True, exaggeration=exaggeration, momentum=momentum, callbacks_every_iters=10,
-                callbacks=[partial(_tell, part, steps)],
+                steps, inplace=True, exaggeration=exaggeration, momentum=momentum,
+                learning_rate=max(n / exaggeration, settings["least_rate"]),
+                callbacks=[partial(_tell, part, steps)], callbacks_every_iters=10,
             )  # fmt: skip
         return np.asarray(found, np.float32)
 

@@ -9,8 +9,9 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def annotate_video(
             most half a second.
         out: the MP4 to write; appears when it is whole.
         names: what people are called, by track; ``Person 1`` for track 0 otherwise.
-        start_s, end_s: the range, in seconds of the source; it starts at 0 in the result.
+        start_s, end_s: the range, in seconds of the source; its first frame is at 0 in the result.
         blurred: a timeline whose faces are made unrecognisable, with those of 0.4 s before and after so that a
             frame in which a face was missed does not show it. A face that was never found stays visible.
         progress: called with the share done, 0-1.
@@ -232,12 +233,17 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
     """
     temporary = out.with_name(out.name + ".tmp.mp4")
     try:
-        with VideoReader(source) as reader, _writer(temporary, reader, source, work) as writer:
+        with VideoReader(source) as reader:
             if reader.info.is_picture:
                 raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
-            for frame in reader.frames(start_s=work.start_s, end_s=work.end_s):
-                writer.add(draw(frame), frame.time_s - work.start_s)
-                work.tell(frame.time_s, reader.info.duration_s)
+            frames = reader.frames(start_s=work.start_s, end_s=work.end_s)
+            first = next(frames)
+            if work.start_s:  # or else sound that starts between two frames would come first, and shift all times
+                work = replace(work, start_s=first.time_s)
+            with _writer(temporary, reader, source, work) as writer:
+                for frame in chain((first,), frames):
+                    writer.add(draw(frame), frame.time_s - work.start_s)
+                    work.tell(frame.time_s, reader.info.duration_s)
         os.replace(temporary, out)
     except av.FFmpegError as error:
         raise VideoError(f"{source.name} could not be written as a video ({error}).") from error

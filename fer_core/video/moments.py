@@ -1,4 +1,4 @@
-"""Moments of a video in which two emotions compete: the two most probable ones of a face, in either order."""
+"""Moments of a video in which a face lies between two emotions, such as those that a network confuses."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fer_core.errors import InputError
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import labels_of_columns, score_columns
-from fer_core.video.view import Lens, view
+from fer_core.video.timeline import frame_steps, labels_of_columns, score_columns, smooth_scores
+from fer_core.video.trust import with_reasons
+from fer_core.video.view import Lens, edited
+
+SAME_TIME_S = 1e-6
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A stretch of a person's frames in which exactly two emotions are the most probable.
+    """A stretch in which the two most probable emotions of a person are one pair.
 
     Attributes:
         track: the person.
-        start_s, end_s: times of its first and last frame in s.
-        peak_s: time of the frame in which the two are nearest to each other, that is the least decided one.
-        p_first, p_second: probabilities there, 0-1, in the order asked for.
-        usable: share of its frames without a reason to doubt, 0-1.
+        start_s, end_s: of the stretch; ``end_s`` includes the last frame's own duration.
+        peak_s: time of the frame in which the two are closest to each other, among the usable ones if there are any.
+        p_first, p_second: probabilities of the two at the peak, 0-1.
+        usable: share of the frames with this pair whose scores can be used, 0-1.
     """
 
     track: int
@@ -33,74 +37,98 @@ class Moment:
     p_second: float
     usable: float
 
-    @property
-    def margin(self) -> float:
-        """How far apart the two are at the peak, 0-1."""
-        return abs(self.p_first - self.p_second)
 
+def pair_moments(
+    timeline: pd.DataFrame, first: str, second: str, *, limit: int = 12, min_gap_s: float = 1.0
+) -> list[Moment]:
+    """Moments in which the two most probable emotions of a person are ``first`` and ``second``, either way round.
 
-def pair_moments(timeline: pd.DataFrame, first: str, second: str, *, limit: int = 12) -> list[Moment]:
-    """Stretches in which ``first`` and ``second`` are a person's two most probable emotions; mostly usable ones first,
-    then the least decided.
-
-    A stretch ends where a frame has another pair, or where the person is not seen.
+    Those with a usable frame come first, then those in which the two are closest to each other at the peak. A frame
+    in which a third emotion is as probable as one of the two does not count.
 
     Args:
-        timeline: as ``fer_core.video.view.view`` gives it.
-        first, second: two emotions of its scores.
-        limit: moments at most.
+        timeline: as ``fer_core.video.view.view`` gives it; without ``usable``, all faces count as usable.
+        first, second: two emotions that have scores.
+        limit: how many moments to return at most.
+        min_gap_s: stretches of one person that are no further apart, in s, are one moment, whatever lies between.
 
     Raises:
-        InputError: the same emotion twice, or one without scores.
+        InputError: not two emotions that have scores, or a negative limit or gap.
     """
+    rows = _rows_between(timeline, first, second)
+    usable = timeline["usable"].to_numpy(bool)[rows] if "usable" in timeline else np.ones(len(rows), bool)
+    return _moments(timeline, rows, usable, (first, second), limit, min_gap_s)
+
+
+def moments_in(
+    analysis: Analysis, lens: Lens, first: str, second: str, limit: int = 12, min_gap_s: float = 1.0
+) -> list[Moment]:
+    """``pair_moments`` of ``view(analysis, lens)``; only the faces between the two are judged for being usable.
+
+    Raises:
+        InputError: as of ``pair_moments``.
+        StoreError: there is no such model, or a table is damaged.
+    """
+    source = analysis.record["source"]
+    timeline = smooth_scores(edited(analysis, lens.model), lens.smoothing_s)
+    rows = _rows_between(timeline, first, second)
+    near = with_reasons(
+        timeline.iloc[rows], width=source["width"], height=source["height"], limits=analysis.state.limits
+    )
+    return _moments(timeline, rows, near["usable"].to_numpy(bool), (first, second), limit, min_gap_s)
+
+
+def _rows_between(timeline: pd.DataFrame, first: str, second: str) -> NDArray[np.int64]:
+    """Rows in which both emotions are more probable than every other, by person and time."""
     columns = score_columns(timeline)
-    labels = labels_of_columns(columns)
-    if first == second or not {first, second} <= set(labels):
-        raise InputError(f"Expected two of {', '.join(labels)}, got {first!r} and {second!r}.")
-    table = timeline.assign(position=timeline["time_s"].rank(method="dense").to_numpy() - 1)
-    table = table[table["track"] >= 0].sort_values(["track", "time_s"], kind="stable")
-    p = table[columns].to_numpy(np.float32)
-    pair = p[:, [labels.index(first), labels.index(second)]]
-    others = np.delete(p, [labels.index(first), labels.index(second)], axis=1)
-    is_pair = pair.min(axis=1) > others.max(axis=1, initial=0.0)
-    track, position = table["track"].to_numpy(), table["position"].to_numpy()
-    begins = is_pair & ~(
-        np.r_[False, is_pair[:-1]] & (np.diff(track, prepend=-1) == 0) & (np.diff(position, prepend=-9) == 1)
-    )
-    usable = table["usable"].to_numpy(float) if "usable" in table else np.ones(len(table))
-    every = {
-        "stretch": np.cumsum(begins), "track": track, "time_s": table["time_s"].to_numpy(float), "first": pair[:, 0],
-        "second": pair[:, 1], "usable": usable,
-    }  # fmt: skip
-    return _least_decided(pd.DataFrame(every)[is_pair].reset_index(drop=True), limit)
+    pair = [f"p_{first}", f"p_{second}"]
+    if len({*pair} & {*columns}) < 2:
+        known = ", ".join(labels_of_columns(columns))
+        raise InputError(f"Expected two different emotions of {known}; got {first!r} and {second!r}.")
+    lesser = np.minimum(*(timeline[name].to_numpy(np.float32) for name in pair))
+    is_between = lesser > 0  # false where there is no face
+    for name in columns:
+        if name not in pair:
+            is_between &= lesser > timeline[name].to_numpy(np.float32)
+    rows = np.flatnonzero(is_between)
+    return rows[np.lexsort((timeline["time_s"].to_numpy()[rows], timeline["track"].to_numpy()[rows]))]
 
 
-def _least_decided(rows: pd.DataFrame, limit: int) -> list[Moment]:
-    if rows.empty:
+def _moments(
+    timeline: pd.DataFrame,
+    rows: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+    pair: tuple[str, str],
+    limit: int,
+    min_gap_s: float,
+) -> list[Moment]:
+    """Moments of ``rows`` (m,), of which ``usable`` (m,) can be used; see ``pair_moments``."""
+    if limit < 0 or not min_gap_s >= 0:
+        raise InputError(f"Expected a limit and a gap of 0 or more; got {limit} and {min_gap_s} s.")
+    if not len(rows):
         return []
-    margin = (rows["first"] - rows["second"]).abs()
-    peaks = rows.loc[margin.groupby(rows["stretch"]).idxmin()].set_index("stretch")
-    spans = rows.groupby("stretch").agg(start=("time_s", "min"), end=("time_s", "max"), share=("usable", "mean"))
-    joined = peaks.join(spans).assign(margin=(peaks["first"] - peaks["second"]).abs())
-    joined = (
-        joined.assign(doubtful=joined["share"] < 0.5).sort_values(["doubtful", "margin"], kind="stable").head(limit)
-    )
+    times, lasts = frame_steps(timeline)
+    track, start = (timeline[name].to_numpy()[rows] for name in ("track", "time_s"))
+    end = start + lasts[np.searchsorted(times, start)]
+    p = np.stack([timeline[f"p_{name}"].to_numpy(np.float32)[rows] for name in pair], axis=1)
+    margin = np.abs(p[:, 0] - p[:, 1])
+    begins = (np.diff(track, prepend=-1) != 0) | (start - np.roll(end, 1) > max(min_gap_s, SAME_TIME_S))
+    firsts = np.flatnonzero(begins)
+    peaks = np.lexsort((margin, ~usable, np.cumsum(begins)))[firsts]
+    lasting = np.append(firsts[1:], len(rows)) - 1
+    share = np.add.reduceat(usable, firsts, dtype=float) / (lasting - firsts + 1)
     return [
-        Moment(int(row.track), row.start, row.end, row.time_s, float(row.first), float(row.second), float(row.share))
-        for row in joined.itertuples()
+        Moment(
+            track=int(track[peaks[i]]),
+            start_s=float(start[firsts[i]]),
+            end_s=float(end[lasting[i]]),
+            peak_s=float(start[peaks[i]]),
+            p_first=float(p[peaks[i], 0]),
+            p_second=float(p[peaks[i], 1]),
+            usable=float(share[i]),
+        )
+        for i in np.lexsort((start[firsts], margin[peaks], ~usable[peaks]))[:limit]
     ]
-
-
-def moments_in(analysis: Analysis, lens: Lens, first: str, second: str, *, limit: int = 12) -> list[Moment]:
-    """``pair_moments`` of an analysis as the reviewer sees it; none where its model does not know both emotions.
-
-    Raises:
-        InputError: the same emotion twice.
-        StoreError: a table of the analysis is missing or damaged.
-    """
-    timeline = view(analysis, lens)
-    known = set(labels_of_columns(score_columns(timeline)))
-    return pair_moments(timeline, first, second, limit=limit) if {first, second} <= known else []
 
 
 __all__ = ["Moment", "moments_in", "pair_moments"]

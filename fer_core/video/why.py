@@ -160,15 +160,15 @@ def explained_clip(
 ) -> Path:
     """Write a range of a video with the heatmap on a person's face wherever it is seen.
 
-    The frames keep their times, from ``start_s`` on, and the sound; those without the face stay as they are. Where
-    not every frame was analysed, a heatmap stays for the frames that its face stands for.
+    The frames keep their times, counted from the first one, and their sound; those without the face stay as they are.
+    Where not every frame was analysed, a heatmap stays for the frames that its face stands for.
 
     Args:
         source: the analysed video.
         rows: of one person's timeline, in order of time.
         classifier: whose view is explained.
         out: the MP4 to write; appears when it is whole.
-        start_s, end_s: the range, in seconds of the source; it starts at 0 in the result.
+        start_s, end_s: the range, in seconds of the source; its first frame is at 0 in the result.
         target, method, layer, progress, should_stop: as for ``explain``.
 
     Raises:

@@ -44,8 +44,8 @@ def gallery(
     size: Literal["small", "large"] = "small",
     height: int = 560,
     label: str = "Faces",
-) -> str | None:
-    """Draw the faces in the order given; returns the id that was chosen, in the run that this caused, else None.
+) -> None:
+    """Draw the faces in the order given; ``picked`` tells which was chosen.
 
     Args:
         items: the faces; their ids are unique.
@@ -72,8 +72,14 @@ def gallery(
         "height": height,
         "label": label,
     }
-    picked = component(key=key, data=data, width="stretch", on_picked_change=lambda: None).picked
-    return picked if any(picked == item["id"] for item in items) else None
+    component(key=key, data=data, width="stretch", on_picked_change=lambda: None)
+
+
+def picked(key: str) -> str | None:
+    """Id of the face that was chosen in the gallery of this key, in the run that this caused, else None. A page asks
+    before it draws anything, so that the choice shows everywhere in that run."""
+    found = (st.session_state.get(key) or {}).get("picked")
+    return found if isinstance(found, str) and found else None
 
 
 def _tile(item: Face) -> dict[str, Any]:

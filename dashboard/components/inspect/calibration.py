@@ -39,8 +39,8 @@ def _reliability(found: Outcomes) -> None:
     points = event["selection"]["points"] if event else []
     if points:
         st.session_state["reliability-clicks"] = st.session_state.get("reliability-clicks", 0) + 1
-        low, high = points[0]["customdata"][:2]
-        select(sure=(100 * low, 100 * high))
+        bar = after.iloc[points[0]["point_index"]]
+        select(sure=(100 * float(bar["low"]), 100 * float(bar["high"])))
     st.caption(
         "Click a bar to see its faces. The dashed line is perfect; the grey steps are before calibration. "
         "The row *fitted here* shows what a temperature could reach at best: it saw these very labels."

@@ -10,8 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.components.frame import plain
-from dashboard.components.inspect.faces import select_cell
-from dashboard.components.inspect.header import group_map
+from dashboard.components.inspect.header import group_map, select
 from dashboard.components.matrix import matrix
 from dashboard.services.evaluations import Question, outcomes
 from fer_core.emotions import groups_of
@@ -44,17 +43,11 @@ def confusion_view(found: Outcomes, selection: Selection, against: Question | No
     emotions = [confusion(each) for each in (found, other) if each is not None]
     groups = [group_confusion(each, group_map()) for each in (found, other) if each is not None]
     with left:
-        clicked = _draw(
-            f"{len(found.names)} emotions{less}", found.names, emotions, unit, (selection.true, selection.predicted)
-        )
-        if clicked is not None:
-            select_cell(*clicked)
+        _draw(f"{len(found.names)} emotions{less}", found.names, emotions, unit, (selection.true, selection.predicted))
     with right:
-        clicked = _draw(
+        _draw(
             f"3 groups{less}", groups_of(group_map()), groups, unit, (selection.true_group, selection.predicted_group)
         )
-        if clicked is not None:
-            select_cell(*clicked, groups=True)
         _told(emotions[0], found.names)
     with st.expander("Precision, recall and F1 of each class and group"):
         reports(found)
@@ -62,7 +55,7 @@ def confusion_view(found: Outcomes, selection: Selection, against: Question | No
 
 def _draw(
     title: str, names: Sequence[str], counts: list[NDArray[np.int64]], unit: str, chosen: tuple[str, str] | None
-) -> tuple[str, str] | None:
+) -> None:
     """One matrix, or the difference of two."""
     is_difference = len(counts) == 2
     shares = [
@@ -77,7 +70,7 @@ def _draw(
         [_text(value, count, unit, is_difference) for value, count in zip(row, line, strict=True)]
         for row, line in zip(values, whole, strict=True)
     ]
-    return matrix(
+    matrix(
         names=names, counts=whole, shown=shown,
         shade=np.clip(values * (4 if is_difference else 1) * (2 if unit == UNITS[2] else 1), -1, 1).tolist(),
         detected=detected(counts[0]).tolist(), chosen=chosen, title=title, key=f"matrix-{len(names)}",
@@ -101,7 +94,7 @@ def _told(counts: NDArray[np.int64], names: Sequence[str]) -> None:
     with st.container(gap=None):
         for pair in most_confused(counts, names, 4):
             if st.button(plain(in_words(pair)), key=f"pair-{pair.true}-{pair.predicted}", type="tertiary"):
-                select_cell(pair.true, pair.predicted)
+                select(true=pair.true, predicted=pair.predicted)
 
 
 def reports(found: Outcomes) -> None:

@@ -7,8 +7,7 @@ import streamlit as st
 
 from dashboard.components.frame import clock, plain
 from dashboard.components.gallery import Face, gallery
-from dashboard.components.inspect.faces import item, picture_url
-from dashboard.components.inspect.header import choose_face
+from dashboard.components.inspect.faces import items
 from dashboard.components.inspect.labels import decide
 from dashboard.services import datasets, explained, jobs, moments
 from dashboard.services.evaluations import Question
@@ -41,11 +40,9 @@ def face_section(question: Question, found: Outcomes, face: str | None) -> None:
     with middle:
         _why(question, found, row)
     st.markdown("**Nearest in the network's eyes**")
-    clicked = gallery(
+    gallery(
         items=_beside(question, found, row), chosen=None, key="neighbours", height=190, empty="There is no other face."
     )
-    if clicked:
-        choose_face(clicked)
     _moments(*_pair(found, row))
 
 
@@ -63,7 +60,7 @@ def _picture(question: Question, found: Outcomes, row: int) -> None:
         + (f"  \n:small[{reason}]" if reason else "")
     )
     st.html(_bars(found, row))
-    if picture_url(question, str(found.ids[row])) and st.button(
+    if not datasets.why_no_pictures(question.dataset, question.split) and st.button(
         "Explain further", icon=":material/center_focus_strong:"
     ):
         st.switch_page(EXPLAIN, query_params={
@@ -153,8 +150,7 @@ def _image(picture: str, title: str) -> None:
 def _beside(question: Question, found: Outcomes, row: int) -> list[Face]:
     features = found.evaluation.features[found.rows]
     near, distances = neighbours(features, np.array([row]), N_NEIGHBOURS)
-    pairs = zip(near[0].tolist(), distances[0].tolist(), strict=True)
-    return [item(question, found, i, caption=f"distance {d:.2f}") for i, d in pairs]
+    return items(question, found, near[0], [f"distance {each:.2f}" for each in distances[0]])
 
 
 def _pair(found: Outcomes, row: int) -> tuple[str, str]:

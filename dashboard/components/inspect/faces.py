@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from urllib.parse import quote, urlencode
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard.components.frame import plain
 from dashboard.components.gallery import Face, gallery
-from dashboard.components.inspect.header import ANY, choose_face, group_map, select, select_errors
+from dashboard.components.inspect.header import ANY, GROUP_ENDING, group_map, select_errors
 from dashboard.services import datasets, explained, jobs, selections
 from dashboard.services.evaluations import Question
 from fer_core.data import vote_distribution
@@ -21,7 +21,6 @@ PER_PAGE = 60
 _ORDERS = ("the most certain first", "the largest loss first", "the farthest from the votes first")
 HEAT_S = 20.0
 ERRORS = Selection(outcome="wrong")
-_GROUP = " (group)"
 _PEOPLE = """Of errors: *people split*, no emotion has more than half of the votes; *label doubtful*, people agree on
 another emotion than the label; *model alone*, people agree with the label."""
 
@@ -32,7 +31,7 @@ def filter_bar(found: Outcomes) -> Selection:
     Raises:
         InputError: faces chosen by hand that are not kept any more.
     """
-    sides = [ANY, *found.names, *(group + _GROUP for group in GROUPS)]
+    sides = [ANY, *found.names, *(group + GROUP_ENDING for group in GROUPS)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         cells = {
             key: st.selectbox(label, sides, key=key, bind="query-params", width=160)
@@ -54,15 +53,9 @@ def filter_bar(found: Outcomes) -> Selection:
 
 def _side(name: str, value: str) -> tuple[str, str]:
     """Field of the selection, and its value, for a side of a cell."""
-    if value.endswith(_GROUP):
-        return f"{name}_group", value.removesuffix(_GROUP)
+    if value.endswith(GROUP_ENDING):
+        return f"{name}_group", value.removesuffix(GROUP_ENDING)
     return name, "" if value == ANY else value
-
-
-def select_cell(true: str, predicted: str, *, groups: bool = False) -> None:
-    """Select a cell of a confusion matrix; "" is any, so a whole row or column."""
-    ending = _GROUP if groups else ""
-    select(true=true + ending if true else ANY, predicted=predicted + ending if predicted else ANY)
 
 
 def gallery_section(question: Question, found: Outcomes, selection: Selection) -> str | None:
@@ -89,40 +82,41 @@ def gallery_section(question: Question, found: Outcomes, selection: Selection) -
     pages = max(-(-len(rows) // PER_PAGE), 1)
     page = st.session_state.get("page", 1) if pages > 1 else 1
     shown = rows[(min(page, pages) - 1) * PER_PAGE : min(page, pages) * PER_PAGE]
-    clicked = gallery(
-        items=_items(question, found, shown, heat), chosen=face, key="faces", heat=heat, height=420,
+    tiles = items(question, found, shown)
+    if heat:
+        heats = _heats(question, [tile["id"] for tile in tiles])
+        tiles = [{**tile, "heat": heats.get(tile["id"])} for tile in tiles]
+    gallery(
+        items=tiles, chosen=face, key="faces", heat=heat, height=420,
         footer=f"{len(shown)} of {len(rows):,} shown", empty="Nothing is selected. Clear the filters, or widen them.",
     )  # fmt: skip
     if pages > 1:
         st.pagination(pages, key="page")
-    if clicked:
-        choose_face(clicked)
     return face
 
 
-def _items(question: Question, found: Outcomes, rows: NDArray[np.int64], heat: bool) -> list[Face]:
-    heats = _heats(question, [str(found.ids[row]) for row in rows]) if heat else {}
-    return [item(question, found, row, heat=heats.get(str(found.ids[row]))) for row in rows]
+def items(question: Question, found: Outcomes, rows: Iterable[int], captions: Iterable[str] = repeat("")) -> list[Face]:
+    """Faces for a gallery."""
+    at = _pictures_at(question)
+    return [_item(found, int(row), at, caption) for row, caption in zip(rows, captions, strict=False)]
 
 
-def item(question: Question, found: Outcomes, row: int, *, caption: str = "", heat: str | None = None) -> Face:
-    """A face of the gallery."""
-    votes = found.evaluation.votes[found.rows[row]]
+def _item(found: Outcomes, row: int, at: str | None, caption: str) -> Face:
+    votes, picture_id = found.evaluation.votes[found.rows[row]], str(found.ids[row])
     return {
-        "id": str(found.ids[row]), "src": picture_url(question, str(found.ids[row])),
+        "id": picture_id, "src": f"{at}?{urlencode({'id': picture_id})}" if at else None,
         "label": found.names[found.label[row]], "prediction": found.names[found.prediction[row]],
         "confidence": float(found.confidence[row]), "right": bool(found.right[row]),
-        "reason": REASONS[found.reason[row]], "caption": caption, "heat": heat,
+        "reason": REASONS[found.reason[row]], "caption": caption,
         "votes": vote_distribution(votes[None])[0].tolist() if len(votes) else None,
     }  # fmt: skip
 
 
-def picture_url(question: Question, picture_id: str) -> str | None:
-    """Where the browser finds a picture, or None where it is missing."""
+def _pictures_at(question: Question) -> str | None:
+    """Where the browser finds the pictures, or None where they are missing."""
     if datasets.why_no_pictures(question.dataset, question.split):
         return None
-    where = f"/api/picture/{quote(question.dataset, safe='')}/{quote(question.split, safe='')}"
-    return f"{where}?{urlencode({'id': picture_id})}"
+    return f"/api/picture/{quote(question.dataset, safe='')}/{quote(question.split, safe='')}"
 
 
 def _heats(question: Question, ids: list[str]) -> dict[str, str]:

@@ -8,27 +8,32 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import plain
+from dashboard.components.gallery import picked
+from dashboard.components.matrix import clicked
 from dashboard.services import checkpoints, datasets
 from dashboard.services.evaluations import Question, evaluation, outcomes, review, tables
-from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS
+from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, EMOTIONS8, GROUPS
 from fer_core.evaluation import Outcomes
 
 CHECKPOINTS, DATASETS = "app_pages/checkpoints.py", "app_pages/datasets.py"
 VIEWS = ("Confusion", "Calibration", "Map", "Label quality", "Compare")
 ANY = "any"
-NO_SELECTION: Mapping[str, Any] = {
-    "true": ANY, "predicted": ANY, "outcome": ANY, "people": ANY, "sure": (0.0, 100.0),
+EVERYTHING: Mapping[str, Any] = {
+    "true": ANY, "predicted": ANY, "outcome": ANY, "people": ANY, "sure": (0.0, 100.0), "set": "", "face": "",
 }  # fmt: skip
-"""Keys of the selection's widgets, which are its names in the address too, where every picture is selected."""
+"""The selection of every picture: keys of its widgets, which are its names in the address too; ``set`` is a key of
+``selections``, ``face`` the id of the one that is looked at."""
+GROUP_ENDING = " (group)"
+MATRICES = (("matrix-7", EMOTIONS, ""), ("matrix-8", EMOTIONS8, ""), ("matrix-3", GROUPS, GROUP_ENDING))
+GALLERIES = ("faces", "neighbours")
 _LABEL_SETS = """What counts as right. A data set's own labels; or those that FER+'s ten votes make: **ferplus7**, the
 winner of seven emotions; **ferplus8_majority**, more than half of the votes, eight emotions; **ferplus8_argmax**, the
 most votes."""
 
 
 def select(**wanted: Any) -> None:
-    """Make a new selection of faces (see ``NO_SELECTION``; ``set``: a key of ``selections``; ``face``: an id) and run
-    the page again."""
-    st.session_state["wanted"] = {**NO_SELECTION, "set": "", "face": "", **wanted}
+    """Make a new selection of faces, see ``EVERYTHING``, and run the page again."""
+    st.session_state["wanted"] = {**EVERYTHING, **wanted}
     st.rerun()
 
 
@@ -43,23 +48,37 @@ def choose_face(face: str) -> None:
     st.rerun()
 
 
-def apply_wanted() -> None:
-    """What ``select`` asked for, before any widget is drawn."""
-    wanted = st.session_state.pop("wanted", None)
-    if wanted is None:
-        return
+def take_choices() -> None:
+    """What was chosen in the last run's views, before any widget is drawn: a cell, a face, or what ``select`` was asked
+    for."""
+    for key, names, ending in MATRICES:
+        if (cell := clicked(key, names)) is not None:
+            _apply({**EVERYTHING, **dict(zip(("true", "predicted"), sides_of(cell, ending), strict=True))})
+    for key in GALLERIES:
+        if (face := picked(key)) is not None:
+            st.query_params["face"] = face
+    if (wanted := st.session_state.pop("wanted", None)) is not None:
+        _apply(wanted)
+
+
+def _apply(wanted: Mapping[str, Any]) -> None:
     for name in ("set", "face"):
-        value = wanted.pop(name)
-        if value:
-            st.query_params[name] = value
+        if wanted[name]:
+            st.query_params[name] = wanted[name]
         elif name in st.query_params:
             del st.query_params[name]
-    st.session_state.update(wanted)
+    st.session_state.update({name: value for name, value in wanted.items() if name not in ("set", "face")})
+
+
+def sides_of(cell: tuple[str, str], ending: str = "") -> tuple[str, str]:
+    """A cell as the widgets name its sides."""
+    true, predicted = (each + ending if each else ANY for each in cell)
+    return true, predicted
 
 
 def choose_question() -> Question:
     """Widgets for checkpoint, table and labels; stops the page with a hint where nothing was evaluated."""
-    apply_wanted()
+    take_choices()
     names = [entry.name for entry in checkpoints.entries() if not entry.error]
     asked = st.query_params.get("checkpoint", "")
     if asked and asked not in names:

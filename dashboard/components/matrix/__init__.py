@@ -28,8 +28,8 @@ def matrix(
     title: str,
     key: str,
     tips: Sequence[Sequence[str]] | None = None,
-) -> tuple[str, str] | None:
-    """Draw the matrix; returns what was clicked, in the run that the click caused, else None.
+) -> None:
+    """Draw the matrix; ``clicked`` tells what was clicked in it.
 
     Args:
         names: the k labels; rows are the true ones, columns the predicted ones.
@@ -39,9 +39,6 @@ def matrix(
         detected: k flags: the diagonal is the largest of its row, which marks the row.
         chosen: true and predicted label, "" meaning any, so that a whole row or column is chosen.
         tips: (k, k) what pointing at a cell says; None says its count and its share of the row.
-
-    Returns:
-        True and predicted label like ``chosen``; ``ANY`` when the chosen one was clicked again.
     """
     n, k = np.asarray(counts), len(names)
     shades = np.nan_to_num(np.asarray(shade, np.float64)).clip(-1, 1)
@@ -65,7 +62,17 @@ def matrix(
         "chosen": _known(chosen, names) or ANY,
         "title": title,
     }
-    return _known(component(key=key, data=data, width="stretch", on_cell_change=lambda: None).cell, names)
+    component(key=key, data=data, width="stretch", on_cell_change=lambda: None)
+
+
+def clicked(key: str, names: Sequence[str]) -> tuple[str, str] | None:
+    """What was clicked in the matrix of this key, in the run that the click caused, else None. A page asks before it
+    draws anything, so that the click shows everywhere in that run.
+
+    Returns:
+        True and predicted label as ``chosen`` of ``matrix``; ``ANY`` when the chosen one was clicked again.
+    """
+    return _known((st.session_state.get(key) or {}).get("cell"), names)
 
 
 def _known(cell: object, names: Sequence[str]) -> tuple[str, str] | None:
