@@ -77,7 +77,7 @@ def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
 
 
 def test_analyze_does_not_wait_for_jobs_of_other_pages(home: Path) -> None:
-    """Such a job is not in the queue that it shows, so that its end must not be waited for by running again and again."""
+    """Such a job is not in the queue that it shows: waiting for its end would run the page again and again."""
     for kind in ("explain", "evaluate", "map", "why"):
         jobs.add(kind[0] * 32, kind=kind, name="x", state="queued")
     app = open_page("analyze")
