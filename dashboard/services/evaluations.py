@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard.services import checkpoints, jobs, places, tasks
 from fer_core.errors import CheckpointError, InputError
@@ -103,6 +104,26 @@ def _outcomes(found: Evaluation, question: Question, corrections: tuple[tuple[st
     return outcomes_of(
         found, question.label_set, without_doubtful=question.without_doubtful, corrections=dict(corrections)
     )
+
+
+def everybody(question: Question) -> list[dict[str, Any]]:
+    """Every checkpoint that was evaluated on the table and has the label set: accuracy, macro recall and ECE (0-1),
+    and ``p`` of McNemar's test against the one that was asked (None for itself)."""
+    from fer_core.evaluation import aligned, mcnemar, report
+
+    rows = []
+    for entry in checkpoints.entries():
+        own = dataclasses.replace(question, checkpoint=entry.name)
+        if entry.error or question.table not in tables(entry.name):
+            continue
+        if question.label_set not in evaluation(entry.name, question.table).labels or not len(found := outcomes(own)):
+            continue
+        figures = report(found.probabilities, found.label)
+        chosen = {name: figures[name] for name in ("accuracy", "macro_recall", "ece")}
+        pair = None if own == question else aligned(outcomes(question), found, partly=True)
+        p = mcnemar(pair[0].right, pair[1].right)["p"] if pair else None
+        rows.append({"checkpoint": entry.name, "n": len(found), **chosen, "p": p})
+    return rows
 
 
 def compared(question: Question, other: Question) -> tuple[Outcomes, Outcomes, pd.DataFrame]:

@@ -12,7 +12,7 @@ from dashboard.components.charts import FIRST, figure
 from dashboard.components.frame import plain
 from dashboard.components.inspect.header import select
 from dashboard.services import checkpoints, selections
-from dashboard.services.evaluations import Question, compared, tables
+from dashboard.services.evaluations import Question, compared, everybody, tables
 from fer_core.evaluation import Outcomes, human_agreement, mcnemar
 
 
@@ -34,6 +34,7 @@ def choose_other(question: Question) -> Question | None:
 
 def compare_view(question: Question, other: Question | None) -> None:
     """McNemar's test, differences with intervals, and the pictures on which the two disagree."""
+    _everybody(question)
     if other is None:
         st.info(
             "Choose a second checkpoint that was evaluated on the same table. Others can be evaluated on Checkpoints."
@@ -71,6 +72,16 @@ def compare_view(question: Question, other: Question | None) -> None:
     chart.add_vline(0, line={"color": "#8A8F98", "width": 1})
     st.plotly_chart(chart, key="differences")
     st.caption("Recall of each class, macro recall and accuracy; the lines are 95 % intervals of a paired bootstrap.")
+
+
+def _everybody(question: Question) -> None:
+    """All checkpoints on this table, however many."""
+    rows = everybody(question)
+    shares = {"accuracy": "Accuracy", "macro_recall": "Macro recall", "ece": "ECE"}
+    shown = [row | {name: 100 * row[name] for name in shares} for row in rows]
+    columns = {name: st.column_config.NumberColumn(title, format="%.1f %%") for name, title in shares.items()}
+    columns["p"] = st.column_config.NumberColumn(f"McNemar p against {question.checkpoint}", format="%.2g")
+    st.dataframe(shown, hide_index=True, column_config={"checkpoint": "Checkpoint", "n": "Pictures", **columns})
 
 
 def _disagreements(a: Outcomes, b: Outcomes, names: tuple[str, str]) -> None:
