@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NOISE = re.compile(r"status of 404 .*|.*preloaded.*")
+"""Streamlit asks for its own health under the page's path first (its documentation calls that harmless)."""
 CHROMIUM_ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -36,6 +39,19 @@ def running_chromium(path: str) -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         yield chromium
         chromium.close()
+
+
+@contextmanager
+def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Iterator[Any]:
+    """A tab; in the end there must have been no error in its console."""
+    context = browser.new_context(viewport={"width": width, "height": height})
+    tab = context.new_page()
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield tab
+    context.close()
+    assert [text for text in errors if not NOISE.search(text)] == []
 
 
 @contextmanager

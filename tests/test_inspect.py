@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.services import checkpoints, datasets, evaluations, explained, jobs, maps, places, selections, tasks
 from dashboard.services.evaluations import Question
 from dashboard.services.routes import ROUTES
-from fer_core.emotions import EMOTIONS
-from fer_core.errors import CheckpointError, DataError, InputError, UploadError
+from fer_core.emotions import EMOTIONS, EMOTIONS8
+from fer_core.errors import CheckpointError, DataError, InputError, StoreError, UploadError
 from fer_core.evaluation import confusion
 from fer_core.models.folders import DEFAULT_CHECKPOINT, added_folder, checkpoint_names, checkpoints_folder
 from tests.layouts import per_emotion
@@ -361,3 +363,231 @@ def test_tables_of_an_analysis_hold_what_the_csv_of_a_selection_says(home: Path)
     table = selection_table(found, mask)
     assert isinstance(table, pd.DataFrame) and len(table) == mask.sum()
     assert set(table["label"]) == {"fear"} and set(table["prediction"]) == {"sad"}
+
+
+def put_table(
+    labels: list[str], *, k: int = 7, d: int = 4, sure: float = 1.0, checkpoint: str = DEFAULT_CHECKPOINT
+) -> list[str]:
+    """An evaluation on a data set called odd, with ids as hostile as file names can be; the ids."""
+    ids = [f"angry/ä #{i}?&'\"<b>.png" for i in range(len(labels))]
+    logits = sure * np.random.default_rng(0).normal(size=(len(labels), k))
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    columns = {"id": ids, "label_odd": labels}
+    columns |= {f"logit_{name}": logits[:, i] for i, name in enumerate(EMOTIONS8[:k])}
+    columns |= {f"p_{name}": (p / p.sum(axis=1, keepdims=True))[:, i] for i, name in enumerate(EMOTIONS8[:k])}
+    columns |= {f"f_{i:03}": logits[:, i] for i in range(d)}
+    folder = places.below("evaluations") / checkpoint
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame(columns).to_parquet(folder / "odd-test.parquet")
+    return ids
+
+
+@pytest.fixture
+def tables(home: Path) -> Iterator[None]:
+    """Leaves no table behind."""
+    yield
+    shutil.rmtree(places.below("evaluations"))
+
+
+def test_networks_of_seven_and_of_eight_emotions_are_compared(tables: None) -> None:
+    other = checkpoint_names()[1]
+    put_table(["sad", "happy"] * 8)
+    put_table(["sad", "happy"] * 8, k=8, checkpoint=other)
+    for first, second in ((DEFAULT_CHECKPOINT, other), (other, DEFAULT_CHECKPOINT)):
+        app = query(checkpoint=first, data="odd-test", against=second)
+        assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize(("labels", "d"), [(["sad", "happy"] * 4, 0), (["contempt", "sad"] * 4, 4), (["sad"], 4)])
+def test_small_and_poor_tables_open(tables: None, labels: list[str], d: int) -> None:
+    ids = put_table(labels, d=d, sure=500.0)
+    app = query(data="odd-test", outcome="any", face=ids[0])
+    assert not app.exception and not app.error
+    assert ("holds no features" in words(app)) == (d == 0)
+
+
+def test_a_selected_emotion_that_other_labels_do_not_know_is_no_crash(home: Path) -> None:
+    app = query(labels="ferplus8_majority", true="contempt")
+    app.selectbox(key="labels").set_value("fer2013").run()
+    assert not app.exception and not app.error and app.selectbox(key="true").value == "any"
+
+
+@pytest.mark.parametrize("what", ["evaluations", "reviews", "selections", "a list", "an entry"])
+def test_damaged_files_are_told_and_no_crash(tables: None, what: str) -> None:
+    folder = places.below("evaluations") / DEFAULT_CHECKPOINT
+    folder.mkdir()
+    spoilt, text = {
+        "evaluations": (folder / f"{TABLE}.parquet", "no table"),
+        "reviews": (places.below("reviews") / "fer2013.json", "{"),
+        "selections": (places.below("selections") / f"{'a' * 16}.json", "[1"),
+        "a list": (places.home() / "datasets.json", "7"),
+        "an entry": (places.home() / "datasets.json", '[{"name": "x"}, {"name": "y", "path": 3}, 5]'),
+    }[what]
+    spoilt.write_text(text)
+    try:
+        app = query(labels="fer2013", **({"set": "a" * 16} if what == "selections" else {}))
+        assert not app.exception and bool(app.error) == (spoilt.name != "datasets.json")
+    finally:
+        spoilt.unlink()
+
+
+def test_two_pages_that_ask_the_same_at_once_make_one_job(home: Path) -> None:
+    jobs.add("d" * 32, kind="explain", name="first")
+    jobs.add("d" * 32, kind="explain", name="second")
+    job = jobs.get("d" * 32)
+    assert job is not None and job.name == "first"
+
+
+def test_a_checkpoint_that_takes_the_name_of_another_inherits_nothing(
+    tables: None, copied: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(checkpoints.add(copied))
+    try:
+        before = tasks.classifier("mine")
+        assert tasks.classifier("mine") is before
+        checkpoints.remove("mine")
+        put_table(["sad"], checkpoint="mine")  # as of an evaluation that ended after the checkpoint was removed
+        card = json.loads(copied[1][1]) | {"temperature": 3.0}
+        assert run(checkpoints.add([copied[0], ("card.json", json.dumps(card).encode())])).state == "done"
+        assert evaluations.tables("mine") == {}
+        assert tasks.classifier("mine").card.temperature == 3.0
+    finally:
+        checkpoints.remove("mine")
+
+
+def test_an_evaluation_of_a_removed_checkpoint_is_not_kept(
+    faces: str, tables: None, copied: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(checkpoints.add(copied))
+    classifier = tasks.classifier("mine")
+    job_id = evaluations.ask("mine", faces, "test", skip_unreadable=False, find_faces=False)
+    checkpoints.remove("mine")
+    monkeypatch.setattr(tasks, "classifier", lambda _: classifier)
+    assert "no checkpoint 'mine'" in run(job_id).error and not (places.below("evaluations") / "mine").exists()
+
+
+def test_heatmaps_follow_the_data_set_and_survive_damage(faces: str, tmp_path: Path) -> None:
+    source = {"dataset": faces, "split": "test", "id": str(datasets.faces(faces, "test").ids[0])}
+    asks = [explained.make_ask(DEFAULT_CHECKPOINT)]
+    key = explained.ask([source], asks)
+    assert run(key).state == "done"
+    (places.below("explained") / f"{key}.json").write_text("{")
+    with pytest.raises(StoreError, match="damaged"):
+        explained.answer(key)
+    assert explained.ask([source], asks) == key and run(key).state == "done" and explained.answer(key)["sources"]
+    datasets.forget(faces)
+    per_emotion(tmp_path / "other", dict.fromkeys(EMOTIONS, 2), split="test")
+    datasets.add(str(tmp_path / "other"), faces)
+    assert explained.ask([source], asks) != key, "the same id is another picture now"
+
+
+def test_heatmaps_without_weights_say_so(home: Path, copied: list[tuple[str, bytes]]) -> None:
+    folder = added_folder() / "mine"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "card.json").write_bytes(copied[1][1])
+        with pytest.raises(CheckpointError, match="weights of mine are missing"):
+            explained.ask([{"picture": "x.png", "face": 0}], [explained.make_ask("mine")])
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_pictures_that_came_or_went_are_noticed(faces: str, tmp_path: Path) -> None:
+    n = len(datasets.faces(faces, "test"))
+    some = next((tmp_path / "drawn").rglob("*.*g"))
+    os.utime(some.parent, (0, 0))  # however coarse the clock of the file system is
+    shutil.copy(some, some.with_name(f"new{some.suffix}"))
+    assert len(datasets.faces(faces, "test")) == n + 1
+
+
+def test_the_same_data_set_twice_below_fer_data_has_two_names(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        per_emotion(tmp_path / folder / "faces", dict.fromkeys(EMOTIONS, 1), split="test")
+    monkeypatch.setenv("FER_DATA", str(tmp_path))
+    assert [each.name for each in datasets.pointed()] == ["faces", "b"]
+    assert not open_page("datasets").exception
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/data", "/" + "x" * 5000, "/a\0b"])
+def test_paths_that_cannot_be_are_told(home: Path, path: str) -> None:
+    with pytest.raises(DataError):
+        datasets.add(path)
+
+
+@pytest.mark.parametrize("change", [{"data": []}, {"metrics": ["x"]}, {"notes": [1]}, {"metrics": [{"ece": "x"}]}])
+def test_a_card_with_nonsense_does_not_break_the_pages(
+    home: Path, copied: list[tuple[str, bytes]], change: dict[str, object]
+) -> None:
+    folder = added_folder() / "mine"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "card.json").write_text(json.dumps(json.loads(copied[1][1]) | change))
+        (folder / "history.csv").write_text("epoch,val_loss,minutes\n1,0.5,\n")
+        for page in ("checkpoints", "inspect"):
+            assert not open_page(page, checkpoint="mine").exception
+        entry = next(entry for entry in checkpoints.entries() if entry.name == "mine")
+        assert bool(entry.error) == (change != {"metrics": [{"ece": "x"}]})
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_copies_are_those_of_the_folder_that_is_pointed_to(faces: str, tables: None, tmp_path: Path) -> None:
+    from dashboard.services import quality
+
+    def ids() -> list[str]:
+        found = quality._pairs(datasets.faces(faces, "test"))
+        return found[0]
+
+    before = ids()
+    datasets.forget(faces)
+    per_emotion(tmp_path / "other", dict.fromkeys(EMOTIONS, 3), split="test")
+    datasets.add(str(tmp_path / "other"), faces)
+    assert len(ids()) == 3 * len(EMOTIONS) > len(before)
+
+
+def test_explain_follows_a_change_of_the_data_set(faces: str, tmp_path: Path) -> None:
+    per_emotion(tmp_path / "zother", dict.fromkeys(EMOTIONS[:2], 1), split="val")
+    other = datasets.add(str(tmp_path / "zother")).name
+    app = open_page("explain", dataset=faces, id=str(datasets.faces(faces, "test").ids[-1]))
+    assert not app.exception and not app.error
+    app.selectbox(key="dataset").set_value(other).run()
+    assert not app.exception and not app.error
+
+
+def test_an_emotion_beside_itself_is_no_crash(faces: str) -> None:
+    asked = {"dataset": faces, "target": "happy", "other": "happy", "check": "true"}
+    open_page("explain", **asked)
+    (job,) = [job for job in jobs.with_state("queued") if job.kind == "explain"]
+    assert run(job.id).error == ""
+    app = open_page("explain", **asked)
+    assert not app.exception and not app.error
+
+
+def test_damaged_features_of_a_video_are_told(home: Path, analysis: object) -> None:
+    from dashboard.services import paths
+    from fer_core.video.store import Analysis
+
+    assert isinstance(analysis, Analysis)
+    folder = places.store().folder("ab" * 16)
+    shutil.copytree(analysis.folder, folder)
+    (folder / "features.parquet").write_bytes(b"no table")
+    table = evaluations.evaluation(DEFAULT_CHECKPOINT, TABLE)
+    job = maps.ask(DEFAULT_CHECKPOINT, TABLE, "pca", 2, 0)
+    run(job)
+    made = maps.found(maps.key_of(table, "pca", 2, 0))
+    assert made is not None
+    with pytest.raises(StoreError, match="damaged"):
+        paths.video_path(("ab" * 16, 0), DEFAULT_CHECKPOINT, table, made)
+
+
+@pytest.mark.parametrize("odd", ["", "inf", "1e999", "%00", "[]", "-1"])
+def test_every_key_of_an_address_may_hold_nonsense(faces: str, odd: str) -> None:
+    keys = ("true", "predicted", "outcome", "sure", "set", "face", "labels", "surprise", "cells", "against", "least")
+    more = ("projection", "dimensions", "seed", "colour", "beside", "clean")
+    for view in ("Confusion", "Map", "Calibration", odd):
+        assert not query(view=view, **dict.fromkeys((*keys, *more), odd)).exception, view
+    asked = ("from", "beside", "target", "other", "methods", "check", "features", "split", "id", "analysis")
+    for kind in ("Data set", "Video", odd):
+        assert not open_page("explain", **dict.fromkeys(asked, odd) | {"from": kind}).exception, kind

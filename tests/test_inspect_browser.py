@@ -20,9 +20,8 @@ from fer_core.emotions import EMOTIONS8, group_indices
 from fer_core.evaluation import Outcomes, Selection, confusion
 from fer_core.models.classifier import Classifier
 from fer_core.models.folders import DEFAULT_CHECKPOINT
-from fer_core.video.pipeline import analyze
-from tests.app import running_app
-from tests.test_review import NOISE
+from fer_core.video.pipeline import Settings, analyze
+from tests.app import running_app, watched_tab
 
 pytestmark = pytest.mark.browser
 TALK, TABLE = "1a" * 16, "fer2013-private_test"
@@ -40,7 +39,12 @@ def address(
 ) -> Iterator[str]:  # fmt: skip
     """The app with an analysed video and a map by PCA."""
     home = tmp_path_factory.mktemp("inspect")
-    analyze(videos_dir / "sad_to_happy.mp4", home / "analyses" / TALK, checkpoint=classifier)
+    analyze(
+        videos_dir / "sad_to_happy.mp4",
+        home / "analyses" / TALK,
+        checkpoint=classifier,
+        settings=Settings(per_second=6),
+    )
     shutil.copyfile(videos_dir / "sad_to_happy.mp4", home / "analyses" / TALK / "source.mp4")
     table = found.evaluation
     labels = table.labels[table.own]
@@ -51,16 +55,9 @@ def address(
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A tab; afterwards there was no error in its console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1600})
-    tab = context.new_page()
-    tab.set_default_timeout(60_000)
-    errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield tab
-    context.close()
-    assert [text for text in errors if not NOISE.search(text)] == []
+    with watched_tab(browser, height=1600) as tab:
+        tab.set_default_timeout(60_000)
+        yield tab
 
 
 def tiles(page: Any) -> Any:

@@ -78,8 +78,8 @@ def test_analyze_shows_ready_files_and_ended_jobs(home: Path) -> None:
 
 def test_analyze_does_not_wait_for_jobs_of_other_pages(home: Path) -> None:
     """Such a job is not in the queue that it shows: waiting for its end would run the page again and again."""
-    for kind in ("explain", "evaluate", "map", "why"):
-        jobs.add(kind[0] * 32, kind=kind, name="x", state="queued")
+    for letter, kind in zip("abcd", ("explain", "evaluate", "map", "why"), strict=True):
+        jobs.add(letter * 32, kind=kind, name="x", state="queued")
     app = open_page("analyze")
     assert not app.exception and "Queue" not in [each.value for each in app.subheader]
 

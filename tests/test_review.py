@@ -20,14 +20,12 @@ from fer_core.video.annotate import browser_proxy
 from fer_core.video.pipeline import analyze
 from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.view import Lens, view
-from tests.app import running_app
+from tests.app import running_app, watched_tab
 from tests.long_analysis import PEAK, write_long_analysis
 
 pytestmark = pytest.mark.browser
 TALK, PHONE, LONG = "1a" * 16, "2b" * 16, "3c" * 16
 MODELS = ("mobilenetv2-ferplus", "mobilenetv2-fer2013")
-NOISE = re.compile(r"status of 404 .*|.*preloaded.*")
-"""Streamlit asks for its own health under the page's path first (its documentation calls that harmless)."""
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +51,8 @@ def address(library: Path, browser: Any) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A tab; afterwards there was no error in its console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1200})
-    tab = context.new_page()
-    errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield tab
-    context.close()
-    assert [text for text in errors if not NOISE.search(text)] == []
+    with watched_tab(browser) as tab:
+        yield tab
 
 
 def open_player(page: Any, address: str, query: str) -> Any:

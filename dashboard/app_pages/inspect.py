@@ -4,15 +4,21 @@ import streamlit as st
 
 from dashboard.components.frame import show_errors
 from dashboard.components.inspect import calibration, compare, confusion, face, faces, header, labels, maps
+from dashboard.services.evaluations import outcomes
 from fer_core.evaluation import Selection
 
 st.title("See why it errs")
-question = header.choose_question()
-found = header.summary(question)
+found = None
+with show_errors():
+    question = header.choose_question()
+    found = header.summary(question)
+if found is None:
+    st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = st.segmented_control(
         "View", header.VIEWS, key="view", bind="query-params", required=True, default="Confusion"
     )
+    view = view or "Confusion"  # an address with an empty one
     against = compare.choose_other(question) if view in ("Confusion", "Map", "Compare") else None
     unit = confusion.choose_unit() if view == "Confusion" else ""
 view_area, faces_area, face_area = st.container(), st.container(), st.container()
@@ -20,7 +26,7 @@ selection, looked_at = Selection(), None
 with faces_area, show_errors():  # first, so that the views know what is selected; drawn below them
     st.subheader("Faces", anchor=False)
     selection = faces.filter_bar(found)
-    looked_at = faces.gallery_section(question, found, selection)
+    looked_at = faces.gallery_section(question, found, selection, outcomes(against) if against else None)
 with view_area, show_errors():
     if view == "Confusion":
         confusion.confusion_view(found, selection, against, unit)

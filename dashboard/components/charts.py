@@ -7,13 +7,13 @@ from typing import Any
 import plotly.graph_objects as go
 
 FIRST, SECOND, QUIET = "#1F6F78", "#D9822B", "#8A8F98"
-PERCENT = ".0%"
+NO_BAR = {"displayModeBar": False}  # config of charts so narrow that the bar would cover the legend
 
 
 def figure(*, height: int = 320, **layout: Any) -> go.Figure:
     """An empty figure in the house's look."""
     made = go.Figure()
-    legend = {"orientation": "h", "y": 1.12, "x": 0}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     made.update_layout(height=height, margin={"l": 0, "r": 8, "t": 28, "b": 0}, legend=legend, **layout)
     return made
 

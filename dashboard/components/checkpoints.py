@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.components.charts import FIRST, SECOND, figure, line_at
+from dashboard.components.charts import FIRST, NO_BAR, SECOND, figure, line_at
 from dashboard.components.frame import clock, megabytes, plain, show_errors
 from dashboard.services import checkpoints, datasets, evaluations, jobs
 from dashboard.services.checkpoints import Entry
@@ -36,11 +37,17 @@ def _row(entry: Entry) -> dict[str, Any]:
         "Architecture": card.architecture if card else "cannot be used",
         "Taught by": f"{card.data.get('dataset', '?')}, {card.data.get('labels', '?')}" if card else "",
         "Size": megabytes(entry.n_bytes),
-        **{title: 100 * figures[key] if key in figures else None for title, key in shares.items()},
-        "Measured on": f"{figures['split']}, {figures['labels']}" if figures else "",
+        **{title: _percent(figures, key) for title, key in shares.items()},
+        "Measured on": f"{figures.get('split', '?')}, {figures.get('labels', '?')}" if figures else "",
         "Trained": card.date if card else "",
         "Added": entry.is_added,
     }
+
+
+def _percent(figures: Mapping[str, Any], key: str) -> float | None:
+    """A figure of a card, which may hold anything."""
+    value = figures.get(key)
+    return 100 * value if isinstance(value, int | float) else None
 
 
 def details(entry: Entry) -> None:
@@ -69,17 +76,20 @@ def _figures(entry: Entry) -> None:
     keys = ("accuracy", "macro_recall", "worst_recall", "groups_accuracy", "groups_macro_recall", "ece")
     rows = [
         {
-            "data": f"{each['data']} {each['split']}",
-            "labels": each["labels"],
-            "view": each["tta"],
-            "pictures": each["n"],
+            "data": f"{each.get('data', '?')} {each.get('split', '?')}",
+            "labels": str(each.get("labels", "?")),
+            "view": str(each.get("tta", "?")),
+            "pictures": str(each.get("n", "?")),
         }
-        | {key: 100 * each[key] for key in keys if key in each}
+        | {key: _percent(each, key) for key in keys if key in each}
         for each in entry.card.metrics
     ]
-    percent = st.column_config.NumberColumn(format="%.1f %%")
     if rows:
-        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(keys, percent))
+        columns = {
+            key: st.column_config.NumberColumn(key.replace("_", " ").replace("ece", "ECE"), format="%.1f %%")
+            for key in keys
+        }
+        st.dataframe(rows, hide_index=True, column_config=columns)
     else:
         st.info("The card has no figures. Evaluate the checkpoint below.")
     _classes(entry)
@@ -93,7 +103,9 @@ def _classes(entry: Entry) -> None:
 
     table = st.selectbox("Each class on", list(found), key=f"classes-{entry.name}", width=260)
     sets = list(evaluations.evaluation(entry.name, table).labels)
-    labels = st.segmented_control("Judged by", sets, default=sets[0], required=True, key=f"labels-{entry.name}")
+    taught = (entry.card.data if entry.card else {}).get("labels")
+    first = taught if taught in sets else sets[0]
+    labels = st.segmented_control("Judged by", sets, default=first, required=True, key=f"labels-{entry.name}")
     assert labels is not None
     reports(evaluations.outcomes(evaluations.Question(entry.name, table, labels)))
 
@@ -126,13 +138,14 @@ def _curves(entry: Entry) -> None:
                 "dash": "dot" if name.startswith("train") else "solid",
                 "width": 2,
             }
-            title = name.removesuffix(f"_{kind}").replace("_", " ")
+            title = name.removesuffix(f"_{kind}").replace("choose", "validation").replace("_", " ")
             chart.add_scatter(x=table["epoch"], y=table[name], name=title, line=line)
         if kind == "accuracy":
             line_at(chart, *_ceiling(entry))
-        column.plotly_chart(chart, key=f"curve-{kind}-{entry.name}")
-    if "minutes" in table:
-        st.caption(f"{len(table)} epochs in {clock(60 * float(table['minutes'].iloc[-1]))}; dotted lines are training.")
+        column.plotly_chart(chart, key=f"curve-{kind}-{entry.name}", config=NO_BAR)
+    minutes = pd.to_numeric(table.get("minutes", pd.Series(dtype=float)), errors="coerce").dropna()
+    if len(minutes):
+        st.caption(f"{len(table)} epochs in {clock(60 * float(minutes.iloc[-1]))}; dotted lines are training.")
 
 
 def _ceiling(entry: Entry) -> tuple[float, str]:
@@ -179,7 +192,9 @@ def _progress(job_id: str, was_active: bool) -> None:
         elif job is not None and job.state == "failed":
             st.error(plain(f"{job.name}: {job.error}"), icon=":material/error:")
         elif job is not None and job.state == "done" and job.info.get("left_out"):
-            st.info(plain(f"{job.info['left_out']} pictures could not be read and were left out. {job.info['first']}"))
+            n = job.info["left_out"]
+            said = "1 picture could not be read and was" if n == 1 else f"{n} pictures could not be read and were"
+            st.info(plain(f"{said} left out. {job.info['first']}"))
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(job.share, text=f"{plain(job.name)}: {job.frames} pictures, {job.share:.0%}", width="stretch")
@@ -195,7 +210,7 @@ def _form(entry: Entry) -> None:
         return
     st.markdown("**Evaluate on a data set**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        where = st.selectbox("Data set", known, format_func=lambda each: each.name, width=220)
+        where = st.selectbox("Data set", known, format_func=lambda each: each.name, width=220, key="evaluate-on")
         try:
             opened = where.open()
         except DataError as error:
@@ -251,12 +266,12 @@ def add_form() -> None:
 
 def _adding(job_id: str) -> None:
     job = jobs.get(job_id)
-    if job is None or job.state in jobs.ACTIVE:
+    if job is not None and job.state in jobs.ACTIVE:
         st.caption("Checking the files …")
         return
     del st.session_state["adding"]
-    if job.state == "failed":
-        st.session_state["add-said"] = job.error
+    if job is None or job.state != "done":
+        st.session_state["add-said"] = (job and job.error) or "Stopped."
     else:
         st.session_state["add-done"] = job.info["checkpoint"]
     st.rerun()

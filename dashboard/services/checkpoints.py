@@ -86,7 +86,8 @@ def add(files: Iterable[tuple[str, bytes]]) -> str:
     """Take the files of a checkpoint; returns the job that checks and keeps them.
 
     Raises:
-        UploadError: something is missing, too much, or a kind of file that is never opened; the message says which.
+        UploadError: something is missing, too much, or a kind of file that is never opened, or the disk is full; the
+            message says which.
     """
     given = dict(files)
     refused = [name for name in given if name.lower().endswith(PICKLES)]
@@ -103,10 +104,14 @@ def add(files: Iterable[tuple[str, bytes]]) -> str:
         )
     job_id = places.new_id()
     folder = places.upload_folder(job_id)
-    folder.mkdir()
     wanted = {CARD: given[CARD], WEIGHTS: given[weights[0]]} | {k: v for k, v in given.items() if k in OPTIONAL}
-    for name, data in wanted.items():
-        (folder / name).write_bytes(data)
+    try:
+        folder.mkdir()
+        for name, data in wanted.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        places.drop_upload(job_id)
+        raise UploadError("The files could not be written to disk. Is there enough space?") from error
     jobs.add(job_id, kind="checkpoint", name=weights[0])
     tasks.start(job_id, {})
     return job_id
@@ -131,6 +136,8 @@ def keep(job: jobs.Job) -> None:
     if name in checkpoint_names():
         raise CheckpointError(f"There is a checkpoint {name!r} already. Change the name in card.json, or remove it.")
     added_folder().mkdir(exist_ok=True)
+    for left in (places.below("evaluations") / name, added_folder() / name):  # by another one that had the name
+        shutil.rmtree(left, ignore_errors=True)
     shutil.move(folder, added_folder() / name)
     jobs.tell(job.id, {"checkpoint": name})
 

@@ -6,11 +6,13 @@ Nothing is copied: where a folder is gone, the numbers stay and the pictures are
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from dashboard.services import places
@@ -18,6 +20,8 @@ from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.errors import DataError, InputError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+MOST_LOOKED_AT = 24
+"""Entries of a folder whose times tell whether a data set changed."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +34,39 @@ class Pointed:
 
     def open(self) -> DataSet:
         """Raises ``DataError`` where nothing readable is there (any more)."""
-        if not self.path.exists():
-            raise DataError(f"{self.path} is not there any more. Connect the disk, or forget this data set.")
-        return _open(str(self.path), self.name, self.path.stat().st_mtime_ns)
+        return _open(str(self.path), self.name, self.version)
+
+    @property
+    def version(self) -> str:
+        """Another one when files or folders of the data set came, went or were moved. Raises as ``open``."""
+        try:
+            stats = [path.stat() for path in (self.path, *_inside(self.path))]
+        except OSError as error:
+            raise DataError(
+                f"{self.path} is not there any more, or cannot be read. Connect the disk, or forget this data set."
+            ) from error
+        said = [str(self.path), *((stat.st_mtime_ns, stat.st_size) for stat in stats)]
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+
+
+def _inside(root: Path) -> list[Path]:
+    """What may hold labels or pictures: the first entries of a folder, and of those that are folders."""
+    top = _first(root) if root.is_dir() else []
+    return top + [each for path in top if path.is_dir() for each in _first(path)]
+
+
+def _first(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:  # reads no more than is asked for
+        return [Path(entry.path) for entry in islice(entries, MOST_LOOKED_AT)]
 
 
 @lru_cache(maxsize=32)
-def _open(path: str, name: str, changed: int) -> DataSet:
+def _open(path: str, name: str, changed: str) -> DataSet:
     return open_dataset(Path(path), name or None)
 
 
 @lru_cache(maxsize=8)
-def _split(path: str, name: str, split: str, changed: int) -> FaceSet:
+def _split(path: str, name: str, split: str, changed: str) -> FaceSet:
     return _open(path, name, changed).read(split)
 
 
@@ -54,13 +79,15 @@ def pointed() -> list[Pointed]:
 def _given() -> list[Pointed]:
     root = os.environ.get("FER_DATA")
     folders = sorted(path for path in Path(root).iterdir() if path.is_dir()) if root and Path(root).is_dir() else []
-    found = []
+    found: dict[str, Pointed] = {}
     for path in folders:
         try:
-            found.append(Pointed(_open(str(path), "", path.stat().st_mtime_ns).name, path, True))
+            name = _open(str(path), "", Pointed("", path).version).name
         except (DataError, OSError):  # a folder that holds something else
             continue
-    return found
+        name = _slug(path.name) if name in found else name  # the same data set twice, say in two layouts
+        found.setdefault(name, Pointed(name, path, True))
+    return list(found.values())
 
 
 def _slug(name: str) -> str:
@@ -78,7 +105,12 @@ def _stored() -> list[dict[str, str]]:
         return []
     except (OSError, ValueError) as error:
         raise DataError(f"{_file()} is damaged ({error}). Remove it and point to your data sets again.") from error
-    return [each for each in found if isinstance(each, dict) and _NAME.fullmatch(str(each.get("name", "")))]
+    entries = found if isinstance(found, list) else []
+    return [each for each in entries if isinstance(each, dict) and _is_entry(each.get("name"), each.get("path"))]
+
+
+def _is_entry(name: object, path: object) -> bool:
+    return isinstance(name, str) and isinstance(path, str) and bool(_NAME.fullmatch(name)) and "\0" not in path
 
 
 def _store(entries: list[dict[str, str]]) -> None:
@@ -97,10 +129,13 @@ def add(path: str, name: str = "") -> Pointed:
     """
     if not path.strip():
         raise InputError("Give the path of a folder, for example /home/you/fer2013.")
-    root = Path(path.strip()).expanduser()
-    if not root.is_absolute():
-        raise InputError(f"{root} is not a whole path; start it with / (or ~).")
-    found = open_dataset(root)
+    try:
+        root = Path(path.strip()).expanduser()
+        if not root.is_absolute():
+            raise InputError(f"{root} is not a whole path; start it with / (or ~).")
+        found = open_dataset(root)
+    except (OSError, ValueError, RuntimeError) as error:  # not allowed, too long, or the home of nobody
+        raise DataError(f"{path.strip()[:200]} cannot be read ({error}).") from error
     name = name.strip().lower() or _slug(found.name)
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be a name; use small letters, digits, dashes, dots and underscores.")
@@ -135,7 +170,7 @@ def faces(name: str, split: str) -> FaceSet:
     """
     where = find(name)
     where.open()
-    return _split(str(where.path), name, split, where.path.stat().st_mtime_ns)
+    return _split(str(where.path), name, split, where.version)
 
 
 def why_no_pictures(name: str, split: str) -> str:

@@ -170,6 +170,7 @@ def make(job: jobs.Job, *, progress: Callable[[int, int], None], should_stop: Ca
         skip_unreadable=asked["skip_unreadable"], find_faces=asked["find_faces"],
     )  # fmt: skip
     name = f"{asked['dataset']}-{asked['split']}.parquet"
+    checkpoints.folder_of(asked["checkpoint"])  # may be removed meanwhile, and the next of its name is another one
     write_table(table, places.below("evaluations") / asked["checkpoint"] / name)
     unreadable = table.attrs.get("unreadable", [])
     jobs.tell(job.id, {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""})

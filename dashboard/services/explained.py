@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from dashboard.services import checkpoints, datasets, jobs, places, tasks
-from fer_core.errors import InputError, StoreError, UploadError
+from fer_core.errors import CheckpointError, InputError, StoreError, UploadError
 
 if TYPE_CHECKING:
     from fer_core.faces import Faces
@@ -54,9 +54,10 @@ def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
 
     Raises:
         CheckpointError: an ask names a checkpoint that is not there.
+        DataError, StoreError: a source names a data set or an analysis that is not there.
     """
-    weights = [(checkpoints.folder_of(each["checkpoint"]) / checkpoints.WEIGHTS).stat() for each in asks]
-    decides = [list(sources), list(asks), [(stat.st_size, stat.st_mtime_ns) for stat in weights]]
+    weights = [_weights(each["checkpoint"]) for each in asks]
+    decides = [list(sources), list(asks), weights, [_version(source) for source in sources]]
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
     job = jobs.get(key)
     if job is not None and (job.state in jobs.ACTIVE or _still_holds(job)):
@@ -67,6 +68,25 @@ def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
     jobs.add(key, kind="explain", name="heatmaps", settings=settings)
     tasks.start(key, settings)
     return key
+
+
+def _weights(checkpoint: str) -> tuple[int, int]:
+    try:
+        stat = (checkpoints.folder_of(checkpoint) / checkpoints.WEIGHTS).stat()
+    except OSError as error:
+        raise CheckpointError(f"The weights of {checkpoint} are missing, so nothing can be explained.") from error
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _version(source: Source) -> str:
+    """What may change behind the words of a source: where its data set lies, who is who in its analysis."""
+    if "dataset" in source:
+        return datasets.find(source["dataset"]).version
+    if "analysis" in source:
+        from dashboard.services.playback import version
+
+        return version(places.store().open(source["analysis"]))
+    return ""
 
 
 def _still_holds(job: jobs.Job) -> bool:
@@ -87,9 +107,11 @@ def answer(key: str) -> dict[str, Any]:
         raise StoreError("There is no such request.")
     if job.state != "done":
         return {"state": job.state, "share": job.share, "error": job.error}
-    if not _path(key).is_file():
-        raise StoreError("The answer was removed meanwhile; ask again.")
-    return {"state": "done", **json.loads(_path(key).read_text(encoding="utf-8"))}
+    try:
+        return {"state": "done", **json.loads(_path(key).read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError) as error:
+        _path(key).unlink(missing_ok=True)  # else a damaged one would be the answer for ever
+        raise StoreError("The answer was removed meanwhile, or is damaged; ask again.") from error
 
 
 def wait(key: str, *, seconds: float) -> dict[str, Any]:
@@ -111,7 +133,12 @@ def keep_picture(name: str, data: bytes) -> str:
         raise UploadError(f"{name} is no picture of up to {MAX_PICTURE_BYTES // 10**6} MB (JPEG, PNG, WebP, BMP).")
     folder = places.below("pictures")
     kept = folder / f"{hashlib.sha256(data).hexdigest()[:32]}{ending}"
-    kept.write_bytes(data)
+    if kept.is_file():
+        kept.touch()  # a worker may be reading it
+    else:
+        new = kept.with_suffix(".new")
+        new.write_bytes(data)
+        new.replace(kept)
     for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_PICTURES]:
         old.unlink(missing_ok=True)
     return kept.name

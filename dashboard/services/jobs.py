@@ -82,7 +82,7 @@ def add(
     job_id: str, *, kind: str, name: str, target: str = "", state: str = "ready",
     settings: dict[str, Any] | None = None, info: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Insert a job."""
+    """Insert a job, unless there is one of this id, as when two pages ask the same at once."""
     values = (
         job_id,
         kind,
@@ -95,7 +95,9 @@ def add(
     )
     with _table() as table:
         table.execute(
-            "insert into jobs (id, kind, target, name, state, settings, info, created) values (?,?,?,?,?,?,?,?)", values
+            "insert or ignore into jobs (id, kind, target, name, state, settings, info, created) "
+            "values (?,?,?,?,?,?,?,?)",
+            values,
         )
 
 

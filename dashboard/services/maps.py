@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Labels = NDArray[np.int64]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # each holds its table
 def key_of(evaluation: Evaluation, method: str, dimensions: int, seed: int) -> str:
     """What names the map of a table's features."""
     from fer_core.embeddings import map_key

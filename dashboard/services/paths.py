@@ -58,8 +58,11 @@ def video_path(video: tuple[str, int], checkpoint: str, evaluation: Evaluation, 
     path = analysis.folder / "features.parquet"
     if not path.is_file():
         raise StoreError("The features of this analysis are missing. Analyse the video again.")
-    table = pd.read_parquet(path)
-    table = table[table["track"] == track].sort_values("time_s")
+    try:
+        table = pd.read_parquet(path)
+        table = table[table["track"] == track].sort_values("time_s")
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError("The features of this analysis are damaged. Analyse the video again.") from error
     features = table.filter(regex=r"^f_\d+$").to_numpy(np.float32)
     if not len(features) or features.shape[1] != evaluation.features.shape[1]:
         raise StoreError("This video's features do not fit the map. Analyse it again with this checkpoint.")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboard.services import datasets
 from dashboard.services.evaluations import Question
+from fer_core.data import FaceSet
 from fer_core.evaluation import Outcomes, contradictions, near_duplicates
 
 SIDE_PX, MOST = 48, 12_000
@@ -22,12 +23,14 @@ def why_no_pairs(question: Question) -> str:
     if missing:
         return missing
     n = len(datasets.faces(question.dataset, question.split))
+    if n < 2:
+        return "there are fewer than two."
     return f"{n:,} pictures are too many to compare while you wait; use fer_core.evaluation." if n > MOST else ""
 
 
 def contradicting(question: Question, found: Outcomes) -> list[tuple[str, str]]:
     """Pairs of ids that are nearly the same picture and have different labels in ``found``."""
-    ids, pairs = _pairs(question.dataset, question.split)
+    ids, pairs = _pairs(datasets.faces(question.dataset, question.split))
     label_of = dict(zip(found.ids.tolist(), found.label.tolist(), strict=True))
     labels = np.array([label_of.get(each, -1) for each in ids], np.int64)
     found_pairs = contradictions(pairs, labels)
@@ -36,8 +39,7 @@ def contradicting(question: Question, found: Outcomes) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=4)
-def _pairs(dataset: str, split: str) -> tuple[list[str], pd.DataFrame]:
-    faces = datasets.faces(dataset, split)
+def _pairs(faces: FaceSet) -> tuple[list[str], pd.DataFrame]:
     small = [_small(faces.picture(i)) for i in range(len(faces))]
     return [str(each) for each in faces.ids], near_duplicates(np.stack(small))
 

@@ -19,7 +19,9 @@ def keep(ids: Iterable[str]) -> str:
     text = json.dumps(sorted(set(ids)))
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = places.below("selections")
-    (folder / f"{key}.json").write_text(text, encoding="utf-8")
+    new = folder / f"{places.new_id()}.new"
+    new.write_text(text, encoding="utf-8")
+    new.replace(folder / f"{key}.json")
     for old in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)
     return key
@@ -34,4 +36,7 @@ def kept(key: str) -> frozenset[str]:
     path = places.below("selections") / f"{key}.json"
     if not _KEY.fullmatch(key) or not path.is_file():
         raise InputError("The faces that this address chose are not kept on this machine. Choose them again.")
-    return frozenset(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return frozenset(map(str, json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError("The file of these chosen faces is damaged. Choose them again.") from error

@@ -20,6 +20,7 @@ from huey import SqliteHuey
 
 from dashboard.services import jobs, places
 from fer_core.errors import Cancelled, FerError, StoreError
+from fer_core.models.folders import find_checkpoint
 
 BEAT_S = 3.0
 MAX_ATTEMPTS = 2
@@ -95,11 +96,21 @@ def requeue_lost(name: str) -> None:
             enqueue(job)
 
 
-@lru_cache(maxsize=4)
 def classifier(name: str) -> Any:
+    """The network of a checkpoint; loaded anew when its files are others, as after another one took its name.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be used.
+    """
+    folder = find_checkpoint(name)
+    return _classifier(str(folder), tuple(path.stat().st_mtime_ns for path in sorted(folder.glob("*.*"))))
+
+
+@lru_cache(maxsize=4)
+def _classifier(folder: str, changed: tuple[int, ...]) -> Any:
     from fer_core.models.classifier import load
 
-    return load(name)
+    return load(folder)
 
 
 @lru_cache(maxsize=1)

@@ -64,9 +64,10 @@ def answer(analysis_id: str, job_id: str) -> dict[str, Any]:
     if job.state != "done":
         return {"state": job.state, "share": job.share, "error": job.error}
     path = places.store().folder(analysis_id) / "why" / f"{job_id}.json"
-    if not path.is_file():
-        raise StoreError("The answer was removed meanwhile; ask again.")
-    return {"state": "done", **json.loads(path.read_text(encoding="utf-8"))}
+    try:
+        return {"state": "done", **json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError("The answer was removed meanwhile, or is damaged; ask again.") from error
 
 
 def make(job: jobs.Job, *, progress: Any, should_stop: Any) -> None:

@@ -66,6 +66,10 @@ class Card:
             raise CheckpointError(f"options are {self.options!r}; expected names and values.")
         if tuple(self.labels) not in (EMOTIONS, EMOTIONS8):
             raise CheckpointError(f"labels are {self.labels}; expected {list(EMOTIONS)} (and contempt last, if there).")
+        if not isinstance(self.data, Mapping) or not all(isinstance(each, Mapping) for each in self.metrics):
+            raise CheckpointError(f"data and each of the metrics must be names and values, got {self.data!r}.")
+        if not all(isinstance(each, str) for each in (self.date, *self.notes)):
+            raise CheckpointError("the date and every note must be text.")
         spec = self.input
         numbers = [*spec.mean, *spec.std, spec.field, self.temperature, self.crop.margin]
         if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.charts import FIRST, QUIET, SECOND, figure
-from dashboard.components.frame import plain
+from dashboard.components.frame import plain, show_errors
 from dashboard.services import checkpoints, explained, jobs
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, EMOTIONS8, GROUPS
 
@@ -89,10 +89,11 @@ def _asks(wanted: Wanted) -> list[explained.Ask]:
     return asks
 
 
+@show_errors()  # which the page does not do when only this runs again
 def _answer(key: str, wanted: Wanted, was_active: bool) -> None:
     done = explained.answer(key)
     if done["state"] in jobs.ACTIVE:
-        st.progress(done["share"], text="Explaining. The first time after a start takes some seconds.")
+        st.progress(done["share"], text="Explaining. The first time after a start can take half a minute.")
         return
     if was_active:
         st.rerun()
@@ -133,9 +134,9 @@ def _row(crop: str, cells: Sequence[dict[str, Any]]) -> None:
         _figure(crop, "the face", failed=False)
         for cell in cells:
             _figure(cell["picture"], _title(cell), failed=any(map(_failed, cells if cell["other"] else [cell])))
-    for cell in cells:
+    for place, cell in enumerate(cells):
         if cell.get("sanity"):
-            _sanity(cell)
+            _sanity(cell, place)
     if first.get("sheet"):
         channels, height, width = first["sheet_shape"]
         st.image(
@@ -153,7 +154,11 @@ def _method(name: str) -> str:
 
 
 def _name(target: str | Sequence[str]) -> str:
-    return target if isinstance(target, str) else " or ".join(target)
+    """An emotion, or the group whose emotions these are."""
+    if isinstance(target, str):
+        return target
+    group = {DEFAULT_GROUP_MAP.get(name) for name in target}
+    return f"{group.pop()} ({', '.join(target)})" if len(group) == 1 else " or ".join(target)
 
 
 def _title(cell: dict[str, Any]) -> str:
@@ -174,21 +179,25 @@ def _figure(picture: str, title: str, *, failed: bool) -> None:
     )  # fmt: skip
 
 
-def _sanity(cell: dict[str, Any]) -> None:
-    """The verdict in words, and the curves behind it."""
+def _sanity(cell: dict[str, Any], place: int) -> None:
+    """The verdict in words, and the curves behind it; ``place`` in its row, whose cells may explain the same."""
     checked = cell["sanity"]
-    title = f"Check of the map for {_name(cell['explained'])}"
+    title = f"Check of the map for {_name(cell['explained'])}: {'passed' if checked['passed'] else 'failed'}"
     with st.expander(
         title,
-        expanded=not checked["passed"],
         icon=":material/check_circle:" if checked["passed"] else ":material/warning:",
     ):
         st.markdown("It passes." if checked["passed"] else " ".join(plain(each) for each in checked["reasons"]))
+        st.caption(
+            "Deletion covers the places that the map names first: the sooner the probability falls, the smaller the "
+            "area. Insertion shows them first: the sooner it rises, the larger the area. Gain is insertion minus "
+            "deletion; a map that knows something has more of it than random orders."
+        )
         st.dataframe(checked["figures"], hide_index=True)
         chart = figure(
             height=260,
             xaxis={"title": "share of the face covered or shown", "tickformat": ".0%"},
-            yaxis={"title": f"probability of {_name(cell['explained'])}", "range": [0, 1]},
+            yaxis={"title": "probability", "range": [0, 1]},
         )
         for name, colour, dash in (
             ("deletion", SECOND, "solid"),
@@ -202,4 +211,4 @@ def _sanity(cell: dict[str, Any]) -> None:
                 name=name,
                 line={"color": colour, "dash": dash, "width": 2},
             )
-        st.plotly_chart(chart, key=f"check-{cell['checkpoint']}-{cell['method']}-{_name(cell['explained'])}")
+        st.plotly_chart(chart, key=f"check-{cell['checkpoint']}-{cell['method']}-{place}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.components.frame import clock, plain
+from dashboard.components.frame import clock
 from dashboard.services import datasets, explained, places
 from dashboard.services.playback import open_for_page
 from fer_core.video.store import Analysis
@@ -20,7 +20,7 @@ ANALYZE, DATASETS = "app_pages/analyze.py", "app_pages/datasets.py"
 def choose_source() -> explained.Source | None:
     """The face to explain, or None where none is chosen yet; the page says what to do."""
     kind = st.segmented_control("Face from", KINDS, key="from", bind="query-params", required=True, default=KINDS[0])
-    return dict(zip(KINDS, (_data, _picture, _webcam, _video), strict=True))[str(kind)]()
+    return dict(zip(KINDS, (_data, _picture, _webcam, _video), strict=True))[kind or KINDS[0]]()
 
 
 def _data() -> explained.Source | None:
@@ -30,7 +30,7 @@ def _data() -> explained.Source | None:
         st.page_link(DATASETS, label="Point to a data set", icon=":material/folder_open:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Data set", list(known), key="dataset", bind="query-params", width=200)
+        name = st.selectbox("Data set", list(known), key="dataset", bind="query-params", width=200, on_change=_anew)
         splits = known[name].open().splits
         split = st.selectbox(
             "Split",
@@ -39,12 +39,15 @@ def _data() -> explained.Source | None:
             key="split",
             bind="query-params",
             width=180,
+            on_change=_anew,
         )
         faces = datasets.faces(name, split)
         if not len(faces):
             st.info("There is no picture in this split.")
             return None
         first = str(faces.ids[0])
+        if st.session_state.pop("begin-anew", False):
+            st.session_state["id"] = first
         wanted = st.text_input(
             "Picture", first, key="id", bind="query-params", width=200, help=f"Its id, such as {first}"
         )
@@ -55,6 +58,11 @@ def _data() -> explained.Source | None:
                 icon=f":material/chevron_{'left' if step < 0 else 'right'}:",
             )  # fmt: skip
     return {"dataset": name, "split": split, "id": wanted.strip()}
+
+
+def _anew() -> None:
+    """Another data set or split: it does not have the picture that was looked at."""
+    st.session_state["begin-anew"] = True
 
 
 def _go(picture_id: str) -> None:
@@ -90,7 +98,7 @@ def _video() -> explained.Source | None:
         asked = st.query_params.get("analysis", "")
         chosen = st.selectbox(
             "Video", list(found), list(found).index(asked) if asked in found else 0,
-            format_func=lambda each: plain(found[each].name), key="video", width=300,
+            format_func=lambda each: found[each].name, key="video", width=300,
         )  # fmt: skip
         analysis = open_for_page(chosen)
         track = st.selectbox(

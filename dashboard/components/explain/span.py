@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.explain.maps import Wanted
-from dashboard.components.frame import plain
+from dashboard.components.frame import plain, show_errors
 from dashboard.components.review.why import span_answer
 from dashboard.services import explained, jobs, places, why
 from fer_core.video.store import Analysis
@@ -48,6 +48,7 @@ def span_view(source: explained.Source, wanted: Wanted) -> None:
             st.fragment(draw, run_every=1.0 if active else None)(analysis, job.id, active)
 
 
+@show_errors()  # which the page does not do when only this runs again
 def _clip(analysis: Analysis, job_id: str, was_active: bool) -> None:
     found: dict[str, Any] = why.answer(analysis.id, job_id)
     if found["state"] in jobs.ACTIVE:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.components.charts import FIRST, QUIET, SECOND, figure, line_at
+from dashboard.components.charts import FIRST, NO_BAR, QUIET, SECOND, figure, line_at
 from dashboard.components.inspect.header import select
 from fer_core.evaluation import (
     Outcomes,
@@ -17,6 +18,8 @@ from fer_core.evaluation import (
     reliability,
     risk_coverage,
 )
+
+FEW = 20
 
 
 def calibration_view(found: Outcomes) -> None:
@@ -35,22 +38,29 @@ def _reliability(found: Outcomes) -> None:
     before = reliability(raw.max(axis=1), raw.argmax(axis=1) == found.label)
     chart = _diagram(before, after)
     key = f"reliability-{st.session_state.get('reliability-clicks', 0)}"
-    event = st.plotly_chart(chart, key=key, on_select="rerun", selection_mode="points", theme="streamlit")
+    event = st.plotly_chart(chart, key=key, on_select="rerun", selection_mode="points", config=NO_BAR)
     points = event["selection"]["points"] if event else []
     if points:
         st.session_state["reliability-clicks"] = st.session_state.get("reliability-clicks", 0) + 1
         bar = after.iloc[points[0]["point_index"]]
         select(sure=(100 * float(bar["low"]), 100 * float(bar["high"])))
     st.caption(
-        "Click a bar to see its faces. The dashed line is perfect; the grey steps are before calibration. "
-        "The row *fitted here* shows what a temperature could reach at best: it saw these very labels."
+        "Click a bar to see its faces. Bars below the dashed line: too sure; above it: not sure enough. Pale bars hold "
+        f"fewer than {FEW} pictures and say little. The grey steps are before calibration, which divides the logits by "
+        "a temperature; the row *fitted here* shows what one could reach at best: it saw these very labels."
     )
     table = calibration_report(found).drop(columns="is_fitted_here")
     st.dataframe(table, hide_index=True, column_config={
         "probabilities": "Probabilities",
-        "ece": st.column_config.NumberColumn("ECE", format="%.4f"),
-        "brier": st.column_config.NumberColumn("Brier", format="%.4f"),
-        "nll": st.column_config.NumberColumn("NLL", format="%.4f"),
+        "ece": st.column_config.NumberColumn(
+            "ECE", format="%.4f", help="Expected calibration error: how far bars and dashed line are apart on average"
+        ),
+        "brier": st.column_config.NumberColumn(
+            "Brier", format="%.4f", help="Squared distance of the probabilities from the right answer; 0 is best"
+        ),
+        "nll": st.column_config.NumberColumn(
+            "NLL", format="%.4f", help="Mean of -log of the right answer's probability; 0 is best"
+        ),
         "temperature": st.column_config.NumberColumn("Temperature", format="%.3f"),
     })  # fmt: skip
 
@@ -62,7 +72,8 @@ def _diagram(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     chart.add_bar(
         x=(after["low"] + after["high"]) / 2, y=after["accuracy"], width=after["high"] - after["low"],
-        name="calibrated", marker_color=FIRST, customdata=after[["low", "high", "n", "confidence"]],
+        name="calibrated", customdata=after[["low", "high", "n", "confidence"]],
+        marker={"color": FIRST, "opacity": np.where(after["n"] < FEW, 0.3, 1.0)},
         hovertemplate="%{customdata[2]} pictures, %{customdata[3]:.1%} sure on average, %{y:.1%} right<extra></extra>",
     )  # fmt: skip
     chart.add_scatter(
@@ -81,7 +92,7 @@ def _coverage(found: Outcomes) -> None:
     curve = risk_coverage(found.confidence, found.right)
     least = st.slider(
         "Answer when at least so sure (%)", 0, 100, 50, key="least", bind="query-params",
-        help="Below it, the network abstains.",
+        help="Below it, the network gives no answer.",
     )  # fmt: skip
     point = at_threshold(curve, least / 100)
     with st.container(horizontal=True):

@@ -54,24 +54,27 @@ def compare_view(question: Question, other: Question | None) -> None:
             "were equally good (McNemar 1947)",
         )  # fmt: skip
         st.metric("One person", "–" if ceiling != ceiling else f"{ceiling:.1%}", help=how)
-    _disagreements(a, b, names)
     chart = figure(
-        height=70 + 34 * len(differences), xaxis={"title": f"{names[1]} minus {names[0]}, points"},
+        height=70 + 34 * len(differences), xaxis={"title": f"{names[0]} minus {names[1]}, points"},
         yaxis={"autorange": "reversed"}, showlegend=False,
     )  # fmt: skip
-    middle = 100 * differences["difference"]
+    middle = -100 * differences["difference"]  # the first minus the second, as in the matrices
     chart.add_scatter(
         x=middle, y=differences["class"], mode="markers", marker={"size": 9, "color": FIRST},
         error_x={
             "type": "data", "symmetric": False, "color": FIRST,
-            "array": 100 * differences["high"] - middle, "arrayminus": middle - 100 * differences["low"],
+            "array": -100 * differences["low"] - middle, "arrayminus": middle + 100 * differences["high"],
         },
         customdata=100 * differences[["a", "b"]],
         hovertemplate="%{y}: %{customdata[0]:.1f} % and %{customdata[1]:.1f} %<extra></extra>",
     )  # fmt: skip
     chart.add_vline(0, line={"color": "#8A8F98", "width": 1})
     st.plotly_chart(chart, key="differences")
-    st.caption("Recall of each class, macro recall and accuracy; the lines are 95 % intervals of a paired bootstrap.")
+    st.caption(
+        "Recall of each class, macro recall and accuracy; the lines are 95 % intervals of a paired bootstrap. Where a "
+        "line crosses zero, the two cannot be told apart."
+    )
+    _disagreements(a, b, names)
 
 
 def _everybody(question: Question) -> None:
@@ -81,7 +84,9 @@ def _everybody(question: Question) -> None:
     shown = [row | {name: 100 * row[name] for name in shares} for row in rows]
     columns = {name: st.column_config.NumberColumn(title, format="%.1f %%") for name, title in shares.items()}
     columns["p"] = st.column_config.NumberColumn(f"McNemar p against {question.checkpoint}", format="%.2g")
-    st.dataframe(shown, hide_index=True, column_config={"checkpoint": "Checkpoint", "n": "Pictures", **columns})
+    st.dataframe(
+        shown, hide_index=True, placeholder="–", column_config={"checkpoint": "Checkpoint", "n": "Pictures", **columns}
+    )
 
 
 def _disagreements(a: Outcomes, b: Outcomes, names: tuple[str, str]) -> None:

@@ -32,7 +32,8 @@ UNITS = ("% of the label", "% of the answer", "pictures")
 
 def choose_unit() -> str:
     """What the cells say."""
-    return str(st.segmented_control("Cells", UNITS, key="cells", bind="query-params", required=True, default=UNITS[0]))
+    unit = st.segmented_control("Cells", UNITS, key="cells", bind="query-params", required=True, default=UNITS[0])
+    return unit or UNITS[0]  # an address may have an empty one
 
 
 def confusion_view(found: Outcomes, selection: Selection, against: Question | None, unit: str) -> None:
@@ -40,17 +41,23 @@ def confusion_view(found: Outcomes, selection: Selection, against: Question | No
     other = outcomes(against) if against else None
     less = f": {found.evaluation.checkpoint} minus {against.checkpoint}" if against else ""
     left, right = st.columns([7, 4], gap="large")
-    emotions = [confusion(each) for each in (found, other) if each is not None]
+    names = max(found.names, other.names if other else (), key=len)  # one of the two may know contempt
+    emotions = [_padded(confusion(each), len(names)) for each in (found, other) if each is not None]
     groups = [group_confusion(each, group_map()) for each in (found, other) if each is not None]
     with left:
-        _draw(f"{len(found.names)} emotions{less}", found.names, emotions, unit, (selection.true, selection.predicted))
+        _draw(f"{len(names)} emotions{less}", names, emotions, unit, (selection.true, selection.predicted))
     with right:
         _draw(
             f"3 groups{less}", groups_of(group_map()), groups, unit, (selection.true_group, selection.predicted_group)
         )
-        _told(emotions[0], found.names)
+        _told(emotions[0], names)
     with st.expander("Precision, recall and F1 of each class and group"):
         reports(found)
+
+
+def _padded(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Counts (k, k), with none of the emotions that are not known."""
+    return np.pad(counts, (0, k - len(counts)))
 
 
 def _draw(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.components.frame import clock, plain
+from dashboard.components.frame import clock, plain, show_errors
 from dashboard.components.gallery import Face, gallery
 from dashboard.components.inspect.faces import items
 from dashboard.components.inspect.labels import decide
@@ -40,9 +40,13 @@ def face_section(question: Question, found: Outcomes, face: str | None) -> None:
     with middle:
         _why(question, found, row)
     st.markdown("**Nearest in the network's eyes**")
-    gallery(
-        items=_beside(question, found, row), chosen=None, key="neighbours", height=190, empty="There is no other face."
-    )
+    if not found.evaluation.features.shape[1]:
+        st.caption("This table holds no features, so no face is near another. Evaluate again to have them.")
+    else:
+        gallery(
+            items=_beside(question, found, row), chosen=None, key="neighbours", height=250,
+            empty="There is no other face.",
+        )  # fmt: skip
     _moments(*_pair(found, row))
 
 
@@ -118,9 +122,10 @@ def _why(question: Question, found: Outcomes, row: int) -> None:
 
 
 def _second(found: Outcomes, row: int) -> int:
-    return int(np.argsort(found.probabilities[row])[-2])
+    return int(np.argsort(found.probabilities[row, : len(found.evaluation.classes)])[-2])
 
 
+@show_errors()  # which the page does not do when only this runs again
 def _heats(key: str, answer: str, other: str, was_active: bool) -> None:
     done = explained.answer(key)
     if done["state"] in jobs.ACTIVE:

@@ -19,7 +19,7 @@ from fer_core.evaluation import ORDERS, REASONS, Outcomes, Selection, ordered, s
 
 PER_PAGE = 60
 _ORDERS = ("the most certain first", "the largest loss first", "the farthest from the votes first")
-HEAT_S = 20.0
+HEAT_S = 5.0
 ERRORS = Selection(outcome="wrong")
 _PEOPLE = """Of errors: *people split*, no emotion has more than half of the votes; *label doubtful*, people agree on
 another emotion than the label; *model alone*, people agree with the label."""
@@ -47,7 +47,7 @@ def filter_bar(found: Outcomes) -> Selection:
     return Selection(
         **dict(_side(*cell) for cell in cells.items()), outcome="" if outcome == ANY else outcome,
         reason="" if people == ANY else people, min_confidence=low / 100, max_confidence=high / 100,
-        chosen=selections.kept(key) if key else None,
+        chosen=selections.kept(key) & frozenset(found.ids) if key else None,  # others are not judged by these labels
     )  # fmt: skip
 
 
@@ -58,8 +58,10 @@ def _side(name: str, value: str) -> tuple[str, str]:
     return name, "" if value == ANY else value
 
 
-def gallery_section(question: Question, found: Outcomes, selection: Selection) -> str | None:
-    """The faces of the selection; returns the one that is looked at."""
+def gallery_section(
+    question: Question, found: Outcomes, selection: Selection, other: Outcomes | None = None
+) -> str | None:
+    """The faces of the selection, with what a second checkpoint answered; returns the one that is looked at."""
     mask = selection.mask(found, group_map())
     face = st.query_params.get("face") or None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -70,7 +72,10 @@ def gallery_section(question: Question, found: Outcomes, selection: Selection) -
         by = st.selectbox(
             "Sorted by", ORDERS, key="by", bind="query-params", width=170, help=", ".join(_ORDERS),
         )  # fmt: skip
-        heat = st.toggle("Heatmaps", key="heat", bind="query-params", help="Grad-CAM for the answer, on every face")
+        heat = st.toggle(
+            "Heatmaps", key="heat", bind="query-params", disabled=_pictures_at(question) is None,
+            help="Grad-CAM for the answer, on every face; needs the pictures",
+        )  # fmt: skip
         st.download_button(
             "CSV", lambda: selection_table(found, mask).to_csv(index=False).encode(), "selection.csv", "text/csv",
             on_click="ignore", icon=":material/download:",
@@ -80,19 +85,27 @@ def gallery_section(question: Question, found: Outcomes, selection: Selection) -
             select_errors()
     rows = ordered(found, mask, by)
     pages = max(-(-len(rows) // PER_PAGE), 1)
-    page = st.session_state.get("page", 1) if pages > 1 else 1
+    pager = f"page-{selection.words()}-{st.query_params.get('set', '')}-{by}"  # other faces begin at their first page
+    page = st.session_state.get(pager, 1) if pages > 1 else 1
     shown = rows[(min(page, pages) - 1) * PER_PAGE : min(page, pages) * PER_PAGE]
-    tiles = items(question, found, shown)
+    tiles = items(question, found, shown, _answers(other, found.ids[shown]) if other else repeat(""))
     if heat:
         heats = _heats(question, [tile["id"] for tile in tiles])
         tiles = [{**tile, "heat": heats.get(tile["id"])} for tile in tiles]
     gallery(
-        items=tiles, chosen=face, key="faces", heat=heat, height=420,
+        items=tiles, chosen=face, key="faces", heat=heat, height=440,
         footer=f"{len(shown)} of {len(rows):,} shown", empty="Nothing is selected. Clear the filters, or widen them.",
     )  # fmt: skip
     if pages > 1:
-        st.pagination(pages, key="page")
+        st.pagination(pages, key=pager)
     return face
+
+
+def _answers(other: Outcomes, ids: Iterable[str]) -> list[str]:
+    """What a second checkpoint answered about pictures."""
+    rows = {each: row for row, each in enumerate(other.ids)}
+    found = (rows.get(each) for each in ids)
+    return ["" if row is None else f"the other: {other.names[other.prediction[row]]}" for row in found]
 
 
 def items(question: Question, found: Outcomes, rows: Iterable[int], captions: Iterable[str] = repeat("")) -> list[Face]:
@@ -125,12 +138,21 @@ def _heats(question: Question, ids: list[str]) -> dict[str, str]:
         return {}
     sources = [{"dataset": question.dataset, "split": question.split, "id": each} for each in ids]
     with st.spinner("Explaining the faces"):
-        done = explained.wait(explained.ask(sources, [explained.make_ask(question.checkpoint)]), seconds=HEAT_S)
+        key = explained.ask(sources, [explained.make_ask(question.checkpoint)])
+        done = explained.wait(key, seconds=HEAT_S)
+    if done["state"] in jobs.ACTIVE:
+        st.fragment(_await_heats, run_every=1.0)(key)
+        return {}
     if done["state"] != "done":
-        busy = done["state"] in jobs.ACTIVE
-        st.warning(
-            "The heatmaps take longer than usual. Switch them off and on again." if busy else plain(done["error"])
-        )
+        st.warning(plain(done["error"]))
         return {}
     pictures = (source["answers"][0]["picture"] for source in done["sources"])
     return {each: f"data:image/png;base64,{picture}" for each, picture in zip(ids, pictures, strict=True)}
+
+
+def _await_heats(key: str) -> None:
+    """Draw the page again once the heatmaps are there."""
+    done = explained.answer(key)
+    if done["state"] not in jobs.ACTIVE:
+        st.rerun()
+    st.progress(done["share"], text="Explaining the faces. The first time after a start can take half a minute.")

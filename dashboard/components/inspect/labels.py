@@ -105,7 +105,10 @@ def decide(question: Question, face: str, label: str) -> None:
     """Keep, relabel or drop the face that is looked at; what holds for it so far."""
     holds = evaluations.review(question.dataset).decisions.get(face)
     with show_errors(), st.container(horizontal=True, vertical_alignment="bottom"):
-        new = st.selectbox("The right label", EMOTIONS8, index=EMOTIONS8.index(label), width=150, key=f"new-{face}")
+        new = st.selectbox(
+            "The right label", EMOTIONS8, index=EMOTIONS8.index(label), width=150, key=f"new-{face}",
+            help=f"The data set's own label is {label}.",
+        )  # fmt: skip
         asked: tuple[str, str | None] | None = None
         if st.button("Keep", icon=":material/check:", help="The label is right"):
             asked = ("keep", None)

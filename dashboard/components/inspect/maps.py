@@ -14,15 +14,17 @@ from dashboard.components.inspect.faces import ERRORS
 from dashboard.components.inspect.header import choose_face, group_map, select, select_errors
 from dashboard.components.scatter import Picked, Trail, scatter
 from dashboard.services import datasets, jobs, maps, paths, selections
-from dashboard.services.evaluations import Question, outcomes
+from dashboard.services.evaluations import Question, evaluation, outcomes
 from fer_core.evaluation import Outcomes, Selection
 
 METHODS = {"UMAP": "umap", "t-SNE": "tsne", "PCA": "pca"}
+MANY = 15_000
 NOTHING, REVIEW = "nothing", "app_pages/review.py"
 
 
 def map_view(question: Question, found: Outcomes, selection: Selection, against: Question | None) -> None:
     """Choose a projection, make it in the background, and draw it."""
+    is_number = st.query_params.get("seed", "0").isdecimal()  # the widget itself would fail at infinity
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control(
             "Projection", list(METHODS), key="projection", bind="query-params", required=True, default="UMAP",
@@ -30,13 +32,12 @@ def map_view(question: Question, found: Outcomes, selection: Selection, against:
         dimensions = st.segmented_control(
             "Dimensions", [2, 3], key="dimensions", bind="query-params", required=True, default=2
         )
-        seed = st.number_input("Seed", 0, 9999, 0, key="seed", bind="query-params", width=110)
+        seed = st.number_input("Seed", 0, 9999, 0, key="seed", bind="query-params" if is_number else None, width=110)
         names = NAMES if against else NAMES[:-1]
         left = st.selectbox("Colours", names, key="colour", bind="query-params", width=190)
         right = st.selectbox("Beside", [NOTHING, *names], index=2, key="beside", bind="query-params", width=190)
         video = _choose_video(question.checkpoint)
-    assert method is not None and dimensions is not None
-    method = METHODS[method]
+    method, dimensions = METHODS[method or "UMAP"], dimensions or 2  # an address may have empty ones
     key = maps.key_of(found.evaluation, method, dimensions, int(seed))
     if maps.found(key) is None:
         _make(question, key, method, dimensions, int(seed))
@@ -57,7 +58,7 @@ def _choose_video(checkpoint: str) -> tuple[str, int] | None:
     for video, name in paths.videos_seen_by(checkpoint).items():
         videos[video] = name
     return st.selectbox(
-        "Path of a video", list(videos), format_func=lambda each: plain(videos[each]), width=220, key="path",
+        "Path of a video", list(videos), format_func=videos.__getitem__, width=220, key="path",
         help="The faces of a person in a video analysed with this checkpoint, each among its nearest pictures",
     )  # fmt: skip
 
@@ -69,7 +70,9 @@ def _make(question: Question, key: str, method: str, dimensions: int, seed: int)
         return
     if job is not None and job.state == "failed":
         st.error(plain(job.error), icon=":material/error:")
-    st.info("This map is not made yet. It takes up to a minute, in the background, and is then kept.")
+    many = method == "tsne" and len(evaluation(question.checkpoint, question.table)) > MANY
+    takes = "some minutes, in three dimensions ten or more" if many else "about a minute"
+    st.info(f"This map is not made yet. It takes {takes}, in the background, and is then kept.")
     if st.button("Make the map", type="primary", icon=":material/scatter_plot:"):
         maps.ask(question.checkpoint, question.table, method, dimensions, seed)
         st.rerun()

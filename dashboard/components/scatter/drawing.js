@@ -206,8 +206,9 @@ function drawEnds(pen, trail, [xs, ys], { ink, page, font }, width) {
   for (const i of new Set([seen[0], seen.at(-1)].filter((i) => i !== undefined))) {
     const words = `${i === seen[0] ? "start " : "end "}${clock(trail.times[i])}`;
     const x = Math.max(Math.min(xs[i] + 9, width - pen.measureText(words).width - 6), 6);
-    pen.strokeText(words, x, ys[i] - 12);
-    pen.fillText(words, x, ys[i] - 12);
+    const y = ys[i] + (i === seen[0] ? -12 : 14); // both can lie at one place
+    pen.strokeText(words, x, y);
+    pen.fillText(words, x, y);
   }
 }
 
