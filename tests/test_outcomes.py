@@ -345,7 +345,7 @@ def test_a_selection_by_hand(six: Evaluation) -> None:
         ({"reason": "people split", "outcome": "wrong"}, "errors on which people are split"),
         ({"outcome": "right", "true": "sad"}, "labelled sad, right answers"),
         ({"outcome": "wrong"}, "errors"),
-        ({"chosen": frozenset(map(str, range(37)))}, "37 chosen by hand"),
+        ({"chosen": frozenset(map(str, range(37)))}, "37 chosen"),
         (
             {"true": "fear", "predicted": "sad", "min_confidence": 0.5, "reason": "model alone"},
             "fear taken for sad, errors of the model alone, more than 50 % sure",

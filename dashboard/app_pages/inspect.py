@@ -22,11 +22,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     against = compare.choose_other(question) if view in ("Confusion", "Map", "Compare") else None
     unit = confusion.choose_unit() if view == "Confusion" else ""
 view_area, faces_area, face_area = st.container(), st.container(), st.container()
-selection, looked_at = Selection(), None
+selection, looked_at, in_view = Selection(), None, list[str]()
 with faces_area, show_errors():  # first, so that the views know what is selected; drawn below them
     st.subheader("Faces", anchor=False)
     selection = faces.filter_bar(found)
-    looked_at = faces.gallery_section(question, found, selection, outcomes(against) if against else None)
+    looked_at, in_view = faces.gallery_section(question, found, selection, outcomes(against) if against else None)
 with view_area, show_errors():
     if view == "Confusion":
         confusion.confusion_view(found, selection, against, unit)
@@ -39,4 +39,4 @@ with view_area, show_errors():
     else:
         compare.compare_view(question, against)
 with face_area, show_errors():
-    face.face_section(question, found, looked_at)
+    face.face_section(question, found, looked_at, in_view)

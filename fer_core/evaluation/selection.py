@@ -109,7 +109,7 @@ class Selection:
             _IN_WORDS.get(self.outcome, "") if self.outcome == "right" or not self.reason else "",
             _IN_WORDS.get(self.reason, ""),
             _sure(self.min_confidence, self.max_confidence),
-            "" if self.chosen is None else f"{len(self.chosen):,} chosen by hand",
+            "" if self.chosen is None else f"{len(self.chosen):,} chosen",
         ]
         return ", ".join(part for part in parts if part) or "all pictures"
 

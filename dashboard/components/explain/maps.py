@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.components.charts import FIRST, QUIET, SECOND, figure
 from dashboard.components.frame import plain, show_errors
+from dashboard.components.waiting import is_there
 from dashboard.services import checkpoints, explained, jobs
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, EMOTIONS8, GROUPS
 
@@ -92,13 +93,7 @@ def _asks(wanted: Wanted) -> list[explained.Ask]:
 @show_errors()  # which the page does not do when only this runs again
 def _answer(key: str, wanted: Wanted, was_active: bool) -> None:
     done = explained.answer(key)
-    if done["state"] in jobs.ACTIVE:
-        st.progress(done["share"], text="Explaining. The first time after a start can take half a minute.")
-        return
-    if was_active:
-        st.rerun()
-    if done["state"] != "done":
-        st.error(plain(done["error"] or "Stopped."), icon=":material/error:")
+    if not is_there(done, "Explaining. The first time after a start can take half a minute.", was_active=was_active):
         return
     (source,) = done["sources"]
     if source.get("n_faces", 1) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -101,15 +102,27 @@ def _video() -> explained.Source | None:
             format_func=lambda each: found[each].name, key="video", width=300,
         )  # fmt: skip
         analysis = open_for_page(chosen)
+        people, person = analysis.tracks, st.query_params.get("person", "")
         track = st.selectbox(
-            "Person", analysis.tracks, format_func=analysis.state.name_of, key=f"person-{chosen}", width=180
-        )
+            "Person", people, people.index(int(person) - 1) if person.isdecimal() and int(person) - 1 in people else 0,
+            format_func=analysis.state.name_of, key=f"person-{chosen}", width=180,
+        )  # fmt: skip
         times = _times(analysis, track)
         at = st.select_slider(
-            "Moment", times, times[len(times) // 2], format_func=lambda each: f"{clock(each)} ({each:.2f} s)",
-            key=f"moment-{chosen}-{track}", width=360,
+            "Moment", times, _nearest(times, st.query_params.get("t", "")), key=f"moment-{chosen}-{track}", width=360,
+            format_func=lambda each: f"{clock(each)} ({each:.2f} s)",
         )  # fmt: skip
+    st.query_params.update({"analysis": chosen, "person": str(track + 1), "t": f"{at:.3f}"})
     return {"analysis": chosen, "track": int(track), "time_s": float(at)}
+
+
+def _nearest(times: list[float], asked: str) -> float:
+    """The time that an address names, or the middle one."""
+    try:
+        wanted = float(asked)
+    except ValueError:
+        return times[len(times) // 2]
+    return min(times, key=lambda each: abs(each - wanted)) if math.isfinite(wanted) else times[len(times) // 2]
 
 
 def _times(analysis: Analysis, track: int) -> list[float]:

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.components.explain.maps import Wanted
 from dashboard.components.frame import plain, show_errors
 from dashboard.components.review.why import span_answer
+from dashboard.components.waiting import is_there
 from dashboard.services import explained, jobs, places, why
 from fer_core.video.store import Analysis
 
@@ -51,13 +52,7 @@ def span_view(source: explained.Source, wanted: Wanted) -> None:
 @show_errors()  # which the page does not do when only this runs again
 def _clip(analysis: Analysis, job_id: str, was_active: bool) -> None:
     found: dict[str, Any] = why.answer(analysis.id, job_id)
-    if found["state"] in jobs.ACTIVE:
-        st.progress(found["share"], text="making the clip")
-        return
-    if was_active:
-        st.rerun()
-    if found["state"] != "done":
-        st.error(plain(found["error"] or "Stopped."), icon=":material/error:")
+    if not is_there(found, "making the clip", was_active=was_active):
         return
     address = f"/api/clip/{analysis.id}/{job_id}"
     st.caption(f"{found['start_s']:.2f} to {found['end_s']:.2f} s, {plain(found['model'])}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dashboard.components.charts import FIRST, figure
 from dashboard.components.frame import plain
-from dashboard.components.inspect.header import select
+from dashboard.components.inspect.header import CHECKPOINTS, select
 from dashboard.services import checkpoints, selections
 from dashboard.services.evaluations import Question, compared, everybody, tables
 from fer_core.evaluation import Outcomes, human_agreement, mcnemar
@@ -37,8 +37,10 @@ def compare_view(question: Question, other: Question | None) -> None:
     _everybody(question)
     if other is None:
         st.info(
-            "Choose a second checkpoint that was evaluated on the same table. Others can be evaluated on Checkpoints."
+            "Choose a second checkpoint above. There must be one that was evaluated on the same table; any can be, on "
+            "the page Checkpoints."
         )
+        st.page_link(CHECKPOINTS, label="Go to Checkpoints", icon=":material/deployed_code:")
         return
     with st.spinner("Drawing samples"):
         a, b, differences = compared(question, other)

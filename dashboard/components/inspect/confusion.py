@@ -50,7 +50,7 @@ def confusion_view(found: Outcomes, selection: Selection, against: Question | No
         _draw(
             f"3 groups{less}", groups_of(group_map()), groups, unit, (selection.true_group, selection.predicted_group)
         )
-        _told(emotions[0], names)
+        _told(emotions[0], names, f" by {found.evaluation.checkpoint}" if against else "")
     with st.expander("Precision, recall and F1 of each class and group"):
         reports(found)
 
@@ -92,11 +92,11 @@ def _text(value: float, count: int, unit: str, is_difference: bool) -> str:
     return f"{100 * value:+.1f}" if is_difference else f"{100 * value:.1f}"
 
 
-def _told(counts: NDArray[np.int64], names: Sequence[str]) -> None:
+def _told(counts: NDArray[np.int64], names: Sequence[str], by: str) -> None:
     """What the matrix says, in words."""
     st.markdown(
-        f"**{int(detected(counts).sum())} of {int((counts.sum(axis=1) > 0).sum())}** emotions are detected: the right "
-        "answer is their most frequent one. Most confused:"
+        f"**{int(detected(counts).sum())} of {int((counts.sum(axis=1) > 0).sum())}** emotions are detected{plain(by)}: "
+        "the right answer is their most frequent one. Most confused:"
     )
     with st.container(gap=None):
         for pair in most_confused(counts, names, 4):

@@ -8,7 +8,9 @@ import streamlit as st
 from dashboard.components.frame import clock, plain, show_errors
 from dashboard.components.gallery import Face, gallery
 from dashboard.components.inspect.faces import items
+from dashboard.components.inspect.header import choose_face
 from dashboard.components.inspect.labels import decide
+from dashboard.components.waiting import is_there
 from dashboard.services import datasets, explained, jobs, moments
 from dashboard.services.evaluations import Question
 from fer_core.data import vote_distribution
@@ -20,8 +22,9 @@ REVIEW, EXPLAIN = "app_pages/review.py", "app_pages/explain.py"
 N_NEIGHBOURS, N_MOMENTS, WAIT_S = 12, 6, 1.5
 
 
-def face_section(question: Question, found: Outcomes, face: str | None) -> None:
-    """Everything about the chosen face; a hint where none is chosen, or it is not among the pictures."""
+def face_section(question: Question, found: Outcomes, face: str | None, in_view: list[str]) -> None:
+    """Everything about the chosen face, with the way to those before and behind it; a hint where none is chosen, or it
+    is not among the pictures."""
     if face is None:
         st.caption(
             "Choose a face to see what the network saw in it, what lies beside it, and where it happens in videos."
@@ -32,11 +35,17 @@ def face_section(question: Question, found: Outcomes, face: str | None) -> None:
         st.info(plain(f"Picture {face} is not among the answers that are shown. Choose another one."))
         return
     row = int(rows[0])
-    st.subheader(plain(f"Picture {face}"), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(f"Picture {face}"), anchor=False, width="stretch")
+        at = in_view.index(face) if face in in_view else -1
+        for label, step, icon in (("Previous", -1, "left"), ("Next", 1, "right")):
+            there = at >= 0 and 0 <= at + step < len(in_view)
+            if st.button(label, icon=f":material/chevron_{icon}:", disabled=not there, key=f"face-{label}"):
+                choose_face(in_view[at + step])
     left, middle = st.columns([4, 8], gap="large")
     with left:
         _picture(question, found, row)
-        decide(question, face, _own_label(found, row))
+        decide(question, face, _own_label(found, row), found.evaluation.classes)
     with middle:
         _why(question, found, row)
     st.markdown("**Nearest in the network's eyes**")
@@ -128,13 +137,7 @@ def _second(found: Outcomes, row: int) -> int:
 @show_errors()  # which the page does not do when only this runs again
 def _heats(key: str, answer: str, other: str, was_active: bool) -> None:
     done = explained.answer(key)
-    if done["state"] in jobs.ACTIVE:
-        st.progress(done["share"], text="Explaining. The first time after a start takes some seconds.")
-        return
-    if was_active:
-        st.rerun()
-    if done["state"] != "done":
-        st.error(plain(done["error"] or "Stopped."), icon=":material/error:")
+    if not is_there(done, "Explaining. The first time after a start can take half a minute.", was_active=was_active):
         return
     (source,) = done["sources"]
     titles = (f"for {answer} (answer)", f"for {other}", f"for {answer}, not {other}")

@@ -60,8 +60,9 @@ def _side(name: str, value: str) -> tuple[str, str]:
 
 def gallery_section(
     question: Question, found: Outcomes, selection: Selection, other: Outcomes | None = None
-) -> str | None:
-    """The faces of the selection, with what a second checkpoint answered; returns the one that is looked at."""
+) -> tuple[str | None, list[str]]:
+    """The faces of the selection, with what a second checkpoint answered; returns the id of the one that is looked at,
+    and those in view."""
     mask = selection.mask(found, group_map())
     face = st.query_params.get("face") or None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -98,7 +99,7 @@ def gallery_section(
     )  # fmt: skip
     if pages > 1:
         st.pagination(pages, key=pager)
-    return face
+    return face, [tile["id"] for tile in tiles]
 
 
 def _answers(other: Outcomes, ids: Iterable[str]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -9,7 +11,6 @@ from dashboard.components.frame import plain, show_errors
 from dashboard.components.inspect.header import select
 from dashboard.services import evaluations, quality, selections
 from dashboard.services.evaluations import Question
-from fer_core.emotions import EMOTIONS8
 from fer_core.errors import InputError
 from fer_core.evaluation import Outcomes, label_quality_report, suspicious
 
@@ -101,12 +102,14 @@ def _decided(question: Question) -> None:
         )
 
 
-def decide(question: Question, face: str, label: str) -> None:
-    """Keep, relabel or drop the face that is looked at; what holds for it so far."""
+def decide(question: Question, face: str, label: str, classes: Sequence[str]) -> None:
+    """Keep, relabel or drop the face that is looked at, which the data set labels ``label``; what holds for it so far.
+    It can become one of ``classes``, those that the network knows: another would count as its error for ever."""
+    names = [*classes, *({label} - set(classes))]
     holds = evaluations.review(question.dataset).decisions.get(face)
     with show_errors(), st.container(horizontal=True, vertical_alignment="bottom"):
         new = st.selectbox(
-            "The right label", EMOTIONS8, index=EMOTIONS8.index(label), width=150, key=f"new-{face}",
+            "The right label", names, index=names.index(label), width=150, key=f"new-{face}",
             help=f"The data set's own label is {label}.",
         )  # fmt: skip
         asked: tuple[str, str | None] | None = None

@@ -8,12 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.components.frame import plain
+from dashboard.components.frame import plain, show_errors
+from dashboard.components.waiting import is_there
 from dashboard.services import jobs, why
 from fer_core.video.export import Selection
 from fer_core.video.store import Analysis
 from fer_core.video.view import MEAN, Lens
 
+EXPLAIN = "app_pages/explain.py"
 REGION_COLOURS = ("#4269D0", "#EFB118", "#FF725C", "#6CC5B0", "#C9CCD3", "#4B4F58")
 
 
@@ -31,6 +33,8 @@ def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     if not people:
         st.info("There is no face to explain.")
         return
+    if st.button("Other methods, checks and clips", icon=":material/open_in_new:", type="tertiary"):
+        st.switch_page(EXPLAIN, query_params={"from": "Video", "analysis": analysis.id})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = [name for name in analysis.models if name != MEAN]
         model = st.selectbox("Model", models, index=models.index(lens.model) if lens.model in models else 0, width=260)
@@ -52,16 +56,11 @@ def _labels(analysis: Analysis, model: str) -> list[str]:
     return next(list(each["labels"]) for each in analysis.checkpoints if each["name"] == model)
 
 
+@show_errors()  # which the page does not do when only this runs again
 def span_answer(analysis: Analysis, job_id: str, was_active: bool) -> None:
     """How far a strip of faces is, and the strip."""
     found = why.answer(analysis.id, job_id)
-    if found["state"] in jobs.ACTIVE:
-        st.progress(found["share"], text="explaining")
-        return
-    if was_active:
-        st.rerun()
-    if found["state"] != "done":
-        st.error(plain(found["error"] or "Stopped."), icon=":material/error:")
+    if not is_there(found, "explaining", was_active=was_active):
         return
     name = analysis.state.name_of(found["track"])
     st.markdown(f"**{plain(name)}**, {plain(found['model'])}: what speaks for {_told(found['target'])}")
