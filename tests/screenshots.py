@@ -7,6 +7,7 @@ python -m tests.screenshots FOLDER --all           # every page: wide, narrow, l
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    os.environ.pop("FER_DATA", None)  # pictures of a data set are not ours to show
     chromium = chromium_path()
     assert chromium, "Chromium is needed"
     with (
@@ -45,6 +47,7 @@ def main() -> None:
         review = _analyse_sample(browser, address)
         if not args.all:
             _documents(browser, review, args.folder)
+            _inspection(browser, address, args.folder)
             return
         for scheme in ("light", "dark"):
             for size, (width, height) in SIZES.items():
@@ -85,6 +88,28 @@ def _documents(browser: Any, review: str, folder: Path) -> None:
     tab.mouse.move(5, 5)
     tab.wait_for_timeout(1500)
     tab.screenshot(path=folder / "review-close.png")
+
+
+def _inspection(browser: Any, address: str, folder: Path) -> None:
+    """The matrices, and the map with a lasso; without a data set, so that no face of one is shown."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 1120})
+    tab.goto(f"{address}/inspect?labels=fer2013&true=fear&predicted=sad")
+    tab.get_by_role("grid", name="7 emotions").wait_for()
+    tab.wait_for_timeout(2000)
+    tab.screenshot(path=folder / "inspect.png")
+    tab.goto(f"{address}/inspect?labels=fer2013&view=Map")
+    tab.get_by_role("button", name="Make the map").click()
+    tab.locator(".scatter[data-ready=yes]").wait_for(timeout=240_000)
+    box = tab.locator(".stage").first.bounding_box()
+    tab.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    tab.mouse.down()
+    for x, y in ((0.6, 0.3), (0.6, 0.7), (0.3, 0.7)):
+        tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+    tab.mouse.up()
+    tab.mouse.move(5, 5)
+    tab.wait_for_timeout(2500)
+    tab.screenshot(path=folder / "map.png")
+    tab.close()
 
 
 def _analyse_sample(browser: Any, address: str) -> str:

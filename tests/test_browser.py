@@ -152,8 +152,8 @@ def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait
     page.get_by_role("button", name="Analyze all 3").click()
     open_review(page, "face.png")
     page.locator(".player .picture img").wait_for()
+    page.locator(".reading").filter(has_text="happy").wait_for()
     assert not page.locator(".timeline").is_visible()
-    assert "happy" in page.locator(".reading").inner_text()
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,13 @@ def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait
 def test_bad_files_get_a_clear_message(
     page: Any, server: tuple[str, Path, int], tmp_path: Path, kind: str, words: str
 ) -> None:
+    before = set((server[1] / "uploads").iterdir())  # of analyses that still run
     page.locator(".uploader input").set_input_files(str(write_bad(tmp_path, kind)))
     alert = page.locator(".uploader [role=alert]")
     alert.wait_for()
     assert words in alert.inner_text() and f"{kind}.mp4" in alert.inner_text()
     assert not page.get_by_text("Ready to analyze").is_visible()
-    assert not list((server[1] / "uploads").iterdir())
+    assert set((server[1] / "uploads").iterdir()) <= before
 
 
 def test_a_hostile_name_is_only_text_and_a_single_frame_is_a_result(

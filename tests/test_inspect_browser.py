@@ -82,6 +82,7 @@ def test_from_a_cell_to_a_playing_frame_in_four_clicks(page: Any, address: str, 
     page.goto(f"{address}/inspect?labels=fer2013")
     wait_for_count(page, int((~found.right).sum()))
     n = int(confusion(found)[found.names.index("sad"), found.names.index("neutral")])
+    page.locator(".st-key-faces .tile img.face").first.evaluate("img => img.decode()")
     began = time.monotonic()
     cell(page, "sad", "neutral").click()
     wait_for_count(page, n)
@@ -154,7 +155,7 @@ def test_a_lasso_selects_everywhere(page: Any, address: str, found: Outcomes) ->
     page.get_by_text("Confusion", exact=True).click()  # the same faces in another view
     page.get_by_role("grid", name="7 emotions").wait_for()
     wait_for_count(page, n)
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     wait_for_count(page, int((~found.right).sum()))
 
 

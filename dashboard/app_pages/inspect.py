@@ -25,6 +25,7 @@ view_area, faces_area, face_area = st.container(), st.container(), st.container(
 selection, looked_at, in_view = Selection(), None, list[str]()
 with faces_area, show_errors():  # first, so that the views know what is selected; drawn below them
     st.subheader("Faces", anchor=False)
+    header.missing_pictures(question)
     selection = faces.filter_bar(found)
     looked_at, in_view = faces.gallery_section(question, found, selection, outcomes(against) if against else None)
 with view_area, show_errors():

@@ -157,8 +157,13 @@ def summary(question: Question) -> Outcomes:
         st.metric("Three groups", f"{figures['groups_macro_recall']:.1%}", help="Macro recall of the three groups")
         st.metric("ECE", f"{figures['ece']:.1%}", help="Expected calibration error of the top label, 15 equal bins")
         st.metric("One person", "–" if ceiling != ceiling else f"{ceiling:.1%}", help=how)
+    return found
+
+
+def missing_pictures(question: Question) -> None:
+    """Where the pictures are missing: why, and the way to point to them."""
     missing = datasets.why_no_pictures(question.dataset, question.split)
     if missing:
-        st.info(plain(f"Numbers without pictures: {missing}"), icon=":material/image_not_supported:")
-        st.page_link(DATASETS, label="Point to the data set", icon=":material/folder_open:")
-    return found
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.info(plain(f"Numbers without pictures: {missing}"), icon=":material/image_not_supported:")
+            st.page_link(DATASETS, label="Point to the data set", icon=":material/folder_open:", width="content")
