@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from fer_core.video.moments import Moment, moments_in
-
 from dashboard.services import places
 from dashboard.services.playback import version
+from fer_core.video.moments import Moment, moments_in
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens
 
