@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,18 @@ def tiles(page: Any) -> Any:
     return page.locator(".st-key-faces .tile")
 
 
-def shown_ids(page: Any) -> list[str]:
+def shown_ids(page: Any, among: Iterable[str]) -> set[str]:
+    """Ids of the tiles, once all of them are ``among`` the given ones."""
     tiles(page).first.wait_for()
-    return list(tiles(page).evaluate_all("tiles => tiles.map(tile => tile.dataset.id)"))
+    page.locator(".st-key-faces .gallery").evaluate(
+        """async (gallery, among) => {
+            const known = new Set(among), tiles = () => [...gallery.querySelectorAll('.tile')];
+            const later = () => new Promise((go) => setTimeout(go, 50));
+            for (let i = 0; i < 200 && !tiles().every((tile) => known.has(tile.dataset.id)); i++) await later();
+        }""",
+        list(map(str, among)),
+    )
+    return set(tiles(page).evaluate_all("tiles => tiles.map(tile => tile.dataset.id)"))
 
 
 def wait_for_count(page: Any, n: int) -> None:
@@ -81,15 +90,16 @@ def test_from_a_cell_to_a_playing_frame_in_four_clicks(page: Any, address: str, 
     """Cell, face, moment, play; the address names the way, and heatmaps are the only thing that runs a model."""
     page.goto(f"{address}/inspect?labels=fer2013")
     wait_for_count(page, int((~found.right).sum()))
+    expected = found.ids[Selection(true="sad", predicted="neutral").mask(found)]
     n = int(confusion(found)[found.names.index("sad"), found.names.index("neutral")])
     page.locator(".st-key-faces .tile img.face").first.evaluate("img => img.decode()")
     began = time.monotonic()
     cell(page, "sad", "neutral").click()
     wait_for_count(page, n)
+    assert shown_ids(page, expected) <= set(expected)
     page.locator(".st-key-faces .tile img.face").first.evaluate("img => img.decode()")
     sys.stdout.write(f"\nfrom the click on a cell to its faces: {time.monotonic() - began:.2f} s (target 1 s)\n")
-    expected = found.ids[Selection(true="sad", predicted="neutral").mask(found)]
-    assert set(shown_ids(page)) <= set(expected) and len(shown_ids(page)) == min(n, 60)
+    assert len(shown_ids(page, expected)) == min(n, 60)
     assert "true=sad" in page.url and "predicted=neutral" in page.url
 
     tiles(page).first.click()
@@ -123,7 +133,7 @@ def test_an_address_brings_somebody_else_to_the_same_faces(page: Any, address: s
     page.goto(f"{address}/inspect?labels=fer2013&true=negative+(group)&predicted=positive+(group)&people=model+alone"
               "&outcome=any")  # fmt: skip
     wait_for_count(page, int(mask.sum()))
-    assert set(shown_ids(page)) == set(found.ids[mask])
+    assert shown_ids(page, found.ids[mask]) == set(found.ids[mask])
     chosen = page.get_by_role("button", name=re.compile("labelled negative, answered positive"))
     assert chosen.get_attribute("aria-pressed") == "true"
 
@@ -149,7 +159,7 @@ def test_a_lasso_selects_everywhere(page: Any, address: str, found: Outcomes) ->
     inside = (x > 153) & (x < 377) & (y > 103) & (y < 317)
     outside = (x < 147) | (x > 383) | (y < 97) | (y > 323)
     assert inside.sum() <= n <= (~outside).sum()
-    assert set(shown_ids(page)) <= set(found.evaluation.ids[~outside])
+    assert shown_ids(page, found.evaluation.ids[~outside]) <= set(found.evaluation.ids[~outside])
     assert "set=" in page.url
 
     page.get_by_text("Confusion", exact=True).click()  # the same faces in another view
