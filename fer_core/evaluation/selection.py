@@ -1,11 +1,9 @@
-"""Which of the outcomes are looked at: one selection that every view reads and an address can hold."""
+"""Which of the outcomes are looked at: one selection that every view reads."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +13,6 @@ from fer_core.errors import InputError
 from fer_core.evaluation.answers import REASONS, Outcomes
 
 RIGHT_OR_WRONG: tuple[str, ...] = ("right", "wrong")
-_NUMBER = r"[0-9]*\.?[0-9]+(?:e-[0-9]{1,3})?"
-_RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})")
-_KEYS: Mapping[str, str] = {
-    "true": "true",
-    "predicted": "predicted",
-    "truegroup": "true_group",
-    "predictedgroup": "predicted_group",
-    "outcome": "outcome",
-    "reason": "reason",
-}
-"""Key in an address → field."""
 _IN_WORDS = {
     "right": "right answers",
     "wrong": "errors",
@@ -112,28 +99,6 @@ class Selection:
             "" if self.chosen is None else f"{len(self.chosen):,} chosen",
         ]
         return ", ".join(part for part in parts if part) or "all pictures"
-
-    def to_query(self) -> dict[str, str]:
-        """What is set, by short keys, for an address; ``chosen`` is not in it."""
-        query = {key: str(getattr(self, name)) for key, name in _KEYS.items() if getattr(self, name)}
-        if (self.min_confidence, self.max_confidence) != (0.0, 1.0):
-            query["sure"] = f"{float(self.min_confidence)!r}-{float(self.max_confidence)!r}"
-        return query
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, Any], chosen: Iterable[str] | None = None) -> Selection:
-        """From ``to_query`` and the ids that were chosen by hand; other keys are ignored.
-
-        Raises:
-            InputError: a value that cannot be.
-        """
-        fields: dict[str, Any] = {name: query[key] for key, name in _KEYS.items() if query.get(key)}
-        if query.get("sure"):
-            found = _RANGE.fullmatch(str(query["sure"]))
-            if not found:
-                raise InputError(f"Selected confidences are {_shown(query['sure'])}; expected a range such as 0.6-0.8.")
-            fields |= {"min_confidence": float(found[1]), "max_confidence": float(found[2])}
-        return cls(**fields, chosen=None if chosen is None else frozenset(chosen))
 
 
 def _check(what: str, values: Iterable[object], known: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from dashboard.components.charts import FIRST, NO_BAR, QUIET, SECOND, figure, li
 from dashboard.components.inspect.header import select
 from fer_core.evaluation import (
     Outcomes,
+    area_under,
     at_threshold,
     calibration_report,
     human_agreement,
@@ -98,6 +99,10 @@ def _coverage(found: Outcomes) -> None:
     with st.container(horizontal=True):
         st.metric("Answered", f"{point.coverage:.1%}")
         st.metric("Right among them", "–" if point.risk != point.risk else f"{1 - point.risk:.1%}")
+        st.metric(
+            "Mean risk (AURC)", f"{area_under(curve):.3f}",
+            help="Share of wrong answers, averaged over all shares answered: 0 is best (Geifman et al. 2019)",
+        )  # fmt: skip
     ceiling, _ = human_agreement(found)
     accuracy = 1 - curve["risk"]
     chart = figure(
