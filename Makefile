@@ -1,8 +1,9 @@
 # make run    opens the dashboard          make check         format, lint, types
 # make test   runs all tests               make requirements  compiles the lists of exact versions
+# make demo-train  draws a data set of faces and trains a small network on it, a minute on a CPU
 # Each builds .venv when it is missing or out of date. PYTHON=... chooses the interpreter (3.11 or 3.12).
 
-.PHONY: run test check format requirements clean
+.PHONY: run test demo-train check format requirements clean
 .DELETE_ON_ERROR:
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -17,6 +18,15 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(ARGS)
+
+FER_HOME ?= $(HOME)/.fer-workbench
+export FER_HOME
+demo-train: $(VENV)/run.stamp
+	rm -rf $(FER_HOME)/demo
+	$(BIN)/python -m training.drawn folders $(FER_HOME)/demo/drawn --per-class 300
+	FER_RUNS=$(FER_HOME)/demo/runs $(BIN)/python -m training.train demo --fresh \
+		--data $(FER_HOME)/demo/drawn --out $(FER_HOME)/checkpoints
+	@echo "The checkpoint demo is on the dashboard's page Checkpoints (make run)."
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

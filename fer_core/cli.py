@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 import fer_core
 from fer_core.errors import Cancelled, FerError
+from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 
 _MANUAL = """\
 Facial expressions from videos and pictures: who shows which of seven expressions, when, and how certain that is.
@@ -33,6 +34,8 @@ Analyse a video or picture and write the result into a folder:
                                picture of every person
 
 Stop with Ctrl-C: what was analysed until then is kept and marked as incomplete.
+
+detectors:
 """
 _ANALYZE_EXAMPLES = """\
 examples:
@@ -85,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze = commands.add_parser(
         "analyze",
         help="video or picture → timeline",
-        description=_ANALYZE,
+        description=_ANALYZE + _detectors(),
         epilog=_ANALYZE_EXAMPLES,
         formatter_class=form,
     )
@@ -99,7 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="name of a shipped checkpoint or a folder (default: the FER+ one); give it again for several models",
     )
-    analyze.add_argument("--detector", default="mtcnn", help="face detector (default: %(default)s)")
+    analyze.add_argument(
+        "--detector",
+        default=DEFAULT_DETECTOR,
+        choices=DETECTORS,
+        help="face detector, see above (default: %(default)s)",
+    )
     analyze.add_argument(
         "--min-face", type=int, default=40, metavar="PX", help="smallest face, in pixels (default: %(default)s)"
     )
@@ -136,6 +144,14 @@ def _parser() -> argparse.ArgumentParser:
     _device(evaluate)
     evaluate.set_defaults(run=_evaluate)
     return parser
+
+
+def _detectors() -> str:
+    """A line for every face detector: what it is good for, and whether it lacks something."""
+    return "".join(
+        f"  {kind.name:24}{kind.note}{'; its weights are not there yet' if kind.missing else ''}\n"
+        for kind in DETECTORS.values()
+    )
 
 
 def _device(parser: argparse.ArgumentParser) -> None:

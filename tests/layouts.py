@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from fer_core.data import VOTES, load_fer2013
-from fer_core.emotions import EMOTIONS
-from tests.faces_csv import draw_face, write_fer2013_csv
+from fer_core.data import load_fer2013
+from fer_core.data.drawn import draw_face, save_picture, write_folders, write_parquet
+from fer_core.data.drawn import grey as as_grey
+from fer_core.data.fer2013 import SPLITS
+from tests.faces_csv import write_fer2013_csv
 
 AFFECTNET_NAMES = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
@@ -19,47 +18,24 @@ AFFECTNET_NAMES = (
 
 
 def draw(path: Path, emotion: int = 3, *, size: tuple[int, int] = (60, 60), grey: bool = False) -> Path:
-    """Write a drawn face of (width, height), tinted unless ``grey``; the ending of ``path`` is the format."""
-    face = cv2.resize(draw_face(emotion, np.random.default_rng(emotion)), size)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), face if grey else np.stack([face // 2, face, face // 3 + 90], axis=2))
-    return path
+    """Write a drawn face of (width, height); the ending of ``path`` is the format."""
+    face = draw_face(emotion, np.random.default_rng(emotion), size=size)
+    return save_picture(path, as_grey(face) if grey else face)
 
 
 def fer2013_csv(folder: Path) -> Path:
     """FER2013's csv with votes: 14 pictures to train on, 7 in each test split; labels 0, 1, … 6, 0, …"""
-    folder.mkdir(parents=True, exist_ok=True)
     return write_fer2013_csv(folder, n_training=14, n_test=7)
 
 
 def fer2013_parquet(folder: Path, source: Path) -> Path:
     """The pictures of ``source`` (see ``fer2013_csv``) as parquet tables, in row groups of three."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for split in ("training", "public_test", "private_test"):
-        faces = load_fer2013(source, split)
-        columns = {
-            "row": faces.ids.astype(int),
-            "emotion": faces.emotion,
-            "image": [png(each) for each in faces.images],
-        }
-        votes = {f"votes_{name}": faces.votes[:, i].astype(np.int8) for i, name in enumerate(VOTES)}
-        pd.DataFrame(columns | votes).to_parquet(folder / f"{split}.parquet", row_group_size=3)
-    return folder
+    return write_parquet(folder, {split: load_fer2013(source, split) for split in SPLITS}, row_group_size=3)
 
 
 def fer2013_folders(folder: Path, source: Path) -> Path:
-    """The pictures of ``source`` in Kaggle's folders, named after their row."""
-    for split, parent in (("training", "train"), ("public_test", "test"), ("private_test", "test")):
-        faces = load_fer2013(source, split)
-        for row, image, emotion in zip(faces.ids, faces.images, faces.emotion, strict=True):
-            path = folder / parent / EMOTIONS[emotion] / f"{int(row):05d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png(image))
-    return folder
-
-
-def png(image: NDArray[np.uint8]) -> bytes:
-    return cv2.imencode(".png", image)[1].tobytes()
+    """The pictures of ``source`` in Kaggle's folders, without loss."""
+    return write_folders(folder, {split: load_fer2013(source, split) for split in SPLITS}, suffix=".png")
 
 
 def affectnet_lists(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import zlib
@@ -16,6 +17,8 @@ import pytest
 
 from fer_core import cli
 from fer_core.data import FaceSet, fer2013, load_fer2013, open_dataset, pictures
+from fer_core.data.drawn import LAYOUTS, draw_dataset
+from fer_core.data.drawn.fer2013 import usage
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import Cancelled, DataError, InputError
 from fer_core.evaluation.run import check_labels, evaluate_faces, face_crop, figures_of, labels_of, write_table
@@ -53,9 +56,8 @@ def test_three_layouts_of_fer2013_give_the_same_pictures(tmp_path: Path, csv_fol
         by_row = folders.read("training" if split == "training" else "test")
         for i in range(len(one)):
             assert one.ids[i] == other.ids[i] and one.labels[i] == other.labels[i]
-            k = by_row.index(
-                f"{'train' if split == 'training' else 'test'}/{EMOTIONS[one.labels[i]]}/{int(one.ids[i]):05d}.png"
-            )
+            folder = f"{'train' if split == 'training' else 'test'}/{EMOTIONS[one.labels[i]]}"
+            k = by_row.index(f"{folder}/{usage(split)}_{one.ids[i]}.png")
             for same in (
                 other.picture(i),
                 by_row.picture(k),
@@ -373,6 +375,128 @@ def test_nothing_to_open(tmp_path: Path) -> None:
     layouts.per_emotion(tmp_path / "two", {"sad": 1}, split="valid")
     with pytest.raises(DataError, match="has val and valid; keep one"):
         open_dataset(tmp_path / "two")
+
+
+# --- what every layout has to stand
+
+
+OF_FILES = [layout for layout in LAYOUTS if layout not in ("fer2013-csv", "fer2013-parquet")]
+
+
+def replaced(root: Path, old: str, new: str) -> None:
+    """Change the lists of a data set that has lists."""
+    for path in [*root.rglob("*.csv"), *root.rglob("*.txt")]:
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize("layout", OF_FILES)
+def test_truncated_and_missing_pictures_are_named(layout: str, tmp_path: Path) -> None:
+    data = draw_dataset(layout, tmp_path, per_class=1)
+    faces = data.read(data.splits[0])
+    path, name = data.root / faces.ids[0], re.escape(str(faces.ids[0]))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(DataError, match=f"{name} is not a readable picture"):
+        faces.picture(0)
+    path.unlink()
+    with pytest.raises(DataError, match=rf"{name} cannot be read \(No such file"):
+        faces.picture(0)
+    assert faces.picture(1).size
+
+
+@pytest.mark.parametrize("layout", OF_FILES)
+def test_endings_may_be_in_capitals_or_not(layout: str, tmp_path: Path) -> None:
+    before = draw_dataset(layout, tmp_path, per_class=1)
+    counts = {split: before.counts(split) for split in before.splits}
+    for path in [path for path in tmp_path.rglob("*") if path.suffix.lower() in (".jpg", ".png")]:
+        path.rename(path.with_suffix(path.suffix.swapcase()))
+    replaced(tmp_path, ".jpg", ".JPG")
+    data = open_dataset(tmp_path, before.name)
+    assert {split: data.counts(split) for split in data.splits} == counts
+    faces = data.read(data.splits[0])
+    assert all(faces.picture(i).size for i in range(len(faces)))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_class_without_pictures_is_no_obstacle(layout: str, tmp_path: Path) -> None:
+    before = draw_dataset(layout, tmp_path, per_class=1)
+    split = before.splits[0]
+    faces = before.read(split)
+    for gone in [str(faces.ids[i]) for i in np.flatnonzero(faces.labels == EMOTIONS.index("disgust"))]:
+        without(tmp_path, before.root, gone, faces)
+    data = open_dataset(tmp_path, before.name)
+    assert data.layout == before.layout
+    assert data.counts(split) == {name: n for name, n in before.counts(split).items() if name != "disgust"}
+
+
+def without(top: Path, root: Path, gone: str, faces: FaceSet) -> None:
+    """Take one picture out of a data set as its owner would."""
+    name = gone.rsplit("/", 1)[-1].removesuffix(".jpg").removesuffix(".png").removesuffix("_aligned")
+    if (table := top / f"{faces.split}.parquet").is_file():
+        rows = pd.read_parquet(table)
+        rows[rows["row"] != int(gone)].to_parquet(table)
+    elif (table := top / "fer2013.csv").is_file():
+        (top / "fer2013new.csv").unlink(missing_ok=True)
+        pd.read_csv(table).drop(index=int(gone)).to_csv(table, index=False)
+    else:
+        (root / gone).unlink()
+        for path in [*top.rglob("*.csv"), *top.rglob("list_*.txt")]:
+            path.write_text("".join(line for line in path.read_text().splitlines(True) if name not in line))
+        for path in [*top.rglob(f"{name}_emotion.txt"), *top.rglob(f"{name}_???.npy")]:
+            if path.parts[-3] in gone or path.suffix == ".txt":
+                path.unlink()
+
+
+def test_labels_that_are_no_codes(tmp_path: Path) -> None:
+    """In arrays, folders and names of files; those in tables and lists are tested above."""
+    arrays = draw_dataset("affectnet8-arrays", tmp_path / "arrays", per_class=1)
+    for value in ("11", "happy", ""):
+        np.save(tmp_path / "arrays/train_set/annotations/0_exp.npy", np.array(value))
+        with pytest.raises(DataError, match=rf"0_exp\.npy: affectnet8 has no emotion code '{value}'"):
+            arrays.read("training")
+    (tmp_path / "arrays/train_set/annotations/0_exp.npy").unlink()
+    with pytest.raises(DataError, match=r"0_exp\.npy cannot be read \(No such file"):
+        arrays.read("training")
+
+    draw_dataset("affectnet8-folders", tmp_path / "folders", per_class=1)
+    (tmp_path / "folders/train_class/class001").rename(tmp_path / "folders/train_class/class009")
+    assert open_dataset(tmp_path / "folders").read("training").left_out == {"none": 1}
+    (tmp_path / "folders/train_class/class009").rename(tmp_path / "folders/train_class/class012")
+    with pytest.raises(DataError, match="class012 are no codes of one data set"):
+        open_dataset(tmp_path / "folders")
+
+    kdef = draw_dataset("kdef", tmp_path / "kdef", per_class=1)
+    (kdef.root / "KDEF/AF01/AF01ANS.JPG").rename(kdef.root / "KDEF/AF01/AF01XXS.JPG")
+    faces = kdef.read("all")
+    assert (len(faces), faces.left_out) == (6, {"name of another kind": 1})
+
+
+def test_lists_without_a_column_or_their_pictures(tmp_path: Path) -> None:
+    draw_dataset("affectnet7-lists", tmp_path / "affectnet", per_class=1)
+    replaced(tmp_path / "affectnet", "expression", "emotion")
+    with pytest.raises(DataError, match=r"training\.csv lacks the columns expression"):
+        open_dataset(tmp_path / "affectnet").read("training")
+    draw_dataset("rafdb", tmp_path / "rafdb", per_class=1)
+    shutil.rmtree(tmp_path / "rafdb/Image")
+    with pytest.raises(DataError, match=r"has RAF-DB's list_patition_label\.txt but no folder Image/aligned"):
+        open_dataset(tmp_path / "rafdb")
+
+
+def test_a_table_that_was_cut_off(tmp_path: Path) -> None:
+    """In the pixels of its last row, or before them; as parquet."""
+    draw_dataset("fer2013-csv", tmp_path / "csv", per_class=1)
+    (tmp_path / "csv/fer2013new.csv").unlink()
+    table = tmp_path / "csv/fer2013.csv"
+    table.write_text(table.read_text()[:-200])
+    with pytest.raises(DataError, match="row 20 has 2 fields, expected 3; copy it again"):
+        open_dataset(tmp_path / "csv")
+    table.write_text("")
+    with pytest.raises(DataError, match=r"fer2013\.csv is empty"):
+        open_dataset(tmp_path / "csv")
+    draw_dataset("fer2013-parquet", tmp_path / "parquet", per_class=1)
+    parquet = tmp_path / "parquet/training.parquet"
+    parquet.write_bytes(parquet.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"training\.parquet cannot be read as a parquet table"):
+        open_dataset(tmp_path / "parquet").read("training")
 
 
 # --- hostile pictures

@@ -91,14 +91,27 @@ def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyP
     app = open_page("analyze")
     app.slider[0].set_value(60)
     app.selectbox[0].set_value("5 per second")
+    app.selectbox[1].set_value("haar")
     app.multiselect[0].set_value(["mobilenetv2-fer2013", "mobilenetv2-ferplus"])
     app.slider[1].set_value((2.0, 8.0))
     next(button for button in app.button if button.label == "Analyze").click().run()
     settings = {
-        "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "per_second": 5, "min_face_px": 60,
-        "start_s": 2.0, "end_s": 8.0,
+        "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "detector": "haar", "per_second": 5,
+        "min_face_px": 60, "start_s": 2.0, "end_s": 8.0,
     }  # fmt: skip
     assert started == [("a" * 32, settings)]
+
+
+def test_a_detector_without_its_weights_is_shown_with_what_it_lacks(home: Path) -> None:
+    jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
+    app = open_page("analyze")
+    detector = next(each for each in app.selectbox if each.label == "Face detector")
+    assert detector.options[0].startswith("MTCNN: ") and detector.options[2].endswith("(weights missing)")
+    detector.set_value("retinaface-resnet50").run()
+    assert "RetinaFace repository" in words(app) and "retinaface-resnet50.safetensors" in words(app).replace("\\", "")
+    assert next(button for button in app.button if button.label == "Analyze").disabled
+    detector.set_value("mtcnn").run()
+    assert not next(button for button in app.button if button.label == "Analyze").disabled
 
 
 def test_review_shows_summary_segments_and_the_time_check(stored: str) -> None:

@@ -1,52 +1,94 @@
-"""Lightning data module: the whole data set as tensors in memory, batches by index, no worker processes."""
+"""Lightning data module: pictures as tensors in memory, batches by index, no worker processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from fer_core.data import LabelledFaces, ferplus_labels, load_fer2013, vote_distribution
+from fer_core.data import ferplus_labels, vote_distribution
 from fer_core.errors import DataError
-from training.recipe import Recipe
+from training.prepare import Side
+from training.recipe import FERPLUS, Balance, Recipe
 
 Batch = dict[str, Tensor]
 
 
 class FaceTensors(Dataset[Batch]):
-    """A data set as tensors; an index list gives a whole batch.
+    """A side as tensors; an index list gives a whole batch.
 
-    A batch holds ``images`` uint8 (n, h, w), ``fer2013`` int (n,), ``ferplus`` float (n, 7) vote shares,
-    ``ferplus7`` int (n,) label or -1. Images that ``ferplus7`` drops for anything but a tie teach no vote shares.
+    A batch holds ``images`` uint8 (n, h, w) or (n, h, w, 3), ``own`` int (n,); with ``needs_votes`` ``ferplus`` float
+    (n, 7) vote shares and ``ferplus7`` int (n,) label or -1. Images that ``ferplus7`` drops for anything but a tie
+    teach no vote shares. An index of ``len`` or more means the picture again, as an augmented ``copy`` (bool (n,)).
     """
 
-    def __init__(self, faces: LabelledFaces, *, needs_votes: bool) -> None:
-        if needs_votes and not faces.has_votes:
+    def __init__(self, side: Side, *, needs_votes: bool) -> None:
+        if needs_votes and not side.votes.shape[1]:
             raise DataError("This recipe needs FER+ votes; put fer2013new.csv beside fer2013.csv, or drop the target.")
-        self.tensors: Batch = {"images": torch.from_numpy(faces.images), "fer2013": torch.from_numpy(faces.emotion)}
+        self.tensors: Batch = {"images": torch.from_numpy(side.images), "own": torch.from_numpy(side.labels)}
         if needs_votes:
-            seven, rest = faces.votes[:, :7].max(axis=1), faces.votes[:, 7:].max(axis=1)
-            shares = vote_distribution(faces.votes) * (seven > rest)[:, None].astype(np.float32)
-            self.tensors["ferplus"] = torch.from_numpy(shares)
-            self.tensors["ferplus7"] = torch.from_numpy(ferplus_labels(faces.votes, "ferplus7"))
+            seven, rest = side.votes[:, :7].max(axis=1), side.votes[:, 7:].max(axis=1)
+            shares = vote_distribution(side.votes) * (seven > rest)[:, None].astype(np.float32)
+            self.tensors[FERPLUS] = torch.from_numpy(shares)
+            self.tensors["ferplus7"] = torch.from_numpy(ferplus_labels(side.votes, "ferplus7"))
 
     def __len__(self) -> int:
         return len(self.tensors["images"])
 
     def __getitem__(self, index: list[int]) -> Batch:
         chosen = torch.as_tensor(index)
-        return {name: tensor[chosen] for name, tensor in self.tensors.items()}
+        rows = chosen % len(self)
+        return {name: tensor[rows] for name, tensor in self.tensors.items()} | {"copy": chosen >= len(self)}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How often an epoch shows each picture: ``rows`` int (m,), where n + i means picture i as an augmented copy, and
+    ``shares`` float (m,), the probability of each row in every draw, or None where each row comes once."""
+
+    rows: NDArray[np.int64]
+    shares: NDArray[np.float64] | None = None
+
+
+def balanced(labels: NDArray[np.int64], balance: Balance, seed: int) -> Draw:
+    """The rows of an epoch under a recipe's balance."""
+    rows = np.arange(len(labels))
+    counts = np.bincount(labels)
+    if balance.by == "sample":
+        weights = 1 / counts[labels]
+        return Draw(rows, weights / weights.sum())
+    if balance.by != "augment":
+        return Draw(rows)
+    rng, goal = np.random.default_rng(seed), int(counts.max() * balance.to)
+    copies = [_fill(np.flatnonzero(labels == k), goal, rng) for k in np.flatnonzero(counts)]
+    return Draw(np.concatenate([rows, *(each + len(labels) for each in copies)]))
+
+
+def _fill(rows: NDArray[np.int64], goal: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows of a class to show again so that it has ``goal`` pictures: each as often as the others, give or take one."""
+    missing = max(goal - len(rows), 0)
+    return np.concatenate([rng.permutation(rows) for _ in range(-(-missing // len(rows)))] or [rows])[:missing]
 
 
 class EpochBatches(Sampler[list[int]]):
-    """Batches of indices, shuffled by seed and epoch, so that a resumed run sees what an unbroken one would."""
+    """Batches of row numbers, drawn by seed and epoch, so that a resumed run sees what an unbroken one would.
 
-    def __init__(self, n: int, batch_size: int, *, seed: int, shuffle: bool) -> None:
-        self.n, self.batch_size, self.seed, self.shuffle = n, batch_size, seed, shuffle
+    With several processes each gets its part of every batch; ``batch_size`` is that of all together.
+    """
+
+    def __init__(
+        self, draw: Draw, batch_size: int, *, seed: int, shuffle: bool, rank: int = 0, n_ranks: int = 1
+    ) -> None:
+        if shuffle and batch_size % n_ranks:
+            raise DataError(f"A batch of {batch_size} cannot be shared among {n_ranks} processes; change batch_size.")
+        self.draw, self.batch_size, self.seed, self.shuffle = draw, batch_size, seed, shuffle
+        self.rank, self.n_ranks = rank, n_ranks
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -54,41 +96,39 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.n // self.batch_size if self.shuffle else -(-self.n // self.batch_size)
+        n = len(self.draw.rows)
+        return max(n // self.batch_size, 1) if self.shuffle else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(self.n)
+        order = self.draw.rows
         if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+            rng = np.random.default_rng([self.seed, self.epoch])
+            shares = self.draw.shares
+            order = rng.permutation(order) if shares is None else rng.choice(order, len(order), p=shares)
         for i in range(len(self)):
-            yield order[i * self.batch_size : (i + 1) * self.batch_size].tolist()
+            yield order[i * self.batch_size : (i + 1) * self.batch_size][self.rank :: self.n_ranks].tolist()
 
 
 class FerDataModule(pl.LightningDataModule):
-    """Train and validation batches of a recipe. ``limit`` cuts every split to its first rows (for trials)."""
+    """Train and validation batches of a recipe."""
 
-    def __init__(self, recipe: Recipe, root: str, *, limit: int | None = None) -> None:
+    def __init__(self, recipe: Recipe, train: Side, choose: Side) -> None:
         super().__init__()
-        self.recipe, self.root, self.limit = recipe, root, limit
-
-    def setup(self, stage: str) -> None:
-        self.train = self._read(self.recipe.data.train)
-        self.choose = self._read(self.recipe.data.choose)
-
-    def _read(self, split: str) -> FaceTensors:
-        faces = load_fer2013(self.root, split)
-        tensors = FaceTensors(faces, needs_votes="ferplus" in self.recipe.targets)
-        if self.limit is not None:
-            tensors.tensors = {name: tensor[: self.limit] for name, tensor in tensors.tensors.items()}
-        return tensors
+        self.recipe = recipe
+        needs_votes = FERPLUS in recipe.targets
+        self.train, self.choose = (FaceTensors(side, needs_votes=needs_votes) for side in (train, choose))
+        self.draw = balanced(train.labels, recipe.balance, recipe.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.train, shuffle=True)
+        return self._loader(self.train, self.draw, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.choose, shuffle=False)
+        return self._loader(self.choose, Draw(np.arange(len(self.choose))), shuffle=False)
 
-    def _loader(self, faces: FaceTensors, *, shuffle: bool) -> DataLoader[Batch]:
-        batch_size = min(self.recipe.batch_size, len(faces))
-        batches = EpochBatches(len(faces), batch_size, seed=self.recipe.seed, shuffle=shuffle)
+    def _loader(self, faces: FaceTensors, draw: Draw, *, shuffle: bool) -> DataLoader[Batch]:
+        rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = EpochBatches(
+            draw, min(self.recipe.batch_size, len(draw.rows)), seed=self.recipe.seed, shuffle=shuffle,
+            rank=rank, n_ranks=n_ranks,
+        )  # fmt: skip
         return DataLoader(faces, sampler=batches, batch_size=None)

@@ -12,7 +12,7 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,44 +21,55 @@ import numpy as np
 import torch
 from torch import nn
 
-from fer_core.data import FaceSet, LabelledFaces, load_fer2013, open_dataset
-from fer_core.emotions import EMOTIONS
+from fer_core.data import FaceSet
+from fer_core.emotions import EMOTIONS8
 from fer_core.errors import RecipeError
 from fer_core.evaluation.metrics import fit_temperature
-from fer_core.evaluation.run import LABEL_SETS, evaluate_faces, figures_of, labels_of, table_array, write_table
+from fer_core.evaluation.run import LABEL_SETS, TTA, evaluate_faces, figures_of, labels_of, table_array, write_table
 from fer_core.faces.crops import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.pca import PCA
 from training.augment import train_batch
 from training.module import MultiHead
-from training.recipe import Recipe, Target
+from training.prepare import Prepared, Side
+from training.recipe import FERPLUS, IMAGENET, OWN, STARTED, Part, Recipe, Target
 from training.reference import write_reference
 
 
-def export_checkpoints(recipe: Recipe, *, run: Path, data: Path, out: Path, model: MultiHead) -> list[Path]:
-    """Write one checkpoint folder per target from the averaged weights in ``run/last.ckpt``.
+def export_checkpoints(prepared: Prepared, *, run: Path, state: Path, out: Path, model: MultiHead) -> list[Path]:
+    """Write one checkpoint folder per target from the weights in ``state``.
 
     Raises:
         RecipeError: the run has no saved state yet.
     """
-    if not (run / "last.ckpt").is_file():
+    recipe = prepared.recipe
+    if not state.is_file():
         raise RecipeError(f"Run {recipe.name} has no saved state to export; train it first.")
-    saved = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
-    state = {
+    saved = torch.load(state, map_location="cpu", weights_only=True)
+    weights = {
         name.removeprefix("model."): value for name, value in saved["state_dict"].items() if name.startswith("model.")
     }
-    model.load_state_dict(state)
-    refresh_batch_norm(model, recipe, load_fer2013(data, recipe.data.train))
-    minutes = float(saved["minutes"])
+    model.load_state_dict(weights)
+    model.eval()
+    if recipe.ema:
+        refresh_batch_norm(model, recipe, prepared.train)
+    origin = Origin.of(prepared, run, epochs=int(saved["epoch"]) + 1)
     return [
-        _export(recipe, name, target, model, run=run, data=data, folder=out / target.checkpoint, minutes=minutes)
+        _export(origin, name, target, model, prepared, run=run, folder=out / target.checkpoint)
         for name, target in recipe.targets.items()
     ]
 
 
+def _minutes(run: Path) -> float:
+    """Time spent on all epochs, the last row of the history."""
+    rows = (run / "history.csv").read_text(encoding="utf-8").splitlines()
+    return float(rows[-1].split(",")[rows[0].split(",").index("minutes")])
+
+
 @torch.no_grad()
-def refresh_batch_norm(model: nn.Module, recipe: Recipe, faces: LabelledFaces, n_batches: int = 100) -> None:
+def refresh_batch_norm(model: nn.Module, recipe: Recipe, side: Side, n_batches: int = 100) -> None:
     """Measure the batch-norm statistics anew for averaged weights, on training batches as the network is used.
 
     An average of weights has other activations than the average of their statistics says (Izmailov et al. 2018).
@@ -68,88 +79,155 @@ def refresh_batch_norm(model: nn.Module, recipe: Recipe, faces: LabelledFaces, n
         layer.reset_running_stats()
         layer.momentum = None  # cumulative mean
         layer.train()
-    order = np.random.default_rng(recipe.seed).permutation(len(faces))
+    order = np.random.default_rng(recipe.seed).permutation(len(side))
     for start in range(0, min(n_batches * recipe.batch_size, len(order)), recipe.batch_size):
-        chosen = order[start : start + recipe.batch_size]
-        model(train_batch(torch.from_numpy(faces.images[chosen]), recipe, recipe.input.size))
+        chosen = np.sort(order[start : start + recipe.batch_size])
+        model(train_batch(torch.from_numpy(side.images[chosen]), recipe, recipe.input.size))
     model.eval()
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where weights come from, as the card tells it."""
+
+    recipe: Recipe
+    sha256: str
+    epochs: int
+    minutes: float
+    n_train: dict[str, int]
+    is_scratch: bool
+
+    @classmethod
+    def of(cls, prepared: Prepared, run: Path, *, epochs: int) -> Origin:
+        started = run / STARTED
+        is_scratch = not started.is_file() or started.read_text(encoding="utf-8") != IMAGENET
+        return cls(prepared.recipe, prepared.sha256, epochs, _minutes(run), prepared.train.counts(), is_scratch)
+
+    def card(self, target_name: str, target: Target, net: nn.Module) -> Card:
+        """The card before anything is measured."""
+        recipe = self.recipe
+        share = recipe.crop.field / recipe.crop.source
+        labels = EMOTIONS8[: recipe.data.labels]
+        data = {
+            "dataset": "+".join(dict.fromkeys(part.dataset for part in recipe.data.train)),
+            "train": said(recipe.data.train),
+            "choose": said(recipe.data.choose) or "held_out",
+            "test": said(recipe.data.test),
+            "labels": "ferplus7" if target_name == FERPLUS else (recipe.data.test or recipe.data.train)[0].dataset,
+            "targets": list(recipe.targets),
+            "detector": recipe.crop.detector,
+            "counts": self.n_train,
+            "epochs": self.epochs,
+        }
+        return Card(
+            name=target.checkpoint,
+            architecture=recipe.architecture,
+            labels=list(labels),
+            input=InputSpec(recipe.input.size, recipe.input.channels, recipe.input.mean, recipe.input.std, share),
+            crop=CropGeometry(recipe.crop.source, recipe.crop.margin, recipe.crop.align),
+            temperature=1.0,
+            options=dict(recipe.options),
+            system=recipe.system,
+            recipe=recipe.name,
+            recipe_sha256=self.sha256,
+            data=data,
+            preprocess={"pca": PCA} if recipe.pca else {},
+            seed=recipe.seed,
+            revision=revision(),
+            date=datetime.now(UTC).date().isoformat(),
+            hardware=hardware(),
+            wall_s=round(self.minutes * 60, 1),
+            n_params=sum(parameter.numel() for parameter in net.parameters()),
+            notes=_notes(recipe, self.is_scratch),
+        )
+
+
+def said(parts: list[Part]) -> str:
+    """Splits in words: the split alone where there is one data set."""
+    names = {part.dataset for part in parts}
+    return ", ".join(part.split if len(names) == 1 else f"{part.dataset} {part.split}" for part in parts)
+
+
+def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
+    notes = []
+    if recipe.weights == IMAGENET and is_scratch:
+        notes.append("Started from scratch: the ImageNet weights that the recipe asks for could not be reached.")
+    if len(recipe.targets) > 1:
+        notes.append("All targets of the recipe share one trunk; each checkpoint keeps its own head.")
+    if Part("fer2013", "private_test") in recipe.data.test:
+        notes.append("Figures on private_test include its 288 pixel copies of training images.")
+    return notes
+
+
 def _export(
-    recipe: Recipe, name: str, target: Target, model: MultiHead, *, run: Path, data: Path, folder: Path, minutes: float
+    origin: Origin, name: str, target: Target, model: MultiHead, prepared: Prepared, *, run: Path, folder: Path
 ) -> Path:
     net = copy.deepcopy(model.net)
     net.head = copy.deepcopy(model.heads[name])
-    card = _card(recipe, target, net, minutes)
-    save_checkpoint(folder, net, card)
-    choose = open_dataset(data, recipe.data.dataset).read(recipe.data.choose)
-    card = dataclasses.replace(card, temperature=round(_temperature(load(folder), choose, target.labels), 4))
-    save_checkpoint(folder, net, card)
-    classifier = load(folder)
-    card = dataclasses.replace(card, metrics=list(_metrics(classifier, recipe, data)))
-    save_checkpoint(folder, net, card)
+    card = origin.card(name, target, net)
+    folder.mkdir(parents=True, exist_ok=True)
+    if prepared.pca is not None:
+        prepared.pca.save(folder / PCA)
     shutil.copyfile(run / "history.csv", folder / "history.csv")
-    _tables(folder, classifier, recipe, data)
+    save_checkpoint(folder, net, card)
+    temperature = fit_on(load(folder), prepared.choose_sets, FERPLUS if name == FERPLUS else OWN)
+    save_checkpoint(folder, net, dataclasses.replace(card, temperature=temperature))
+    votes = FERPLUS in prepared.recipe.targets
+    measure(folder, prepared.choose_sets, prepared.test_sets, prepared.train, with_votes=votes)
     return folder
 
 
-def _temperature(classifier: Classifier, faces: FaceSet, label_set: str) -> float:
-    table = evaluate_faces(classifier, faces)
-    truth = labels_of(table, label_set)
-    return fit_temperature(table_array(table, "logit_")[truth >= 0].astype(np.float64), truth[truth >= 0])
+def measure(folder: Path, choose: Sequence[FaceSet], test: Sequence[FaceSet], train: Side, *, with_votes: bool) -> None:
+    """Fill the metrics of a checkpoint's card and write its evaluation tables and reference, from its weights.
+
+    ``with_votes`` reports the FER+ protocols too.
+    """
+    classifier = load(folder)
+    card = dataclasses.replace(classifier.card, metrics=list(_metrics(classifier, choose, test, with_votes)))
+    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    for faces in (*choose, *test):
+        write_table(evaluate_faces(classifier, faces), folder / "evaluations" / f"{faces.name}-{faces.split}.parquet")
+    write_reference(folder, classifier, np.asarray(train.images), train.labels, card.seed)
 
 
-def _metrics(classifier: Classifier, recipe: Recipe, data: Path) -> Iterable[dict[str, Any]]:
+def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str) -> float:
+    """The temperature that fits the choosing split best, four decimals."""
+    logits, truth = [], []
+    for faces in sets:
+        table = evaluate_faces(classifier, faces)
+        logits.append(table_array(table, "logit_"))
+        truth.append(labels_of(table, "ferplus7" if target == FERPLUS else faces.name))
+    labels = np.concatenate(truth)
+    fitted = fit_temperature(np.concatenate(logits)[labels >= 0].astype(np.float64), labels[labels >= 0])
+    return round(fitted, 4)
+
+
+def _metrics(
+    classifier: Classifier, choose: Sequence[FaceSet], test: Sequence[FaceSet], with_votes: bool
+) -> Iterable[dict[str, Any]]:
     """Reports of every label set and view on the choosing split (single view) and the test split."""
-    label_sets = LABEL_SETS if "ferplus" in recipe.targets else ("fer2013",)
-    for split, views in ((recipe.data.choose, ("none",)), (recipe.data.test, ("none", "flip", "tencrop"))):
-        faces = open_dataset(data, recipe.data.dataset).read(split)
-        for tta in views:
-            table = evaluate_faces(classifier, faces, tta=tta)
-            for labels in label_sets:
-                figures = figures_of(table, faces, labels, tta)
-                yield json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
+    for sets, views in ((choose, TTA[:1]), (test, TTA)):
+        for faces in sets:
+            for tta in views:
+                table = evaluate_faces(classifier, faces, tta=tta)
+                for labels in (faces.name, *(LABEL_SETS[1:] if with_votes and faces.has_votes else ())):
+                    yield rounded(figures_of(table, faces, labels, tta))
 
 
-def _tables(folder: Path, classifier: Classifier, recipe: Recipe, data: Path) -> None:
-    for split in (recipe.data.choose, recipe.data.test):
-        table = evaluate_faces(classifier, open_dataset(data, recipe.data.dataset).read(split))
-        write_table(table, folder / "evaluations" / f"{recipe.data.dataset}-{split}.parquet")
-    write_reference(folder, classifier, load_fer2013(data, recipe.data.train), recipe.seed)
+def rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures with five decimals."""
+    found: dict[str, Any] = json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
+    return found
 
 
-def _card(recipe: Recipe, target: Target, net: nn.Module, minutes: float) -> Card:
-    field = recipe.crop.field / recipe.crop.source
-    return Card(
-        name=target.checkpoint,
-        architecture=recipe.architecture,
-        labels=list(EMOTIONS),
-        input=InputSpec(recipe.input.size, recipe.input.channels, recipe.input.mean, recipe.input.std, field),
-        crop=CropGeometry(recipe.crop.source, recipe.crop.margin, recipe.crop.align),
-        temperature=1.0,
-        options=dict(recipe.options),
-        recipe=recipe.name,
-        recipe_sha256=recipe.sha256,
-        data={**dataclasses.asdict(recipe.data), "labels": target.labels, "targets": list(recipe.targets)},
-        seed=recipe.seed,
-        revision=_revision(),
-        date=datetime.now(UTC).date().isoformat(),
-        hardware=_hardware(),
-        wall_s=round(minutes * 60, 1),
-        n_params=sum(parameter.numel() for parameter in net.parameters()),
-        notes=[
-            "All targets of the recipe share one trunk; each checkpoint keeps its own head.",
-            "Figures on private_test include its 288 pixel copies of training images.",
-        ],
-    )
-
-
-def _revision() -> str:
+def revision() -> str:
+    """The code's commit, short; "unknown" outside a repository."""
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
 
 
-def _hardware() -> str:
+def hardware() -> str:
+    """What the network was trained on."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"CPU, {torch.get_num_threads()} threads, {platform.machine()}, torch {torch.__version__.split('+')[0]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from typing import Any
 
@@ -11,20 +10,21 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from fer_core.emotions import EMOTIONS
 from fer_core.models.preprocess import to_float, view
 from fer_core.models.registry import EmotionNetwork
-from training.augment import train_batch
+from training.augment import mix, train_batch
 from training.data import Batch
-from training.recipe import Recipe
+from training.recipe import FERPLUS, OWN, Recipe
+from training.schedule import LearningRate, freeze, make_optimiser
 
-LABELS_OF_TARGET = {"fer2013": "fer2013", "ferplus": "ferplus7"}
+LABELS_OF_TARGET = {OWN: "own", FERPLUS: "ferplus7"}
 
 
 class MultiHead(nn.Module):
-    """One trunk, one linear head per target, all starting from the network's own head."""
+    """One trunk, one last layer per target, all starting from the network's own."""
 
     def __init__(self, net: EmotionNetwork, targets: list[str]) -> None:
         super().__init__()
@@ -40,20 +40,23 @@ class MultiHead(nn.Module):
 class EmotionModule(pl.LightningModule):
     """Loss, schedule and metrics of a recipe.
 
-    The learning rate follows *progress*: the larger of epochs done / epochs and minutes spent / minutes, so that a run
-    with little time still ends annealed. Minutes are kept in the checkpoint, a resumed run goes on where it stopped.
+    The learning rate follows *progress*: epochs done / epochs, or minutes spent / minutes where the recipe has a budget
+    and that is larger, so that a run with little time still ends annealed. Minutes are kept in the checkpoint, a
+    resumed run goes on where it stopped. ``class_weights`` (k,) weigh the loss of the data set's own labels.
     """
 
-    def __init__(self, model: MultiHead, recipe: Recipe) -> None:
+    def __init__(self, model: MultiHead, recipe: Recipe, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.model, self.recipe = model, recipe
+        self.rate = LearningRate(recipe)
         self.minutes_before = 0.0
         self.started = time.monotonic()
+        self.register_buffer("class_weights", class_weights, persistent=False)
         self.accuracy = nn.ModuleDict(
-            {name: MulticlassAccuracy(len(EMOTIONS), average="micro", ignore_index=-1) for name in recipe.targets}
+            {name: MulticlassAccuracy(recipe.data.labels, average="micro", ignore_index=-1) for name in recipe.targets}
         )
-        if recipe.input.channels != 1:
-            raise ValueError("FER2013 recipes train on one grey channel.")
+        self.loss = nn.ModuleDict({name: MeanMetric() for name in recipe.targets})
+        self.main = OWN if OWN in recipe.targets else FERPLUS
 
     @property
     def minutes(self) -> float:
@@ -63,64 +66,80 @@ class EmotionModule(pl.LightningModule):
     @property
     def progress(self) -> float:
         """Share of the schedule that is done, 0-1."""
-        steps = self.trainer.num_training_batches * self.recipe.epochs
-        return min(1.0, max(self.trainer.global_step / steps, self.minutes / self.recipe.minutes))
+        done = self.trainer.global_step / (self.trainer.num_training_batches * self.recipe.epochs)
+        spent = self.minutes / self.recipe.minutes if self.recipe.minutes else 0.0
+        return min(1.0, max(done, spent))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.ndim <= 1]
-        options = self.recipe.optimiser
-        groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=True)
+        return make_optimiser(self.model, set(self.model.net.backbone.parameters()), self.recipe.optimiser)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.recipe.seed * 100_003 + self.current_epoch)
+        torch.manual_seed((self.recipe.seed * 100_003 + self.current_epoch) * 97 + self.global_rank)
+        if self.recipe.phases:
+            freeze(self.model.net, self.recipe.phase_at(self.current_epoch))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        options, progress = self.recipe.optimiser, self.progress
-        after = (progress - options.warmup) / (1 - options.warmup)
-        share = progress / options.warmup if after < 0 else (1 + math.cos(math.pi * after)) / 2
+        rate = self.rate.at(self.progress, self.current_epoch)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = options.lr * max(share, 1e-4)
+            group["lr"] = rate * group["share"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        self.trainer.should_stop = self.progress >= 1.0
+        if self.progress >= 1.0:
+            self.trainer.should_stop = True
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        x = train_batch(batch["images"], self.recipe, self.recipe.size_at(self.progress))
-        return self._step(x, batch, "train")
+        x = train_batch(batch["images"], self.recipe, self.recipe.size_at(self.progress), batch["copy"])
+        x, partner, share = mix(x, self.recipe.mix, self.progress)
+        logits = self._logits(x)
+        losses = {name: self._loss(name, logits[name], batch) * share for name in logits}
+        if share < 1:
+            other = {key: batch[key][partner] for key in (OWN, FERPLUS) if key in batch}
+            losses = {name: loss + self._loss(name, logits[name], other) * (1 - share) for name, loss in losses.items()}
+        for name, loss in losses.items():
+            self.log(f"train_{name}_loss", loss, on_step=False, on_epoch=True, batch_size=len(x), sync_dist=True)
+        return torch.stack([loss * self.recipe.targets[name].weight for name, loss in losses.items()]).sum()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         recipe = self.recipe
         share = recipe.crop.field / recipe.crop.source
         x = to_float(batch["images"])
         x = view(x, size=recipe.input.size, field=share, mean=recipe.input.mean, std=recipe.input.std)
-        logits = self._step(x, batch, "choose", want_logits=True)
-        for name, metric in self.accuracy.items():
-            assert isinstance(metric, MulticlassAccuracy)
-            metric(logits[name], batch[LABELS_OF_TARGET[name]])
-            self.log(f"choose_{name}_accuracy", metric, on_step=False, on_epoch=True)
+        logits = self._logits(x)
+        for name, accuracy in self.accuracy.items():
+            loss = self.loss[name]
+            assert isinstance(accuracy, MulticlassAccuracy)
+            assert isinstance(loss, MeanMetric)
+            accuracy(logits[name], batch[LABELS_OF_TARGET[name]])
+            loss(
+                self._loss(name, logits[name], batch), len(x)
+            )  # Lightning's own mean rounds uneven shares of processes
+            self.log(f"choose_{name}_accuracy", accuracy, on_step=False, on_epoch=True)
+            self.log(f"choose_{name}_loss", loss, on_step=False, on_epoch=True)
 
-    def _step(self, x: Tensor, batch: Batch, split: str, want_logits: bool = False) -> Any:
-        logits = self.model(x.contiguous(memory_format=torch.channels_last))
-        losses = {name: self._loss(name, logits[name].float(), batch) for name in self.recipe.targets}
-        for name, loss in losses.items():
-            self.log(f"{split}_{name}_loss", loss, on_step=False, on_epoch=True, batch_size=len(x))
-        total = sum(loss * self.recipe.targets[name].weight for name, loss in losses.items())
-        return logits if want_logits else total
+    def on_validation_epoch_end(self) -> None:
+        self.rate.saw(float(self.trainer.callback_metrics[f"choose_{self.main}_loss"]))
+
+    def _logits(self, x: Tensor) -> dict[str, Tensor]:
+        found = self.model(x.contiguous(memory_format=torch.channels_last))
+        return {name: logits.float() for name, logits in found.items()}
 
     def _loss(self, name: str, logits: Tensor, batch: Batch) -> Tensor:
-        if name == "fer2013":
-            return F.cross_entropy(logits, batch["fer2013"], label_smoothing=self.recipe.targets[name].smoothing)
-        shares = batch["ferplus"]
+        if name == OWN:
+            smoothing = self.recipe.targets[name].smoothing
+            weights = self.class_weights
+            assert weights is None or isinstance(weights, Tensor)
+            return F.cross_entropy(logits, batch[OWN], weight=weights, label_smoothing=smoothing)
+        shares = batch[FERPLUS]
         taught = shares.sum(dim=1).sum().clamp(min=1)
-        return -(shares * logits.log_softmax(dim=1)).sum() / taught
+        return -(shares * logits[:, : shares.shape[1]].log_softmax(dim=1)).sum() / taught
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["minutes"] = self.minutes
+        checkpoint["rate"] = self.rate.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.minutes_before, self.started = float(checkpoint["minutes"]), time.monotonic()
+        self.rate.load(checkpoint["rate"])
 
 
 def float32_depthwise(model: nn.Module) -> None:
@@ -129,7 +148,7 @@ def float32_depthwise(model: nn.Module) -> None:
     ``python -m benchmarks.train_step`` measures the difference.
     """
     for module in model.modules():
-        if isinstance(module, nn.Conv2d) and module.groups > 1:
+        if type(module) is nn.Conv2d and module.groups > 1:
             module.__class__ = _Float32Conv2d
 
 

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from fer_core.data import LabelledFaces, load_fer2013
+from fer_core.data import load_fer2013
 from fer_core.data.locate import find_dataset
 from fer_core.errors import FerError
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import find_checkpoint
+from fer_core.models.preprocess import as_channels
 from fer_core.models.reference import REFERENCE, edge_histograms
 
 Pictures = NDArray[np.uint8]
@@ -37,19 +38,25 @@ STRENGTH = 3.0
 """Inverse of the ridge penalty on the mean loss; the best of a few for covers of a kind that was left out."""
 
 
-def write_reference(folder: Path, classifier: Classifier, faces: LabelledFaces, seed: int) -> None:
-    """Class means (7, d), shared covariance (d, d), 2,000 training features, and the probe for covered faces."""
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[: 5 * N_REFERENCE])
-    features = classifier.predict(faces.images[chosen]).features.astype(np.float64)
-    labels = faces.emotion[chosen]
+def write_reference(
+    folder: Path, classifier: Classifier, images: Pictures, labels: NDArray[np.int64], seed: int
+) -> None:
+    """Class means (k, d), shared covariance (d, d), 2,000 training features, and the probe for covered faces.
+
+    ``images`` are training pictures (n, s, s) or (n, s, s, 3) with their labels (n,).
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[: 5 * N_REFERENCE])
+    features = classifier.predict(images[chosen]).features.astype(np.float64)
+    labels = labels[chosen]
+    n_labels = len(classifier.labels)
     means = np.stack(
-        [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(7)]
+        [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(n_labels)]
     )
     spread = np.cov((features - means[labels]).T)
     arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE]}
     rng = np.random.default_rng(seed)
-    some = rng.permutation(len(faces))[:N_PROBE]
-    arrays["occlusion_weights"], arrays["occlusion_bias"] = fit_probe(faces.images[some], rng)
+    some = rng.permutation(len(images))[:N_PROBE]
+    arrays["occlusion_weights"], arrays["occlusion_bias"] = fit_probe(as_channels(images[some], 1), rng)
     save_file(
         {name: value.astype(np.float16 if name == "features" else np.float32) for name, value in arrays.items()},
         folder / REFERENCE,
@@ -214,7 +221,7 @@ def main(argv: list[str] | None = None) -> int:
         classifier = load(folder)
         card = classifier.card
         faces = load_fer2013(find_dataset(card.data["dataset"], args.data), card.data["train"])
-        write_reference(folder, classifier, faces, card.seed)
+        write_reference(folder, classifier, faces.images, faces.emotion, card.seed)
     except FerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

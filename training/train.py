@@ -1,12 +1,17 @@
 """Train a recipe and write its checkpoint folders.
 
-    python -m training.train usfq-2024-fer2013 --data /path/to/fer2013
+    python -m training.train mbstu-2021-resnet18 --data /path/to/fer2013
+    python -m training.train ubb-2021-mobilenetv2 --data affectnet=/data/AffectNet --data kdef=/data/KDEF ...
+    python -m training.train shsu-2023-mobilenet --dataset rafdb --data /data/RAF-DB
 
-The data set is found through ``--data`` or the environment variable ``FER_DATA`` (a folder that contains ``fer2013/``).
-The run (resume state, ``history.csv``) lives in ``FER_RUNS``/RECIPE, by default ``~/.cache/fer-workbench/runs``. The
-same command resumes a stopped run from its last epoch; ``--fresh`` starts anew. When the schedule is done, the network
-is measured from its shipped (half-precision) weights and written to ``--out`` (default ``checkpoints/``), one folder
-per target.
+``python -m training.recipes`` lists the recipes. Data sets are found through ``--data`` or the environment variable
+``FER_DATA`` (a folder that contains ``fer2013/`` and others). The run (resume state, ``history.csv``, TensorBoard
+files) lives in ``FER_RUNS``/RECIPE, by default ``~/.cache/fer-workbench/runs``. The same command resumes a stopped
+run from its last epoch; ``--fresh`` starts anew. When the schedule is done, the network is measured from its shipped
+(half-precision) weights and written to ``--out`` (default ``checkpoints/``), one folder per target.
+
+Several GPUs, or machines started with the same command and ``--nodes``: ``--devices 4``. Lightning shares every batch
+among the processes and averages their gradients.
 """
 
 from __future__ import annotations
@@ -14,75 +19,159 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import importlib.util
+import logging
 import os
 import shutil
 import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.strategies import DDPStrategy
 
-from fer_core.data.locate import find_dataset
-from fer_core.errors import FerError, RecipeError
+import fer_core.models.catalogue  # noqa: F401  (fills the registry)
+from fer_core.data import open_dataset
+from fer_core.data.classes import class_mapping
+from fer_core.data.mixture import counts_table
+from fer_core.emotions import EMOTIONS8
+from fer_core.errors import CheckpointError, FerError, RecipeError
 from fer_core.models import registry
-from training.data import FerDataModule
+from training.data import FerDataModule, balanced
 from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
-from training.recipe import Recipe, load_recipe, recipe_names
+from training.prepare import Chosen, Prepared, Roots, choose_pictures, find_all, prepare
+from training.recipe import IMAGENET, STARTED, Data, EnsembleRecipe, Part, Recipe, load_recipe, recipe_names
 
 
-def train(recipe: Recipe, *, data: Path, run: Path, fresh: bool = False, limit: int | None = None) -> Path:
-    """Train ``recipe`` on ``data`` in folder ``run``; resumes by itself. Returns the final Lightning checkpoint."""
-    if fresh:
-        shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True, exist_ok=True)
-    _same_settings(run / "settings.txt", recipe, limit)
+@dataclass(frozen=True)
+class Machine:
+    """Where to train: Lightning's ``accelerator``, processes on this machine, and machines."""
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+
+    @property
+    def n_processes(self) -> int:
+        return self.devices * self.nodes
+
+
+def train(
+    prepared: Prepared, run: Path, machine: Machine = Machine(), *, net: registry.EmotionNetwork | None = None
+) -> None:
+    """Train on what was prepared, in folder ``run``; resumes by itself. The trained state is ``kept_state(run)``.
+
+    ``net`` is where a new run starts; by default the recipe builds it.
+    """
+    recipe = prepared.recipe
     pl.seed_everything(recipe.seed, workers=True)
-    module = build_module(recipe)
+    module = build_module(started(recipe, run), prepared, net)
     last = run / "last.ckpt"
     trainer = pl.Trainer(
-        accelerator="auto",
-        devices=1,
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy=_strategy(recipe, machine),
+        use_distributed_sampler=False,  # batches are shared by training.data.EpochBatches
+        sync_batchnorm=machine.n_processes > 1 and torch.cuda.is_available(),
         max_epochs=recipe.epochs,
-        precision="bf16-mixed",
-        callbacks=[*_averaging(recipe), History(run / "history.csv"), _keep_last(run)],
-        logger=False,
+        precision=recipe.precision,  # type: ignore[arg-type]
+        gradient_clip_val=recipe.optimiser.clip or None,
+        callbacks=_callbacks(recipe, run, module.main),
+        logger=TensorBoardLogger(run, name="tensorboard", version="") if _has_tensorboard() else False,
+        log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
         default_root_dir=run,
     )
-    trainer.fit(module, FerDataModule(recipe, str(data), limit=limit), ckpt_path=last if last.is_file() else None)
-    return last
+    data = FerDataModule(recipe, prepared.train, prepared.choose)
+    trainer.fit(module, data, ckpt_path=last if last.is_file() else None)
 
 
-def _same_settings(path: Path, recipe: Recipe, limit: int | None) -> None:
-    """Refuse to go on with a run that was started otherwise; epochs and minutes may change."""
-    settings = f"recipe {dataclasses.replace(recipe, epochs=0, minutes=0.0).sha256}, limit {limit}\n"
-    if path.exists() and path.read_text(encoding="utf-8") != settings:
-        raise RecipeError(f"The run in {path.parent} was started with another recipe or --limit; add --fresh.")
-    path.write_text(settings, encoding="utf-8")
+def kept_state(run: Path, recipe: Recipe) -> Path:
+    """The state that becomes the checkpoint: of the last epoch, or of the best one."""
+    return run / ("last.ckpt" if recipe.keep == "last" else "best.ckpt")
 
 
-def build_module(recipe: Recipe) -> EmotionModule:
-    """The network of a recipe, with one head per target, ready to train."""
-    net = registry.build(recipe.architecture, n_labels=7, channels=recipe.input.channels, **recipe.options)
-    if recipe.pretrained:
-        net.load_imagenet()
+def build_module(
+    recipe: Recipe, prepared: Prepared | None = None, net: registry.EmotionNetwork | None = None
+) -> EmotionModule:
+    """The network of a recipe, or ``net``, with one head per target, ready to train."""
+    if net is None:
+        net = registry.build(
+            recipe.architecture, n_labels=recipe.data.labels, channels=recipe.input.channels, **recipe.options
+        )
+        if recipe.weights == IMAGENET:
+            net.load_imagenet()
     model = MultiHead(net, list(recipe.targets)).to(memory_format=torch.channels_last)
     if not torch.cuda.is_available():
         float32_depthwise(model)
-    return EmotionModule(model, recipe)
+    return EmotionModule(model, recipe, _class_weights(recipe, prepared))
 
 
-def _averaging(recipe: Recipe) -> list[Callback]:
-    return [EMAWeightAveraging(decay=recipe.ema)] if recipe.ema else []
+def started(recipe: Recipe, run: Path) -> Recipe:
+    """The recipe as this run starts it: from scratch, with all layers learning, where ImageNet weights cannot be had.
+
+    What a run started from stays in ``started.txt``, so that it resumes as it began.
+    """
+    record = run / STARTED
+    if recipe.weights == IMAGENET and not record.is_file():
+        try:
+            build_module(recipe)
+            record.write_text(IMAGENET, encoding="utf-8")
+        except CheckpointError as error:
+            print(f"{error} This run starts from scratch, with all layers learning.", file=sys.stderr)
+            record.write_text("scratch", encoding="utf-8")
+    if recipe.weights == IMAGENET and record.read_text(encoding="utf-8") != IMAGENET:
+        return dataclasses.replace(recipe, weights="scratch", phases=[])
+    return recipe
 
 
-def _keep_last(run: Path) -> Callback:
-    return ModelCheckpoint(dirpath=run, filename="last", save_top_k=1, enable_version_counter=False)
+def _class_weights(recipe: Recipe, prepared: Prepared | None) -> torch.Tensor | None:
+    """Inverse class frequencies, mean 1 over the pictures, where the recipe balances by loss."""
+    if prepared is None or recipe.balance.by != "loss":
+        return None
+    counts = np.bincount(prepared.train.labels, minlength=recipe.data.labels)
+    weights = np.where(counts > 0, counts.sum() / np.maximum(counts, 1) / max((counts > 0).sum(), 1), 0.0)
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def _strategy(recipe: Recipe, machine: Machine) -> Any:
+    if machine.n_processes == 1:
+        return "auto"
+    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
+    return DDPStrategy(
+        process_group_backend="gloo" if on_cpu else "nccl",
+        find_unused_parameters=bool(recipe.phases),  # frozen layers get no gradient
+    )
+
+
+def _has_tensorboard() -> bool:
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+def _callbacks(recipe: Recipe, run: Path, main: str) -> list[Callback]:
+    saved: dict[str, Any] = {"dirpath": run, "save_top_k": 1, "enable_version_counter": False}
+    found: list[Callback] = [EMAWeightAveraging(decay=recipe.ema)] if recipe.ema else []
+    found += [History(run / "history.csv"), ModelCheckpoint(filename="last", **saved)]
+    modes = {"loss": "min", "accuracy": "max"}
+    if recipe.keep != "last":
+        found.append(
+            ModelCheckpoint(filename="best", monitor=f"choose_{main}_{recipe.keep}", mode=modes[recipe.keep], **saved)
+        )
+    if recipe.stop.patience:
+        monitor = recipe.stop.monitor
+        found.append(EarlyStopping(f"choose_{main}_{monitor}", patience=recipe.stop.patience, mode=modes[monitor]))
+    return found
 
 
 class History(Callback):
@@ -93,20 +182,24 @@ class History(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Drop the row of an epoch that was written but not saved before the run was stopped."""
-        if self.path.exists():
+        if trainer.is_global_zero and self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             self.path.write_text("".join(lines[: 1 + trainer.current_epoch]), encoding="utf-8")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, EmotionModule)
+        if not trainer.is_global_zero:
+            return
         values = {name: round(float(value), 5) for name, value in sorted(trainer.callback_metrics.items())}
-        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        lr = trainer.optimizers[0].param_groups[-1]["lr"]
         row: dict[str, Any] = {
             "epoch": trainer.current_epoch + 1,
             "minutes": round(module.minutes, 2),
-            "lr": round(lr, 6),
+            "lr": round(lr, 8),
             **values,
         }
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())
+        print(f"epoch {row['epoch']} of {trainer.max_epochs}, {row['minutes']:.1f} min: {told}", flush=True)
         is_new = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
@@ -115,30 +208,173 @@ class History(Callback):
             writer.writerow(row)
 
 
+def start_run(run: Path, recipe: Recipe, settings: str, *, fresh: bool) -> None:
+    """Make the folder of a run, or refuse to go on with one that was started otherwise; epochs and minutes may change.
+
+    Raises:
+        RecipeError: the run was started with another recipe or other settings.
+    """
+    if fresh and _is_first():
+        shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True, exist_ok=True)
+    text = f"recipe {dataclasses.replace(recipe, epochs=1, minutes=0.0).sha256}, {settings}\n"
+    path = run / "settings.txt"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise RecipeError(f"The run in {run} was started with another recipe, --limit or --fold; add --fresh.")
+    path.write_text(text, encoding="utf-8")
+
+
+def on_dataset(recipe: Recipe, name: str, root: Path | None) -> Recipe:
+    """The recipe on another data set: its training split, its validation split or 15 % held out, and its test split.
+
+    Raises:
+        DataError: the data set is not there.
+    """
+    from fer_core.data.locate import find_dataset
+
+    splits = open_dataset(find_dataset(name, root)).splits
+    first = {
+        "train": next((each for each in ("training", "all", *splits) if each in splits), splits[0]),
+        "choose": next((each for each in ("public_test", "val") if each in splits), None),
+        "test": next((each for each in ("private_test", "test", "val", "all") if each in splits), splits[-1]),
+    }
+    if first["choose"] == first["test"]:
+        first["choose"] = None
+    parts = {side: [Part(name, split)] if split else [] for side, split in first.items()}
+    held_out = 0.0 if parts["choose"] else 0.15
+    data = Data(parts["train"], parts["test"], parts["choose"], held_out=held_out, labels=recipe.data.labels)
+    targets = {
+        key: dataclasses.replace(target, checkpoint=f"{target.checkpoint}-{name}")
+        for key, target in recipe.targets.items()
+    }
+    return dataclasses.replace(recipe, name=f"{recipe.name}-{name}", data=data, targets=targets)
+
+
+def named_roots(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
+    """``NAME=PATH`` entries, or one path for the only data set."""
+    found = {}
+    for each in given:
+        name, _, path = each.rpartition("=")
+        if not name and len(names) > 1:
+            raise RecipeError(
+                f"This recipe has several data sets ({', '.join(names)}); give --data NAME=PATH for each."
+            )
+        found[name or names[0]] = Path(path)
+    return found
+
+
+def _tell_data(chosen: Chosen, roots: Roots, labels: Sequence[str]) -> None:
+    """How the classes of every data set are read, and counts per class and split."""
+    for name, root in roots.items():
+        data = open_dataset(root, name)
+        names = ", ".join(f"{row.name} -> {row.emotion}" for row in class_mapping(data, labels=labels))
+        print(f"{data.name} ({data.layout}): {names}")
+    table = counts_table(chosen.parts(), labels)
+    widths = {key: max(len(key), *(len(str(row[key])) for row in table)) for key in table[0]}
+    header: dict[str, str | int] = {key: key for key in widths}
+    for row in [header, *table]:
+        print("  ".join(str(row[key]).rjust(width) for key, width in widths.items()))
+
+
+def _tell_balance(prepared: Prepared) -> None:
+    """The classes before and after balancing."""
+    recipe = prepared.recipe
+    draw = balanced(prepared.train.labels, recipe.balance, recipe.seed)
+    after = prepared.train.take(draw.rows % len(prepared.train)).counts()
+    print(f"balance by {recipe.balance.by}: {prepared.train.counts()} -> {after}")
+
+
+def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
+    """Prepare, train and export one recipe as the command line says."""
+    run = runs_folder() / recipe.name
+    roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
+    chosen = choose_pictures(recipe, roots, limit=args.limit)
+    start_run(run, recipe, f"limit {args.limit}, fold {args.fold}", fresh=args.fresh)
+    if _is_first():
+        _tell_data(chosen, roots, EMOTIONS8[: recipe.data.labels])
+    prepared = prepare(recipe, chosen, run / "pictures", fold=args.fold, skip_unreadable=args.skip_unreadable)
+    if recipe.balance.by != "none" and _is_first():
+        _tell_balance(prepared)
+    if not args.export_only:
+        train(prepared, run, Machine(args.accelerator, args.devices, args.nodes))
+    if _is_first():
+        model = build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
+        export_checkpoints(prepared, run=run, state=kept_state(run, recipe), out=args.out, model=model)
+
+
+def _is_first() -> bool:
+    """Whether this is the first of several processes; Lightning starts the others with the same command."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
+
+
+def runs_folder() -> Path:
+    """Where runs live."""
+    return Path(os.environ.get("FER_RUNS", Path.home() / ".cache/fer-workbench/runs"))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", help=f"name ({', '.join(recipe_names())}) or path of a recipe")
-    parser.add_argument("--data", type=Path, help="folder of the data set (default: found in FER_DATA)")
-    parser.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoint folders go")
-    parser.add_argument("--minutes", type=float, help="time budget, replaces the recipe's")
-    parser.add_argument("--epochs", type=int, help="epochs, replaces the recipe's")
-    parser.add_argument("--limit", type=int, help="use only the first N images of every split (for a trial)")
-    parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this recipe")
-    parser.add_argument("--export-only", action="store_true", help="measure and export the last state, do not train")
-    args = parser.parse_args(argv)
+    quiet()
+    args = _parser().parse_args(argv)
     changes = {key: value for key in ("minutes", "epochs") if (value := getattr(args, key)) is not None}
     try:
-        recipe = dataclasses.replace(load_recipe(args.recipe), **changes)
-        data = find_dataset(recipe.data.dataset, args.data)
-        run = Path(os.environ.get("FER_RUNS", Path.home() / ".cache/fer-workbench/runs")) / recipe.name
-        if not args.export_only:
-            train(recipe, data=data, run=run, fresh=args.fresh, limit=args.limit)
-        export_checkpoints(recipe, run=run, data=data, out=args.out, model=build_module(recipe).model)
+        recipe = load_recipe(args.recipe)
+        if isinstance(recipe, EnsembleRecipe):
+            from training.ensemble import run_ensemble
+
+            roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
+            run_ensemble(recipe, roots, run=runs_folder() / recipe.name, out=args.out, limit=args.limit)
+            return 0
+        recipe = dataclasses.replace(recipe, **changes)
+        if args.dataset:
+            recipe = on_dataset(recipe, args.dataset, named_roots(args.data, [args.dataset]).get(args.dataset))
+        for fold in range(recipe.data.folds) if args.fold is None and recipe.data.folds else [args.fold]:
+            args.fold = fold
+            run_recipe(_of_fold(recipe, fold), args)
     except FerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def quiet() -> None:
+    """Keep Lightning from telling what is meant to be so."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for text in (r"Checkpoint directory .* exists", r".*isinstance\(treespec", r".*does not have many workers"):
+        warnings.filterwarnings("ignore", message=text)
+
+
+def _of_fold(recipe: Recipe, fold: int | None) -> Recipe:
+    """The recipe under the names of one of its folds."""
+    if fold is None:
+        return recipe
+    targets = {
+        key: dataclasses.replace(target, checkpoint=f"{target.checkpoint}-fold{fold}")
+        for key, target in recipe.targets.items()
+    }
+    return dataclasses.replace(recipe, name=f"{recipe.name}-fold{fold}", targets=targets)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", help=f"name ({', '.join(recipe_names())}) or path of a recipe")
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="[NAME=]PATH", help="folder of a data set (default: in FER_DATA)"
+    )
+    parser.add_argument("--dataset", metavar="NAME", help="train and test on this data set instead of the recipe's")
+    parser.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoint folders go")
+    parser.add_argument("--minutes", type=float, help="time budget, replaces the recipe's")
+    parser.add_argument("--epochs", type=int, help="epochs, replaces the recipe's")
+    parser.add_argument("--fold", type=int, help="train one of the recipe's folds only, from 0 (default: all of them)")
+    parser.add_argument("--limit", type=int, help="use only N pictures of every part (for a trial)")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
+    parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this recipe")
+    parser.add_argument("--export-only", action="store_true", help="measure and export the last state, do not train")
+    parser.add_argument("--accelerator", default="auto", help="auto, cpu or gpu (default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=1, help="processes on this machine, one a GPU (default: 1)")
+    parser.add_argument("--nodes", type=int, default=1, help="machines (default: 1)")
+    return parser
 
 
 if __name__ == "__main__":

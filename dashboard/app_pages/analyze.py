@@ -24,7 +24,7 @@ if ready:
     ready_files(ready)
     settings = settings_form(ready)
     label = "Analyze" if len(ready) == 1 else f"Analyze all {len(ready)}"
-    if st.button(label, type="primary", icon=":material/play_arrow:"):
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not settings):
         for job in ready:
             tasks.start(job.id, settings)
         st.rerun()

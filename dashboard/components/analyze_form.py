@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard.components.frame import clock, megabytes, plain
 from dashboard.services import jobs
-from fer_core.models.folders import checkpoint_names
+from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
+from fer_core.models.folders import runnable_names
 
 RATES: dict[str, float | None] = {
     "every frame": None,
@@ -43,10 +44,16 @@ def describe(info: dict[str, Any]) -> str:
 
 
 def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
-    """Widgets for the settings: as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``."""
+    """Widgets for the settings: as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``.
+
+    Empty where there is no model, or the chosen detector cannot run; the page then says what it lacks.
+    """
+    names = runnable_names()
+    if not names:
+        st.warning("No checkpoint here has weights. Add or train one, see the page Checkpoints.")
+        return {}
     with st.expander("Settings", icon=":material/tune:"):
         left, right = st.columns(2)
-        names = checkpoint_names()
         chosen = left.multiselect(
             "Models", names, default=names[:1], placeholder=names[0],
             help="One, or several to compare: faces are found once, and Review shows where the models disagree. "
@@ -63,8 +70,31 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         )
         with right:
             start_s, end_s = _clip_range(ready)
+        detector = _detector()
+    if not detector:
+        return {}
     sampling = {"per_second": RATES[rate], "start_s": start_s, "end_s": end_s}
-    return {"checkpoint": chosen or names[:1], "min_face_px": min_face_px, **sampling}
+    return {"checkpoint": chosen or names[:1], "detector": detector, "min_face_px": min_face_px, **sampling}
+
+
+def _detector() -> str:
+    """The name of a face detector that can run, else an empty one with the reason below the widget."""
+    name = st.selectbox(
+        "Face detector",
+        list(DETECTORS),
+        index=list(DETECTORS).index(DEFAULT_DETECTOR),
+        format_func=_detector_label,
+        help="What looks for faces. The default suits most videos.",
+    )
+    if missing := DETECTORS[name].missing:
+        st.warning(plain(missing), icon=":material/deployed_code_alert:")
+        return ""
+    return str(name)
+
+
+def _detector_label(name: str) -> str:
+    kind = DETECTORS[name]
+    return f"{kind.title} (weights missing)" if kind.missing else f"{kind.title}: {kind.note}"
 
 
 def _clip_range(ready: list[jobs.Job]) -> tuple[float, float | None]:

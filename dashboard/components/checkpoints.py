@@ -36,7 +36,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "Name": entry.name,
         "Architecture": card.architecture if card else "cannot be used",
         "Taught by": f"{card.data.get('dataset', '?')}, {card.data.get('labels', '?')}" if card else "",
-        "Size": megabytes(entry.n_bytes),
+        "Size": megabytes(entry.n_bytes) if entry.is_runnable or not card else "evaluations only",
         **{title: _percent(figures, key) for title, key in shares.items()},
         "Measured on": f"{figures.get('split', '?')}, {figures.get('labels', '?')}" if figures else "",
         "Trained": card.date if card else "",
@@ -63,6 +63,8 @@ def details(entry: Entry) -> None:
         ):
             st.switch_page(INSPECT, query_params={"checkpoint": entry.name})
         _remove(entry)
+    if missing := checkpoints.why_not_runnable(entry.name):
+        st.info(plain(missing), icon=":material/inventory_2:")
     tabs = st.tabs(["Figures", "Learning curves", "Evaluations", "Card"], on_change="rerun")
     for tab, draw in zip(tabs, (_figures, _curves, _evaluations, _card), strict=True):
         if tab.open:
@@ -180,7 +182,7 @@ def _evaluations(entry: Entry) -> None:
     active = running is not None and running.state in jobs.ACTIVE
     if running is not None:
         st.fragment(_progress, run_every=1.0 if active else None)(running.id, active)
-    if not active:
+    if not active and entry.is_runnable:
         _form(entry)
 
 

@@ -16,7 +16,13 @@ from typing import Any
 from dashboard.services import jobs, places, tasks
 from fer_core.errors import CheckpointError, UploadError
 from fer_core.models.card import Card, read_card
-from fer_core.models.folders import added_folder, checkpoint_folders, checkpoint_names, checkpoints_folder
+from fer_core.models.folders import (
+    added_folder,
+    checkpoint_folders,
+    checkpoint_names,
+    checkpoints_folder,
+    weights_in,
+)
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
 OPTIONAL = ("history.csv", "reference.safetensors")
@@ -35,8 +41,13 @@ class Entry:
 
     @property
     def n_bytes(self) -> int:
-        path = self.folder / WEIGHTS
-        return path.stat().st_size if path.is_file() else 0
+        path = weights_in(self.folder)
+        return path.stat().st_size if path else 0
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether its network can be asked: card and weights are there."""
+        return self.card is not None and weights_in(self.folder) is not None
 
     def figures(self) -> Mapping[str, Any]:
         """The figures of its card that say most: the test split with the labels that it was taught, single view; or
@@ -55,6 +66,19 @@ class Entry:
 def entries() -> list[Entry]:
     """All checkpoints, the default first."""
     return [_entry(name, folder) for name, folder in checkpoint_folders().items()]
+
+
+def why_not_runnable(name: str) -> str:
+    """Empty where the network of a checkpoint can be asked, else what is missing and what to do, in words.
+
+    Raises:
+        CheckpointError: there is none of this name.
+    """
+    entry = _entry(name, folder_of(name))
+    if entry.is_runnable or entry.card is None:
+        return entry.error
+    what = f"To make them again: {entry.card.training_command}" if entry.card.training_command else "Copy them here."
+    return f"The weights of {name} are missing, so only its evaluations can be looked at. {what}"
 
 
 def _entry(name: str, folder: Path) -> Entry:

@@ -140,8 +140,13 @@ def _compared(a: Outcomes, b: Outcomes) -> tuple[Outcomes, Outcomes, pd.DataFram
 
 
 def ask(checkpoint: str, dataset: str, split: str, *, skip_unreadable: bool, find_faces: bool) -> str:
-    """Queue an evaluation; returns the job."""
-    checkpoints.folder_of(checkpoint)
+    """Queue an evaluation; returns the job.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it has no weights.
+    """
+    if missing := checkpoints.why_not_runnable(checkpoint):
+        raise CheckpointError(missing)
     settings = {
         "checkpoint": checkpoint, "dataset": dataset, "split": split,
         "skip_unreadable": skip_unreadable, "find_faces": find_faces,

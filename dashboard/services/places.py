@@ -4,6 +4,7 @@ $FER_HOME (default ~/.fer-workbench)
 ├── uploads/<id>/source.<ending>     files waiting for, or in, an analysis
 ├── analyses/<id>/                   finished analyses with their video
 ├── checkpoints/<name>/              checkpoints that were added by upload
+├── detectors/<name>.safetensors     weights of face detectors that were converted here
 ├── evaluations/<checkpoint>/<dataset>-<split>.parquet
 ├── maps/                            projections of features, by content
 ├── explained/<key>.json             heatmaps and checks of single faces, the newest few
@@ -23,7 +24,7 @@ import uuid
 from pathlib import Path
 
 from fer_core.errors import InputError
-from fer_core.models.folders import data_home
+from fer_core.places import data_home
 from fer_core.video.store import AnalysisStore
 
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -97,6 +97,25 @@ class FaceSet:
     def encoded(self, i: int) -> tuple[bytes, str]:
         """Picture of row ``i`` as a browser shows it (PNG, JPEG or WebP) and its media type. Raises as ``picture``."""
         return self.source.encoded(i)
+
+    def take(self, rows: NDArray[np.int64]) -> FaceSet:
+        """The pictures of these rows, in their order."""
+        arrays = {name: getattr(self, name)[rows] for name in ("ids", "labels", "votes", "subjects")}
+        return replace(self, **arrays, source=_Some(self.source, rows))
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Some pictures of a source."""
+
+    source: Pictures
+    rows: NDArray[np.int64]
+
+    def picture(self, i: int) -> Picture:
+        return self.source.picture(int(self.rows[i]))
+
+    def encoded(self, i: int) -> tuple[bytes, str]:
+        return self.source.encoded(int(self.rows[i]))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ _NAMES = {
     ),
     "compare": ("aligned", "class_differences", "disagreements", "mcnemar"),
     "duplicates": ("contradictions", "near_duplicates"),
+    "history": ("History", "read_history"),
     "label_quality": (
         "confident_joint", "estimated_errors", "label_quality_report", "precision_at", "random_baseline", "suspicious",
     ),
@@ -35,6 +36,10 @@ _NAMES = {
         "write_table",
     ),
     "selection": ("Selection",),
+    "systems": (
+        "Balanced", "Comparison", "Counts", "Ours", "Trained", "balanced", "comparisons", "headline", "overall",
+        "system_of",
+    ),
     "tables": ("Evaluation", "concatenated", "read_evaluation"),
 }  # fmt: skip
 """Module → what it gives."""

@@ -75,7 +75,8 @@ class FaceFinder:
 
     @classmethod
     def of(cls, classifier: Classifier) -> FaceFinder:
-        return cls(_detector(str(classifier.device)), classifier.card.crop)
+        name = str(classifier.card.data.get("detector") or "mtcnn")
+        return cls(_detector(name, str(classifier.device)), classifier.card.crop)
 
     def __call__(self, pictures: Sequence[Picture]) -> Crops:
         photos = [_smaller(as_rgb(picture)) for picture in pictures]
@@ -91,8 +92,8 @@ class FaceFinder:
 
 
 @lru_cache(maxsize=1)
-def _detector(device: str) -> Detector:
-    return make_detector(device=device)
+def _detector(name: str, device: str) -> Detector:
+    return make_detector(name, device=device)
 
 
 def as_rgb(picture: Picture) -> Picture:

@@ -30,7 +30,8 @@ _sides: WeakKeyDictionary[Classifier, dict[str, int]] = WeakKeyDictionary()
 def layers(classifier: Classifier) -> list[str]:
     """Names of the layers that ``heatmaps`` can explain, last first: the network's convolutional blocks whose output
     is a map of at least 2 by 2 cells. Empty for a network without convolutional maps, such as a vision transformer:
-    its only convolution cuts the picture into patches, and what follows mixes them."""
+    its only convolution cuts the picture into patches, and what follows mixes them; and for one that ONNX Runtime
+    runs."""
     return list(map_sides(classifier))
 
 
@@ -40,6 +41,7 @@ def pick_layer(classifier: Classifier, layer: str | None = None) -> str:
     Raises:
         InputError: the network has no such layer, or none at all.
     """
+    _check_open(classifier)
     sides = map_sides(classifier)
     if not sides:
         raise InputError(
@@ -78,6 +80,12 @@ def feature_maps(classifier: Classifier, crop: RGB, layer: str | None = None) ->
     return found
 
 
+def _check_open(classifier: Classifier) -> None:
+    """Raise ``InputError`` for a network that nobody can look into."""
+    if classifier.net.closed:
+        raise InputError(f"{classifier.name} cannot be explained: {classifier.net.closed}")
+
+
 def check_crops(crops: RGB) -> None:
     """Raise ``InputError`` unless crops are uint8 (n, s, s, 3)."""
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1] != crops.shape[2] or crops.shape[3] != 3:
@@ -88,6 +96,7 @@ def check_crops(crops: RGB) -> None:
 def copy_network(classifier: Classifier, *, own_weights: bool = False) -> EmotionNetwork:
     """The network once more, without gradients of its weights: these are the classifier's own and must not be written
     to, unless ``own_weights`` are wanted, which takes six times as long."""
+    _check_open(classifier)
     net = classifier.net
     memo: dict[int, object] = {}
     if not own_weights:
@@ -119,6 +128,8 @@ def _blocks(net: nn.Module) -> dict[str, nn.Module]:
 
 def map_sides(classifier: Classifier) -> dict[str, int]:
     """Cells along the shorter side of each block's map, last block first; blocks without a map are left out."""
+    if classifier.net.closed:
+        return {}
     if classifier not in _sides:
         _sides[classifier] = _measure_sides(classifier)
     return _sides[classifier]

@@ -1,15 +1,25 @@
-"""Faces: detectors behind one interface, people over time, and the crops that the networks see."""
+"""Faces: detectors behind one interface, people over time, and the crops that the networks see.
 
-from fer_core.faces.crops import CropGeometry, crop_faces, crop_squares, sharpness_and_brightness
-from fer_core.faces.detectors import DETECTORS, Detector, make_detector
-from fer_core.faces.records import LANDMARKS, Faces
-from fer_core.faces.tracking import Tracker, iou_matrix
+Names are imported when they are first used, so that a page can list the detectors without loading OpenCV.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fer_core.faces.crops import CropGeometry, crop_faces, crop_squares, sharpness_and_brightness
+    from fer_core.faces.detectors import DETECTORS, Detector, DetectorKind, make_detector
+    from fer_core.faces.records import LANDMARKS, Faces
+    from fer_core.faces.tracking import Tracker, iou_matrix
 
 __all__ = [
     "DETECTORS",
     "LANDMARKS",
     "CropGeometry",
     "Detector",
+    "DetectorKind",
     "Faces",
     "Tracker",
     "crop_faces",
@@ -18,3 +28,16 @@ __all__ = [
     "make_detector",
     "sharpness_and_brightness",
 ]
+_MODULES = {
+    "crops": ("CropGeometry", "crop_faces", "crop_squares", "sharpness_and_brightness"),
+    "detectors": ("DETECTORS", "Detector", "DetectorKind", "make_detector"),
+    "records": ("LANDMARKS", "Faces"),
+    "tracking": ("Tracker", "iou_matrix"),
+}
+_LAZY = {name: f"fer_core.faces.{module}" for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'fer_core.faces' has no attribute {name!r}")

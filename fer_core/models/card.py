@@ -17,6 +17,10 @@ from fer_core.faces.crops import CropGeometry
 
 FORMAT = "fer-workbench-checkpoint/1"
 MAX_CARD_BYTES = 1_000_000
+ONNX = "onnx"
+"""Architecture of a network that ONNX Runtime runs; its options tell which checkpoint it is ``of``, that one's
+``architecture`` and the ``precision`` of its numbers."""
+ONNX_PRECISIONS = ("float32", "int8")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes part of file names
 
 
@@ -36,8 +40,9 @@ class InputSpec:
 class Card:
     """The content of ``card.json``.
 
-    Inference needs ``name``, ``architecture``, ``options``, ``labels``, ``input``, ``crop`` and ``temperature``; the
-    rest says where the weights come from and what was measured with them.
+    Inference needs ``name``, ``architecture``, ``options``, ``labels``, ``input``, ``crop`` and ``temperature``, and
+    ``preprocess`` (a file of the folder with which crops are reconstructed first); the rest says where the weights come
+    from and what was measured with them.
     """
 
     name: str
@@ -47,6 +52,8 @@ class Card:
     crop: CropGeometry
     temperature: float
     options: Mapping[str, Any] = field(default_factory=dict)
+    preprocess: Mapping[str, str] = field(default_factory=dict)
+    system: str = ""
     recipe: str = ""
     recipe_sha256: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +73,10 @@ class Card:
             raise CheckpointError(f"options are {self.options!r}; expected names and values.")
         if tuple(self.labels) not in (EMOTIONS, EMOTIONS8):
             raise CheckpointError(f"labels are {self.labels}; expected {list(EMOTIONS)} (and contempt last, if there).")
+        if self.preprocess not in ({}, {"pca": "pca.safetensors"}):
+            raise CheckpointError(
+                f"preprocess is {self.preprocess!r}; expected nothing or {{'pca': 'pca.safetensors'}}."
+            )
         if not isinstance(self.data, Mapping) or not all(isinstance(each, Mapping) for each in self.metrics):
             raise CheckpointError(f"data and each of the metrics must be names and values, got {self.data!r}.")
         if not all(isinstance(each, str) for each in (self.date, *self.notes)):
@@ -83,6 +94,28 @@ class Card:
         if not 0.05 <= self.temperature <= 20:
             raise CheckpointError(f"temperature {self.temperature} is outside 0.05-20.")
 
+    @property
+    def weights_file(self) -> str:
+        """Name of the file in the checkpoint's folder that holds the weights."""
+        return "model.onnx" if self.architecture == ONNX else "model.safetensors"
+
+    @property
+    def network(self) -> str:
+        """The architecture in words: for an ONNX file that of the network in it, and its precision."""
+        if self.architecture != ONNX:
+            return self.architecture
+        return f"{self.options.get('architecture', '?')}, ONNX {self.options.get('precision', '?')}"
+
+    @property
+    def training_command(self) -> str:
+        """What trains these weights again; "" where the card names no recipe."""
+        if self.architecture == ONNX:
+            return f"python -m training.edge {self.options.get('of', 'CHECKPOINT')}"
+        if isinstance(pruned := self.data.get("pruned"), Mapping):
+            return f"python -m training.edge {pruned.get('of')} --prune {pruned.get('share')}"
+        recipe, _, fold = str(self.recipe).partition("-fold")
+        return f"python -m training.train {recipe}{f' --fold {fold}' if fold else ''}" if recipe else ""
+
     def to_json(self) -> str:
         """The text of ``card.json``."""
         return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False) + "\n"
@@ -97,7 +130,7 @@ def read_card(path: Path) -> Card:
     """
     where = f"{path.parent.name}/{path.name}"
     if not path.is_file():
-        raise CheckpointError(f"{where} is missing; a checkpoint folder needs card.json and model.safetensors.")
+        raise CheckpointError(f"{where} is missing; a checkpoint folder needs card.json and its weights.")
     if path.stat().st_size > MAX_CARD_BYTES:
         raise CheckpointError(f"{where} is larger than 1 MB; this is not a card.")
     try:

@@ -1,4 +1,4 @@
-"""Checkpoint folders: ``model.safetensors`` and ``card.json`` in, a network out."""
+"""Checkpoint folders: ``model.safetensors`` (or ``model.onnx``) and ``card.json`` in, a network out."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from fer_core.errors import CheckpointError
-from fer_core.models import mobilenet as _mobilenet  # noqa: F401  (fills the registry)
+from fer_core.models import catalogue as _catalogue  # noqa: F401  (fills the registry)
 from fer_core.models import registry
-from fer_core.models.card import Card, read_card
+from fer_core.models.card import ONNX, Card, read_card
+from fer_core.models.onnx_net import CPU, open_onnx
 
 MAX_MODEL_BYTES = 2_000_000_000
 WEIGHTS = "model.safetensors"
 
 
-def load_network(folder: Path) -> tuple[registry.EmotionNetwork, Card]:
-    """Build the network of a checkpoint folder, in float32 and evaluation mode.
+def load_network(folder: Path, device: torch.device = CPU) -> tuple[registry.EmotionNetwork, Card]:
+    """Build the network of a checkpoint folder, in float32 and evaluation mode, on a device.
 
     Raises:
         CheckpointError: a file is missing, is not what it should be, or does not fit the card; the message names it.
     """
     card = read_card(folder / "card.json")
-    state = _read_weights(folder / WEIGHTS)
+    if card.architecture == ONNX:
+        return open_onnx(folder, card, device).eval(), card
+    state = _read_weights(folder / WEIGHTS, card)
     net = registry.build(
         card.architecture, n_labels=len(card.labels), channels=card.input.channels, **dict(card.options)
     )
@@ -41,14 +44,16 @@ def load_network(folder: Path) -> tuple[registry.EmotionNetwork, Card]:
     bad = [name for name, value in net.state_dict().items() if not torch.isfinite(value.float()).all()]
     if bad:
         raise CheckpointError(f"{where} holds values that are not finite ({bad[0]}); train or copy it again.")
-    return net.eval(), card
+    return net.eval().to(device), card
 
 
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path, card: Card) -> dict[str, torch.Tensor]:
     where = f"{path.parent.name}/{path.name}"
     if not path.is_file():
         others = [p.name for p in path.parent.glob("*") if p.suffix in (".pt", ".pth", ".ckpt", ".pkl", ".bin")]
-        hint = f" {others[0]} is a pickle, which is never opened; convert it to safetensors." if others else ""
+        command = card.training_command
+        hint = f" The folder has evaluations only; make the weights again with: {command}" if command else ""
+        hint = f" {others[0]} is a pickle, which is never opened; convert it to safetensors." if others else hint
         raise CheckpointError(f"{where} is missing.{hint}")
     if path.stat().st_size > MAX_MODEL_BYTES:
         raise CheckpointError(f"{where} is larger than {MAX_MODEL_BYTES // 10**9} GB and was not opened.")
@@ -69,6 +74,6 @@ def save_checkpoint(folder: Path, net: nn.Module, card: Card) -> None:
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
 
 
-def weights_sha256(folder: Path) -> str:
+def weights_sha256(folder: Path, card: Card) -> str:
     """SHA-256 of the weights, to name them in results."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    return hashlib.sha256((folder / card.weights_file).read_bytes()).hexdigest()

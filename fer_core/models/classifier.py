@@ -14,13 +14,12 @@ from fer_core.errors import InputError
 from fer_core.models.card import Card
 from fer_core.models.checkpoint import load_network, weights_sha256
 from fer_core.models.folders import find_checkpoint
-from fer_core.models.preprocess import to_float, view, views
+from fer_core.models.pca import PCA, Pca
+from fer_core.models.preprocess import GREY_WEIGHTS, as_channels, to_float, view, views
 from fer_core.models.reference import Reference, load_reference
 from fer_core.models.registry import EmotionNetwork
 
 ArrayF = NDArray[np.float32]
-GREY_WEIGHTS = (0.299, 0.587, 0.114)
-"""Rec. 601 weights of red, green and blue, as the grey pictures of the data sets were made."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Classifier:
         device: ``auto`` takes CUDA or MPS where there is one, else the CPU.
         sha256: of the weights, for the record.
         reference: what is known about its training pictures, where it is known.
+        pca: what crops are reconstructed with first, where it was trained so.
     """
 
     def __init__(
@@ -60,10 +60,11 @@ class Classifier:
         device: str = "auto",
         sha256: str = "",
         reference: Reference | None = None,
+        pca: Pca | None = None,
     ) -> None:
         self.device = pick_device(device)
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
-        self.card, self.sha256, self.reference = card, sha256, reference
+        self.card, self.sha256, self.reference, self.pca = card, sha256, reference, pca
 
     @property
     def name(self) -> str:
@@ -97,8 +98,9 @@ class Classifier:
     def _predict(self, crops: NDArray[np.uint8], tta: str) -> tuple[Tensor, Tensor, Tensor]:
         logits, probabilities, features = [], [], []
         for shift, mirror in views(tta):
-            features.append(self.net.features(self.network_input(crops, shift=shift, mirror=mirror)))
-            logits.append(self.net.classify(features[-1]))
+            seen = self.net.features_and_logits(self.network_input(crops, shift=shift, mirror=mirror))
+            features.append(seen[0])
+            logits.append(seen[1])
             probabilities.append((logits[-1] / self.card.temperature).softmax(dim=1))
         return torch.stack(logits).mean(0), torch.stack(probabilities).mean(0), features[0]
 
@@ -107,10 +109,10 @@ class Classifier:
     ) -> Tensor:
         """What the network sees of crops, float (n, channels, size, size); ``shift`` and ``mirror`` as in
         ``fer_core.models.preprocess.view``."""
-        x, spec = (
-            self._channels(to_float(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device))),
-            self.card.input,
-        )
+        spec = self.card.input
+        if self.pca is not None:
+            crops = self.pca.reconstruct(as_channels(crops, spec.channels))
+        x = self._channels(to_float(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)))
         seen = view(x, size=spec.size, field=spec.field, mean=spec.mean, std=spec.std, shift=shift, mirror=mirror)
         return seen.contiguous(memory_format=torch.channels_last)
 
@@ -148,5 +150,8 @@ def load(checkpoint: str | Path, *, device: str = "auto") -> Classifier:
         InputError: the device is not there.
     """
     folder = find_checkpoint(checkpoint)
-    net, card = load_network(folder)
-    return Classifier(net, card, device=device, sha256=weights_sha256(folder), reference=load_reference(folder))
+    net, card = load_network(folder, pick_device(device))
+    return Classifier(
+        net, card, device=device, sha256=weights_sha256(folder, card), reference=load_reference(folder),
+        pca=Pca.load(folder / PCA) if card.preprocess else None,
+    )  # fmt: skip

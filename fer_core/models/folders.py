@@ -10,13 +10,11 @@ import os
 from pathlib import Path
 
 from fer_core.errors import CheckpointError
+from fer_core.places import data_home
 
 DEFAULT_CHECKPOINT = "mobilenetv2-ferplus"
-
-
-def data_home() -> Path:
-    """The dashboard's data folder, whether it is there or not."""
-    return Path(os.environ.get("FER_HOME") or Path.home() / ".fer-workbench").expanduser().resolve()
+WEIGHTS: tuple[str, ...] = ("model.safetensors", "model.onnx")
+"""Files that hold weights; a folder without one is for looking at evaluations only."""
 
 
 def checkpoints_folder() -> Path:
@@ -40,6 +38,16 @@ def checkpoint_folders(root: Path | None = None) -> dict[str, Path]:
 def checkpoint_names(root: Path | None = None) -> list[str]:
     """Names of ``checkpoint_folders``."""
     return list(checkpoint_folders(root))
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The weights in a checkpoint's folder; None where it came with its evaluations only."""
+    return next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+
+
+def runnable_names(root: Path | None = None) -> list[str]:
+    """Names of ``checkpoint_folders`` that have weights, so that their network can be asked."""
+    return [name for name, folder in checkpoint_folders(root).items() if weights_in(folder)]
 
 
 def find_checkpoint(name: str | Path) -> Path:

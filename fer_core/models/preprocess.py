@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+GREY_WEIGHTS = (0.299, 0.587, 0.114)
+"""Rec. 601 weights of red, green and blue, as the grey pictures of the data sets were made."""
 TEN_CROP_SHIFTS: tuple[tuple[float, float], ...] = ((0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1))
 """Centre and four corners, as shifts (x, y) of the view in units of the border that the centre view leaves."""
 
@@ -62,6 +66,13 @@ def views(tta: str) -> list[tuple[tuple[float, float], bool]]:
     if tta == "tencrop":
         return [(shift, mirror) for mirror in (False, True) for shift in TEN_CROP_SHIFTS]
     raise ValueError(f"Unknown test-time augmentation {tta!r}; expected none, flip or tencrop.")
+
+
+def as_channels(crops: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Crops uint8 (n, s, s) or (n, s, s, 3) RGB as grey (n, s, s) for 1 channel, or RGB (n, s, s, 3) for 3."""
+    if channels == 1:
+        return crops if crops.ndim == 3 else np.rint(crops @ np.array(GREY_WEIGHTS)).astype(np.uint8)
+    return crops if crops.ndim == 4 else np.repeat(crops[..., None], 3, axis=3)
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -1,25 +1,53 @@
-"""Architectures by name. A checkpoint's card names its architecture; nothing else decides what is built."""
+"""Architectures by name. A checkpoint's card names its architecture; nothing else decides what is built.
+
+``fer_core.models.catalogue`` holds all of them: importing it fills the registry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from fer_core.errors import CheckpointError
 
-__all__ = ["EmotionNetwork", "architectures", "build", "register"]
+__all__ = ["Architecture", "EmotionNetwork", "architectures", "build", "describe", "register"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a recipe and a reader need to know about an architecture before it is built.
+
+    Attributes:
+        name: as in cards and recipes.
+        input_px: side of the pictures that its options' defaults are made for.
+        min_px: side of the smallest pictures it can take.
+        source: the paper it stands for.
+        about: trunk and head in words.
+    """
+
+    name: str
+    input_px: int
+    min_px: int
+    source: str
+    about: str
 
 
 class EmotionNetwork(nn.Module):
     """What every network offers: pictures in, features and logits out.
 
     ``x`` is float (n, channels, size, size), normalised as the card says. A subclass sets ``head``, the last layer,
-    which maps features (n, d) to logits (n, k).
+    which maps features (n, d) to logits (n, k). By convention the trunk is called ``backbone``, and what lies between
+    it and the head, such as hidden layers, ``neck``.
+
+    ``closed`` says why nobody can look inside and where one can instead; empty for a network of torch's layers.
     """
 
+    backbone: nn.Module
     head: nn.Module
+    closed: str = ""
 
     def features(self, x: Tensor) -> Tensor:
         """(n, channels, size, size) → (n, d)."""
@@ -30,8 +58,22 @@ class EmotionNetwork(nn.Module):
         logits: Tensor = self.head(features)
         return logits
 
+    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, channels, size, size) → features (n, d) and logits (n, k)."""
+        features = self.features(x)
+        return features, self.classify(features)
+
     def forward(self, x: Tensor) -> Tensor:
         return self.classify(self.features(x))
+
+    def layers(self) -> list[nn.Module]:
+        """The layers of ``backbone`` from the picture on: convolutions, norms, activations, pools…
+
+        A layer is a module that has weights of its own or holds no other module, so that together they have all of the
+        backbone's weights, each once. Empty without a ``backbone``. Used to train "the last N layers".
+        """
+        backbone = getattr(self, "backbone", None)
+        return list(_layers(backbone)) if isinstance(backbone, nn.Module) else []
 
     def load_imagenet(self) -> None:
         """Start from ImageNet weights.
@@ -39,19 +81,35 @@ class EmotionNetwork(nn.Module):
         Raises:
             CheckpointError: there are none for this network, or they cannot be fetched.
         """
-        raise CheckpointError(f"There are no ImageNet weights for {type(self).__name__}; set 'pretrained: false'.")
+        raise CheckpointError(f"There are no ImageNet weights for {type(self).__name__}; train it from scratch.")
+
+
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
+    if any(True for _ in module.parameters(recurse=False)) or not any(True for _ in module.children()):
+        if not isinstance(module, nn.Identity):
+            yield module
+        return
+    for child in module.children():
+        yield from _layers(child)
 
 
 _BUILDERS: dict[str, Callable[..., EmotionNetwork]] = {}
+_DESCRIPTIONS: dict[str, Architecture] = {}
 Builder = TypeVar("Builder", bound=Callable[..., EmotionNetwork])
 
 
-def register(name: str) -> Callable[[Builder], Builder]:
-    """Register a builder ``(n_labels, channels, **options)`` of a network; a second one of the same name is a bug."""
+def register(
+    name: str, *, input_px: int = 48, min_px: int = 32, source: str = "", about: str = ""
+) -> Callable[[Builder], Builder]:
+    """Register a builder ``(n_labels, channels, **options)`` of a network; a second one of the same name is a bug.
+
+    The other arguments are those of ``Architecture``.
+    """
 
     def add(builder: Builder) -> Builder:
         if name in _BUILDERS:
             raise ValueError(f"Architecture {name!r} is registered twice.")
+        _DESCRIPTIONS[name] = Architecture(name, input_px, min_px, source, about)
         _BUILDERS[name] = builder
         return builder
 
@@ -63,15 +121,29 @@ def architectures() -> tuple[str, ...]:
     return tuple(sorted(_BUILDERS))
 
 
+def describe(name: str) -> Architecture:
+    """What is known about an architecture without building it.
+
+    Raises:
+        CheckpointError: unknown architecture.
+    """
+    _check_name(name)
+    return _DESCRIPTIONS[name]
+
+
 def build(name: str, *, n_labels: int, channels: int, **options: Any) -> EmotionNetwork:
     """Build an untrained network.
 
     Raises:
         CheckpointError: unknown architecture or options it does not take.
     """
-    if name not in _BUILDERS:
-        raise CheckpointError(f"Unknown architecture {name!r}; known are {', '.join(architectures())}.")
+    _check_name(name)
     try:
         return _BUILDERS[name](n_labels=n_labels, channels=channels, **options)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise CheckpointError(f"Architecture {name!r} does not take these options: {error}.") from error
+
+
+def _check_name(name: str) -> None:
+    if name not in _BUILDERS:
+        raise CheckpointError(f"Unknown architecture {name!r}; known are {', '.join(architectures())}.")

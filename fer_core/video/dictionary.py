@@ -18,7 +18,7 @@ _FIXED = {
     "y0": "upper edge of the box, px",
     "x1": "right edge of the box, px",
     "y1": "lower edge of the box, px",
-    "detection": "the detector's certainty that this is a face, 0-1",
+    "detection": "how sure the detector is that this is a face, 0-1; every detector has its own scale",
     "source": "where the box comes from: detected, refined or predicted",
     "sharpness": "variance of the Laplacian of the face crop, grey values 0-255",
     "brightness": "mean grey value of the face crop, 0-1",

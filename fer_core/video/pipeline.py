@@ -39,7 +39,7 @@ class Settings:
     """What is analysed and how.
 
     Attributes:
-        detector: name of the face detector.
+        detector: name of the face detector, one of ``fer_core.faces.DETECTORS``.
         min_face_px: smallest face looked for, shorter side in pixels of the video.
         per_second: frames analysed per second; None takes every frame.
         start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.

@@ -25,7 +25,11 @@ Wanted = dict[str, Any]
 
 def choose_wanted(source: explained.Source | None) -> Wanted | None:
     """Widgets: whose view, of what, by which method and layer; None where there is nothing to explain."""
-    names = [entry.name for entry in checkpoints.entries() if not entry.error]
+    entries = checkpoints.entries()
+    names = [entry.name for entry in entries if entry.is_runnable]
+    asked = st.query_params.get("checkpoint", "")
+    if asked in [entry.name for entry in entries if not entry.is_runnable]:
+        st.warning(plain(checkpoints.why_not_runnable(asked)), icon=":material/warning:")
     if not names or source is None:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -11,7 +11,7 @@ from dashboard.components.inspect.faces import items
 from dashboard.components.inspect.header import choose_face
 from dashboard.components.inspect.labels import decide
 from dashboard.components.waiting import is_there
-from dashboard.services import datasets, explained, jobs, moments
+from dashboard.services import checkpoints, datasets, explained, jobs, moments
 from dashboard.services.evaluations import Question
 from fer_core.data import vote_distribution
 from fer_core.embeddings import neighbours
@@ -73,9 +73,10 @@ def _picture(question: Question, found: Outcomes, row: int) -> None:
         + (f"  \n:small[{reason}]" if reason else "")
     )
     st.html(_bars(found, row))
-    if not datasets.why_no_pictures(question.dataset, question.split) and st.button(
-        "Explain further", icon=":material/center_focus_strong:"
-    ):
+    can_explain = not (
+        datasets.why_no_pictures(question.dataset, question.split) or checkpoints.why_not_runnable(question.checkpoint)
+    )
+    if can_explain and st.button("Explain further", icon=":material/center_focus_strong:"):
         st.switch_page(EXPLAIN, query_params={
             "checkpoint": question.checkpoint, "dataset": question.dataset, "split": question.split,
             "id": str(found.ids[row]), "target": label,
@@ -114,6 +115,9 @@ def _why(question: Question, found: Outcomes, row: int) -> None:
     missing = datasets.why_no_pictures(question.dataset, question.split)
     if missing:
         st.info("Heatmaps need the picture itself. Point to the data set on the page Data sets.")
+        return
+    if missing := checkpoints.why_not_runnable(question.checkpoint):
+        st.info(plain(f"Heatmaps need the network itself. {missing}"), icon=":material/inventory_2:")
         return
     label, answer = (found.names[values[row]] for values in (found.label, found.prediction))
     known = found.evaluation.classes

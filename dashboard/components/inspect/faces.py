@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components.frame import plain
 from dashboard.components.gallery import Face, gallery
 from dashboard.components.inspect.header import ANY, GROUP_ENDING, group_map, select_errors
-from dashboard.services import datasets, explained, jobs, selections
+from dashboard.services import checkpoints, datasets, explained, jobs, selections
 from dashboard.services.evaluations import Question
 from fer_core.data import vote_distribution
 from fer_core.emotions import GROUPS
@@ -74,8 +74,9 @@ def gallery_section(
             "Sorted by", ORDERS, key="by", bind="query-params", width=170, help=", ".join(_ORDERS),
         )  # fmt: skip
         heat = st.toggle(
-            "Heatmaps", key="heat", bind="query-params", disabled=_pictures_at(question) is None,
-            help="Grad-CAM for the answer, on every face; needs the pictures",
+            "Heatmaps", key="heat", bind="query-params",
+            disabled=_pictures_at(question) is None or bool(checkpoints.why_not_runnable(question.checkpoint)),
+            help="Grad-CAM for the answer, on every face; needs the pictures and the weights",
         )  # fmt: skip
         st.download_button(
             "CSV", lambda: selection_table(found, mask).to_csv(index=False).encode(), "selection.csv", "text/csv",
@@ -136,6 +137,9 @@ def _pictures_at(question: Question) -> str | None:
 def _heats(question: Question, ids: list[str]) -> dict[str, str]:
     """Heatmaps of many faces as data URLs; a hint where they cannot be had."""
     if not ids or datasets.why_no_pictures(question.dataset, question.split):
+        return {}
+    if missing := checkpoints.why_not_runnable(question.checkpoint):
+        st.info(plain(missing), icon=":material/inventory_2:")
         return {}
     sources = [{"dataset": question.dataset, "split": question.split, "id": each} for each in ids]
     with st.spinner("Explaining the faces"):

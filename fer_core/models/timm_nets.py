@@ -1,0 +1,97 @@
+"""ResNet50V2 and EfficientNetV2-B0, which timm has and torchvision does not: ``ubb-2021`` and ``shsu-2023``.
+
+timm is imported when one of them is built, so that everything else runs without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from fer_core.models.parts import (
+    Hidden,
+    State,
+    TrunkNetwork,
+    check_stem,
+    stem_of,
+    timm_network,
+    timm_weights,
+    trunk_of,
+)
+from fer_core.models.registry import EmotionNetwork, register
+
+RESNET50V2, EFFICIENTNETV2B0 = "resnetv2_50", "tf_efficientnetv2_b0"
+
+
+@register(
+    "resnet50v2",
+    input_px=224,
+    min_px=32,
+    source="He et al. 2016, arXiv:1603.05027; timm resnetv2_50",
+    about="ResNet50 with pre-activation, mean over the map, last layer",
+)
+def resnet50v2(*, n_labels: int, channels: int, stem: str = "imagenet", **hidden: Any) -> EmotionNetwork:
+    """ResNet50V2 with its last layer for the labels: ``ubb-2021`` gives no other head in its text.
+
+    Args:
+        n_labels: number of classes.
+        channels: 1 (grey) or 3 (RGB).
+        stem: ``imagenet`` is the published 7×7 convolution of stride 2 and max-pool, which leave a map of 2×2 of 48 px;
+            ``small`` is a 3×3 convolution of stride 1 without a pool (6×6 of 48 px), to which ImageNet gives no
+            weights.
+        hidden: as in ``Hidden``; none by default.
+
+    Raises:
+        CheckpointError: timm is not installed.
+    """
+    small, net = check_stem(stem), timm_network(RESNET50V2)
+    first: Any = net.get_submodule("stem")
+    first.conv, first.pool = stem_of(first.conv, channels, small=small), nn.Identity() if small else first.pool
+    stages = {f"stage{i}": f"stages.{i}" for i in range(4)}
+    trunk = trunk_of(net, stem="stem", **stages, norm="norm")
+    layers = replace(Hidden(), **hidden)
+    return TrunkNetwork(trunk, 2048, n_labels, layers, imagenet=_resnet_state, stem="stem.conv.weight")
+
+
+def _resnet_state() -> State:
+    state = timm_weights(RESNET50V2)
+    return {name.replace("stages.", "stage", 1): value for name, value in state.items()}
+
+
+@register(
+    "efficientnetv2-b0",
+    input_px=48,
+    min_px=32,
+    source="Tan & Le 2021, arXiv:2104.00298; timm tf_efficientnetv2_b0",
+    about="EfficientNetV2-B0, mean over the map, two full layers of 128 with ReLU, dropout 0.3, last layer",
+)
+def efficientnetv2_b0(*, n_labels: int, channels: int, stem: str = "imagenet", **hidden: Any) -> EmotionNetwork:
+    """EfficientNetV2-B0 with the head of ``shsu-2023`` (section 5): two layers of 128 with ReLU, one dropout of 0.3.
+
+    The document puts a convolution with ReLU before the trunk to make three channels of a grey picture; here the first
+    convolution itself takes one channel. The ImageNet weights expect ImageNet's mean and standard deviation.
+
+    Args:
+        n_labels: number of classes.
+        channels: 1 (grey) or 3 (RGB).
+        stem: ``imagenet`` is the published stride 2, which leaves a map of 2×2 of 48 px; ``small`` is stride 1 (3×3 of
+            48 px), with the same weights.
+        hidden: as in ``Hidden``.
+
+    Raises:
+        CheckpointError: timm is not installed.
+    """
+    small, net = check_stem(stem), timm_network(EFFICIENTNETV2B0)
+    first = stem_of(net.get_submodule("conv_stem"), channels)  # type: ignore[arg-type]
+    first.stride = (1, 1) if small else first.stride
+    blocks = {f"block{i}": f"blocks.{i}" for i in range(6)}
+    trunk = trunk_of(net, conv_stem="conv_stem", bn1="bn1", **blocks, conv_head="conv_head", bn2="bn2")
+    layers = replace(Hidden(hidden=(128, 128), dropout=(0.0, 0.3)), **hidden)
+    return TrunkNetwork(trunk, 1280, n_labels, layers, imagenet=_efficientnet_state, stem="conv_stem.weight")
+
+
+def _efficientnet_state() -> State:
+    state = timm_weights(EFFICIENTNETV2B0)
+    return {name.replace("blocks.", "block", 1): value for name, value in state.items()}

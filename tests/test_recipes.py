@@ -1,0 +1,133 @@
+"""Every recipe, on drawn data in the layout of its own data set: train, resume, evaluate, load."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.services import checkpoints
+from fer_core.data.drawn import draw_dataset
+from fer_core.models.classifier import load
+from fer_core.models.registry import describe
+from training import train as command
+from training.export import export_checkpoints
+from training.prepare import choose_pictures, find_all, prepare
+from training.recipe import Phase, Recipe, load_recipe, recipe_names
+from training.recipes import __main__ as listing
+
+ROOT = Path(__file__).parents[1]
+NETWORKS = [name for name in recipe_names() if isinstance(load_recipe(name), Recipe)]
+ENSEMBLES = [name for name in recipe_names() if name not in NETWORKS]
+LAYOUTS = {
+    "fer2013": "fer2013-csv",
+    "affectnet": "affectnet8-lists",
+    "rafdb": "rafdb",
+    "kdef": "kdef",
+    "drawn": "folders",
+}
+TINY: dict[str, dict[str, Any]] = {
+    "vit-b16": {"layers": 1, "width": 32, "heads": 2, "mlp": 32, "image_size": 32},
+    "vit-b32": {"layers": 1, "width": 32, "heads": 2, "mlp": 32, "image_size": 32},
+    "vgg19": {"hidden": [16, 16]},
+    "vgg19-bn": {"hidden": [16, 16]},
+}
+"""Options that make a large network small enough to train here."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    top = tmp_path_factory.mktemp("data")
+    for name, layout in LAYOUTS.items():
+        draw_dataset(layout, top / name, per_class=4, seed=1)
+    return {name: top / name for name in LAYOUTS}
+
+
+def shrunk(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with small pictures, a small network and few steps; everything else as it is."""
+    size = max(describe(recipe.architecture).min_px, 32)
+    source = min(recipe.crop.source, 48)
+    crop = dataclasses.replace(recipe.crop, source=source, field=min(recipe.crop.field, source))
+    limited = [dataclasses.replace(part, per_class=min(part.per_class, 2)) for part in recipe.data.train]
+    phases = [Phase(1, each.train, each.lr) for each in recipe.phases][:epochs]
+    return dataclasses.replace(
+        recipe,
+        epochs=epochs,
+        batch_size=8,
+        data=dataclasses.replace(recipe.data, train=limited),
+        phases=phases,
+        crop=crop,
+        minutes=0.0,
+        stages=[],
+        input=dataclasses.replace(recipe.input, size=size),
+        options={**recipe.options, **TINY.get(recipe.architecture, {})},
+    )
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def one_sitting(recipe: Recipe, data: dict[str, Path], run: Path) -> Any:
+    command.start_run(run, recipe, "test", fresh=False)
+    roots = find_all(recipe.data, {name: data[name] for name in recipe.data.names})
+    chosen = choose_pictures(recipe, roots, limit=14)
+    prepared = prepare(recipe, chosen, run / "pictures", fold=0 if recipe.data.folds else None)
+    command.train(prepared, run)
+    return prepared
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.filterwarnings("ignore:.*")  # Lightning has advice on runs of two steps
+def test_a_recipe_trains_resumes_and_becomes_a_checkpoint(
+    name: str, data: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(name)
+    assert isinstance(recipe, Recipe)
+    run, out = tmp_path / "run", tmp_path / "checkpoints"
+    one_sitting(shrunk(recipe, 1), data, run)
+    assert [row["epoch"] for row in history(run)] == ["1"]
+    small = shrunk(recipe, 2)
+    prepared = one_sitting(small, data, run)
+    rows = history(run)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+    model = command.build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
+    folders = export_checkpoints(prepared, run=run, state=command.kept_state(run, small), out=out, model=model)
+    monkeypatch.setenv("FER_CHECKPOINTS", str(out))
+    listed = {entry.name: entry for entry in checkpoints.entries()}
+    for folder in folders:
+        entry = listed[folder.name]
+        assert entry.card is not None and entry.card.system == recipe.system and entry.figures()["n"] > 0
+        scores = load(folder.name).predict(np.zeros((2, 48, 48, 3), np.uint8))
+        np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1, atol=1e-5)
+        assert list((folder / "evaluations").glob("*.parquet"))
+
+
+def test_every_choice_of_a_recipe_is_explained() -> None:
+    groups = {"architecture", "input", "crop", "data", "targets", "epochs", "batch_size", "optimiser", "weights"}
+    for name in NETWORKS:
+        recipe = load_recipe(name)
+        told = {*recipe.document, *recipe.ours}
+        if name != "demo":
+            assert groups <= told, f"{name} does not say where {groups - told} come from"
+            assert recipe.ours, name
+
+
+def test_the_list_of_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listing.main(["--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == recipe_names()
+    assert {row["system"] for row in rows} == {"demo", "usfq-2024", "mbstu-2021", "shsu-2023", "ubb-2021", "mru-2025"}
+    assert listing.main([]) == 0
+    assert all(name in capsys.readouterr().out for name in ["mru-2025-cnn"])
+    assert listing.main(["mru-2025-cnn"]) == 0
+    assert "What the document says" in capsys.readouterr().out
+    assert listing.main(["mru-2025-cn"]) == 2
+    assert "Did you mean 'mru-2025-cnn'?" in capsys.readouterr().err

@@ -1,0 +1,278 @@
+"""Make a checkpoint small and fast for machines without a GPU: ONNX, whole numbers of 8 bits, fewer filters.
+
+    python -m training.edge mobilenetv2-fer2013 --data /path/to/fer2013
+    python -m training.edge mru-2025-cnn --prune 0.3 --epochs 5
+
+The first writes ``mobilenetv2-fer2013-onnx`` and ``mobilenetv2-fer2013-int8``, checkpoint folders like any other, whose
+``model.onnx`` ONNX Runtime runs. The second first writes ``mru-2025-cnn-pruned30``, then those two of it. Every figure
+is measured again, on the pictures that the checkpoint's recipe chooses and tests on; INT8 gets its own temperature.
+``python -m benchmarks.edge`` compares size, accuracy and speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fer_core.errors import CheckpointError, FerError, RecipeError
+from fer_core.models.card import ONNX, Card, read_card
+from fer_core.models.classifier import Classifier, load
+from fer_core.models.onnx_net import FEATURES, INPUT, LOGITS, OnnxNetwork
+from fer_core.models.parts import TrunkNetwork
+from fer_core.models.pca import PCA
+from fer_core.models.registry import EmotionNetwork
+from training.export import fit_on, measure
+from training.prepare import Prepared, choose_pictures, find_all, prepare
+from training.prune import prune_checkpoint, pruned_name, target_of
+from training.recipe import FERPLUS, network_recipe
+from training.train import named_roots, quiet, runs_folder
+
+ArrayF = NDArray[np.float32]
+CALIBRATION, BATCH = 512, 32
+"""Training pictures that show how far activations reach, and how many go through the network at once."""
+EPOCHS = 5
+TOLERANCE = 1e-3
+"""Largest difference between the logits of torch and ONNX Runtime, in units of the largest logit (at least 1)."""
+_BLOCK = (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.MaxPool2d, nn.Dropout)
+
+
+class Both(nn.Module):
+    """Pictures → features and logits, as the graph has them."""
+
+    def __init__(self, net: EmotionNetwork) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.net.features_and_logits(x)
+
+
+def to_onnx(net: EmotionNetwork, card: Card) -> onnx.ModelProto:
+    """The graph of a network in float32 for any number of pictures; batch norms are part of the convolutions."""
+    net = copy.deepcopy(net).cpu().eval().to(memory_format=torch.contiguous_format)
+    fold_norms(net)
+    spec = card.input
+    program = torch.onnx.export(
+        Both(net).eval(),
+        (torch.zeros(2, spec.channels, spec.size, spec.size),),
+        input_names=[INPUT],
+        output_names=[FEATURES, LOGITS],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    return without_notes(program.model_proto)
+
+
+def without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without what the tools wrote into it, such as paths of this machine; changed in place."""
+    graph = model.graph
+    for each in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del each.metadata_props[:]
+        each.doc_string = ""
+    del graph.value_info[:]
+    for each in [each for each in model.opset_import if each.domain]:  # of tools; the nodes are all of the standard
+        model.opset_import.remove(each)
+    return model
+
+
+@torch.no_grad()
+def fold_norms(net: EmotionNetwork) -> int:
+    """Make batch norms that stand behind a ReLU part of the convolutions before and after; how many were.
+
+    Exporters join a batch norm with the convolution right before it. In ``mru-cnn`` a ReLU stands between, and the norm
+    would stay a step of its own, in float32. ReLU and max-pool commute with a positive factor, and the shift passes a
+    max-pool and a convolution without padding. A norm with a factor that is not positive stays where it is.
+    """
+    blocks = list(net.backbone.children()) if isinstance(net, TrunkNetwork) else []
+    if not blocks or not all(tuple(type(each) for each in block.children()) == _BLOCK for block in blocks):
+        return 0
+    assert isinstance(net, TrunkNetwork)
+    hidden = [each for each in net.neck.modules() if isinstance(each, nn.Linear)][:1]
+    done = 0
+    for block, after in zip(blocks, [*(each.get_submodule("0") for each in blocks[1:]), *hidden], strict=False):
+        conv, norm = block.get_submodule("0"), block.get_submodule("2")
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(after, nn.Conv2d | nn.Linear)
+        factor, shift = _line(norm)
+        inputs = after.weight.flatten(2).sum(dim=2) if after.weight.ndim == 4 else after.weight
+        if (factor <= 0).any() or getattr(after, "padding", (0, 0)) != (0, 0) or inputs.shape[1] != len(shift):
+            continue
+        conv.weight *= factor[:, None, None, None]
+        assert conv.bias is not None and after.bias is not None
+        conv.bias *= factor
+        after.bias += inputs @ shift
+        block.register_module("2", nn.Identity())
+        done += 1
+    return done
+
+
+def _line(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Factor and shift of a batch norm, by channel."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return factor, norm.bias - norm.running_mean * factor
+
+
+def quantised(model: onnx.ModelProto, batches: Iterable[ArrayF]) -> onnx.ModelProto:
+    """The model with weights and activations of 8 bits, but for the last layer, so that logits are not rounded.
+
+    Static quantisation with pairs of QuantizeLinear and DequantizeLinear: weights signed and scaled by channel, without
+    which depthwise convolutions lose much; activations unsigned, scaled by the range that they have on ``batches`` of
+    network input (n, c, s, s).
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.left = iter(batches)
+
+        def get_next(self) -> dict[str, ArrayF] | None:
+            batch = next(self.left, None)
+            return None if batch is None else {INPUT: batch}
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain, ready, made = (Path(folder) / f"{name}.onnx" for name in ("plain", "ready", "made"))
+        onnx.save(model, plain)
+        quant_pre_process(plain, ready, skip_symbolic_shape=True)
+        last = [node.name for node in onnx.load(ready).graph.node if LOGITS in node.output]
+        quantize_static(
+            ready, made, Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8, nodes_to_exclude=last,
+        )  # fmt: skip
+        return without_notes(onnx.load(made))
+
+
+def make_variants(source: Classifier, prepared: Prepared, out: Path, *, n_calibration: int = CALIBRATION) -> list[Path]:
+    """Write the float32 and the INT8 checkpoint of a network; returns their folders.
+
+    Raises:
+        CheckpointError: ONNX Runtime answers otherwise than torch.
+    """
+    card, train = source.card, prepared.train
+    rows = np.sort(np.random.default_rng(card.seed).permutation(len(train))[:n_calibration])
+    seen = Classifier(source.net, card, device="cpu")  # these pictures went through the PCA already, where there is one
+    with torch.inference_mode():
+        inputs = [
+            seen.network_input(train.images[rows[i : i + BATCH]]).contiguous().numpy()
+            for i in range(0, len(rows), BATCH)
+        ]
+        wanted = source.net.features_and_logits(torch.from_numpy(inputs[0]))[1].clone()
+    model = to_onnx(source.net, card)
+    far = _difference(model, inputs[0], wanted)
+    note = f"Largest difference from {card.name}'s logits: {far:.1g}, on {len(inputs[0])} training pictures."
+    plain = _card(source, "float32", notes=[note])
+    small = _card(source, "int8", data={"calibration": {"split": card.data.get("train", ""), "n": len(rows)}})
+    return [
+        _write(out / plain.name, plain, model, source, prepared),
+        _write(out / small.name, small, quantised(model, inputs), source, prepared),
+    ]
+
+
+def _difference(model: onnx.ModelProto, x: ArrayF, wanted: Tensor) -> float:
+    net = OnnxNetwork(model.SerializeToString(), of="")
+    far = float((net(torch.from_numpy(x)) - wanted).abs().max())
+    if not far <= TOLERANCE * max(1.0, float(wanted.abs().max())):
+        raise CheckpointError(f"ONNX Runtime's logits differ from torch's by up to {far:.3g}, so nothing was written.")
+    return far
+
+
+def _card(source: Classifier, precision: str, *, data: dict[str, Any] | None = None, notes: Sequence[str] = ()) -> Card:
+    card = source.card
+    suffix = "onnx" if precision == "float32" else precision
+    return dataclasses.replace(
+        card,
+        name=f"{card.name}-{suffix}",
+        architecture=ONNX,
+        options={"of": card.name, "architecture": card.architecture, "precision": precision},
+        data={**card.data, **(data or {})},
+        metrics=[],
+        notes=[*card.notes, *notes],
+    )
+
+
+def _write(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier, prepared: Prepared) -> Path:
+    """A checkpoint folder with everything that is measured of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / card.weights_file).write_bytes(model.SerializeToString())
+    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    if source.pca is not None:
+        source.pca.save(folder / PCA)
+    if card.options["precision"] != "float32":
+        card = dataclasses.replace(card, temperature=fit_on(load(folder), prepared.choose_sets, target_of(card)))
+        (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    votes = FERPLUS in prepared.recipe.targets
+    measure(folder, prepared.choose_sets, prepared.test_sets, prepared.train, with_votes=votes)
+    return folder
+
+
+def tell(folders: Sequence[Path]) -> None:
+    """A line for each checkpoint: size, and the accuracy of a single view on every split."""
+    for folder in folders:
+        card = read_card(folder / "card.json")
+        size = (folder / card.weights_file).stat().st_size / 1e6
+        own = [each for each in card.metrics if each["tta"] == "none" and each["labels"] == each["data"]]
+        figures = ", ".join(f"{each['split']} {each['accuracy']:.2%}" for each in own)
+        print(f"{card.name}: {card.network}, {size:.2f} MB, {figures}")
+
+
+def run_edge(args: argparse.Namespace) -> None:
+    """Everything that the command line asks for."""
+    source = load(args.checkpoint, device="cpu")
+    if source.card.architecture == ONNX:
+        raise RecipeError(f"{source.name} is an ONNX checkpoint already; give {source.card.options['of']}.")
+    recipe = network_recipe(source.card.recipe)
+    roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
+    run = runs_folder() / f"{source.name}-edge"
+    prepared = prepare(recipe, choose_pictures(recipe, roots), run / "pictures")
+    folders = []
+    if args.prune:
+        run = runs_folder() / pruned_name(source.card, args.prune)
+        folders.append(
+            prune_checkpoint(
+                source, prepared, share=args.prune, epochs=args.epochs, run=run, out=args.out, fresh=args.fresh
+            )
+        )
+        source = load(folders[0], device="cpu")
+    folders += make_variants(source, prepared, args.out, n_calibration=args.calibration)
+    tell(folders)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; see the module's docstring."""
+    quiet()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", help="name or folder of a checkpoint")
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="[NAME=]PATH", help="folder of a data set (default: in FER_DATA)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoint folders go")
+    parser.add_argument("--calibration", type=int, default=CALIBRATION, help="training pictures that INT8 looks at")
+    parser.add_argument("--prune", type=float, default=0.0, metavar="SHARE", help="of each convolution's filters")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of learning after pruning (default: %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this pruning")
+    args = parser.parse_args(argv)
+    try:
+        run_edge(args)
+    except FerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,196 @@
+"""Ensembles of trained checkpoints: weights by rule or a trained layer, all fitted on the choosing split alone.
+
+The members' weights are copied into the ensemble's folder, which is a checkpoint like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_core.data import FaceSet
+from fer_core.errors import CheckpointError, RecipeError
+from fer_core.evaluation.run import evaluate_faces, table_array
+from fer_core.models.card import Card, InputSpec
+from fer_core.models.checkpoint import save_checkpoint
+from fer_core.models.classifier import Classifier, load
+from fer_core.models.ensemble import NAME, Ensemble, Member, ensemble, fusion
+from fer_core.models.folders import find_checkpoint
+from training.export import fit_on, hardware, measure, revision, said
+from training.prepare import Roots, choose_pictures, read_side
+from training.recipe import OWN, Crop, EnsembleRecipe
+
+
+def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, limit: int | None = None) -> Path:
+    """Make, measure and write an ensemble; returns its folder.
+
+    Raises:
+        RecipeError: a member has not been trained yet; the message says how.
+        CheckpointError: members that do not fit together.
+    """
+    members = [_load(name, out) for name in recipe.members]
+    chosen = choose_pictures(recipe, roots, limit=limit)
+    if not chosen.choose:
+        raise RecipeError(f"{recipe.name}: an ensemble needs a split to choose its weights on.")
+    common = _common_input(members)
+    answers = [_answers(member, chosen.choose) for member in members]
+    truth = np.concatenate([faces.labels for faces in chosen.choose])
+    weights = weights_by(recipe, [float((each.argmax(axis=1) == truth).mean()) for each in answers])
+    options = _options(members, weights, recipe, common)
+    net = ensemble(n_labels=len(members[0].labels), channels=common.channels, **options)
+    assert isinstance(net, Ensemble)
+    for mine, theirs in zip(net.backbone, members, strict=True):
+        assert isinstance(mine, Member)
+        mine.net.load_state_dict(theirs.net.cpu().state_dict())
+    if not weights:
+        net.head = fit(recipe, np.concatenate(answers, axis=1), truth, len(members))
+    folder = out / recipe.checkpoint
+    card = _card(recipe, members, net, common, options)
+    save_checkpoint(folder, net, card)
+    save_checkpoint(folder, net, dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, OWN)))
+    geometry = members[0].card.crop
+    crop = Crop(geometry.size, geometry.size, geometry.margin, geometry.align)
+    train = read_side(chosen.train, crop, common.channels, run / "pictures" / "train.npy")
+    measure(folder, chosen.choose, chosen.test, train, with_votes=False)
+    return folder
+
+
+def _load(name: str, out: Path) -> Classifier:
+    folder = out / name
+    try:
+        return load(folder if folder.is_dir() else find_checkpoint(name))
+    except CheckpointError as error:
+        raise RecipeError(
+            f"Member {name} cannot be used: {error} Train it first: python -m training.train {name}"
+        ) from error
+
+
+def _common_input(members: Sequence[Classifier]) -> InputSpec:
+    """The input of the whole: the crop at its own size, the widest view of the members, pixels in 0-1.
+
+    Raises:
+        CheckpointError: members with other labels, another crop or a preprocessing of their own.
+    """
+    cards = [member.card for member in members]
+    first = cards[0]
+    for card in cards:
+        if (card.labels, card.crop) != (first.labels, first.crop) or card.preprocess:
+            raise CheckpointError(
+                f"{card.name} does not fit {first.name}: members of an ensemble have the same labels and crop, and no "
+                "preprocessing of their own."
+            )
+    field, channels = max(card.input.field for card in cards), max(card.input.channels for card in cards)
+    return InputSpec(round(first.crop.size * field), channels, [0.0] * channels, [1.0] * channels, field)
+
+
+def _answers(member: Classifier, sets: Sequence[FaceSet]) -> NDArray[np.float64]:
+    """Log-probabilities (n, k) at the member's own temperature."""
+    tables = [evaluate_faces(member, faces) for faces in sets]
+    probabilities = np.concatenate([table_array(table, "p_") for table in tables]).astype(np.float64)
+    return np.log(np.clip(probabilities, 1e-12, 1))
+
+
+def weights_by(recipe: EnsembleRecipe, accuracies: Sequence[float]) -> list[float]:
+    """Weights by the recipe's rule, summing to 1; none for a trained layer.
+
+    ``rank``: w_i = R(A_i) / Σ R(A_j), where R is the rank of accuracy A, 1 for the worst (ubb-2021); equal accuracies
+    share their mean rank.
+    """
+    from scipy.stats import rankdata
+
+    if recipe.rule == "trained":
+        return []
+    by_rule = {
+        "equal": np.ones(len(accuracies)),
+        "rank": rankdata(accuracies),
+        "hand": np.array(recipe.weights_by_hand),
+    }
+    chosen = by_rule[recipe.rule]
+    return [round(float(each), 6) for each in chosen / chosen.sum()]
+
+
+def fit(recipe: EnsembleRecipe, answers: NDArray[np.float64], truth: NDArray[np.int64], n_members: int) -> nn.Module:
+    """Train the fusion layer on the members' answers (n, m·k) to the choosing split."""
+    torch.manual_seed(recipe.seed)
+    x, y = torch.tensor(answers, dtype=torch.float32), torch.from_numpy(truth)
+    layer = fusion(n_members, x.shape[1] // n_members, recipe.fit.hidden)
+    start = [parameter.detach().clone() for parameter in layer.parameters()]
+    optimiser = torch.optim.SGD(layer.parameters(), lr=recipe.fit.lr, momentum=0.9)
+    for _ in range(recipe.fit.epochs):
+        for rows in torch.split(torch.randperm(len(x)), recipe.batch_size):
+            optimiser.zero_grad()
+            loss = F.cross_entropy(layer(x[rows]), y[rows]) + recipe.fit.pull * _distance(layer, start)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    return layer
+
+
+def _distance(layer: nn.Module, start: Sequence[Tensor]) -> Tensor:
+    """Sum of squares between the layer's weights and those it started from."""
+    return torch.stack([((now - then) ** 2).sum() for now, then in zip(layer.parameters(), start, strict=True)]).sum()
+
+
+def _options(
+    members: Sequence[Classifier], weights: list[float], recipe: EnsembleRecipe, common: InputSpec
+) -> dict[str, Any]:
+    return {
+        "members": [
+            {
+                "name": member.name,
+                "architecture": member.card.architecture,
+                "options": dict(member.card.options),
+                "channels": member.card.input.channels,
+                "size": member.card.input.size,
+                "field": member.card.input.field / common.field,
+                "mean": list(member.card.input.mean),
+                "std": list(member.card.input.std),
+                "temperature": member.card.temperature,
+            }
+            for member in members
+        ],
+        "weights": weights,
+        "hidden": recipe.fit.hidden if not weights else 0,
+    }
+
+
+def _card(
+    recipe: EnsembleRecipe, members: Sequence[Classifier], net: nn.Module, common: InputSpec, options: dict[str, Any]
+) -> Card:
+    first = members[0].card
+    how = {"trained": "a layer trained on the choosing split"}.get(recipe.rule, f"weights {options['weights']}")
+    return Card(
+        name=recipe.checkpoint,
+        architecture=NAME,
+        labels=first.labels,
+        input=common,
+        crop=first.crop,
+        temperature=1.0,
+        options=options,
+        system=recipe.system,
+        recipe=recipe.name,
+        recipe_sha256=recipe.sha256,
+        data={
+            "dataset": "+".join(recipe.data.names),
+            "train": said(recipe.data.train),
+            "choose": said(recipe.data.choose),
+            "test": said(recipe.data.test),
+            "labels": recipe.data.test[0].dataset,
+            "epochs": [member.card.data.get("epochs") for member in members],
+        },
+        seed=recipe.seed,
+        revision=revision(),
+        date=datetime.now(UTC).date().isoformat(),
+        hardware=hardware(),
+        wall_s=round(sum(member.card.wall_s for member in members), 1),
+        n_params=sum(parameter.numel() for parameter in net.parameters()),
+        notes=[f"Ensemble of {', '.join(recipe.members)} by rule {recipe.rule}: {how}."],
+    )

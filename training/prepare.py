@@ -1,0 +1,321 @@
+"""From data sets to arrays: what a recipe trains on, chooses on and tests on, cut and scaled once.
+
+Pictures become squares of ``crop.source`` pixels, one file a side in the run's folder, which a resumed run opens again.
+No picture and no person stands on two sides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from fer_core.data import DataSet, FaceSet, open_dataset
+from fer_core.data.locate import find_dataset
+from fer_core.data.mixture import Mixture, at_most
+from fer_core.data.splits import folds, groups_of, hold_out, pixel_hashes, without_copies
+from fer_core.emotions import EMOTIONS8
+from fer_core.errors import DataError
+from fer_core.evaluation.duplicates import near_duplicates
+from fer_core.evaluation.reading import FaceFinder, Reader, Squares
+from fer_core.faces import CropGeometry, make_detector
+from fer_core.models.pca import Pca
+from fer_core.models.preprocess import as_channels
+from training.recipe import Crop, Data, EnsembleRecipe, Part, Recipe
+
+Roots = Mapping[str, Path]
+"""Where data sets are, by the name that recipes give them."""
+Progress = Callable[[str, int, int], None]
+Pixels = NDArray[np.uint8]
+_BATCH = 64
+MAX_COMPARED = 50_000
+"""Pictures that are compared with each other, every pair of them."""
+HELD_OUT = "held_out"
+"""The split of pictures that were kept back from training."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """n face pictures with labels, of one or several data sets.
+
+    Attributes:
+        images: uint8 (n, s, s) grey or (n, s, s, 3) RGB; mapped from a file.
+        labels: int64 (n,), index into ``EMOTIONS8``.
+        votes: int64 (n, 10) in the order of ``VOTES``; (n, 0) where one of the data sets has none.
+        ids: str (n,), data set, split and the picture's own id.
+        subjects: str (n,), who is shown; "" where that is not known.
+    """
+
+    images: Pixels
+    labels: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    subjects: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> Side:
+        """These rows alone."""
+        return Side(*(getattr(self, each.name)[rows] for each in dataclasses.fields(self)))
+
+    def counts(self) -> dict[str, int]:
+        """Pictures of each emotion, in the order of ``EMOTIONS8``."""
+        found = np.bincount(self.labels, minlength=len(EMOTIONS8)).tolist()
+        return {name: count for name, count in zip(EMOTIONS8, found, strict=True) if count}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The pictures of a recipe before any is decoded: one ``FaceSet`` for each part, with the labels of the recipe."""
+
+    train: list[FaceSet]
+    choose: list[FaceSet]
+    test: list[FaceSet]
+
+    def parts(self) -> list[FaceSet]:
+        """All of them."""
+        return [*self.train, *self.choose, *self.test]
+
+
+def find_all(data: Data, given: Mapping[str, Path]) -> Roots:
+    """Folder of every data set of a recipe; those not ``given`` are looked for in ``FER_DATA``.
+
+    Raises:
+        DataError: one is not there, or one that no part names is given.
+    """
+    if unknown := set(given) - set(data.names):
+        raise DataError(f"The recipe has no data set {sorted(unknown)[0]!r}; it has {', '.join(data.names)}.")
+    return {name: find_dataset(name, given.get(name)) for name in data.names}
+
+
+def choose_pictures(recipe: Recipe | EnsembleRecipe, roots: Roots, *, limit: int | None = None) -> Chosen:
+    """Which pictures a recipe trains on, chooses on and tests on.
+
+    Pictures of the test side are taken first, then those of the training side; people who are known stand on one side
+    only. ``limit`` takes so many pictures of every part, evenly spread.
+
+    Raises:
+        DataError: a data set or split is missing, or nothing is left to train on.
+    """
+    opened = {name: open_dataset(root, name) for name, root in roots.items()}
+    taken: list[FaceSet] = []
+    found: dict[str, list[FaceSet]] = {}
+    for side in ("test", "train", "choose"):
+        parts: Sequence[Part] = getattr(recipe.data, side)
+        found[side] = [_part(part, opened[part.dataset], recipe, taken, limit) for part in parts]
+        taken += found[side]
+    for side in ("train", "choose", "test"):
+        if getattr(recipe.data, side) and not any(len(each) for each in found[side]):
+            why = [f"{each.name}, {each.split}: {dict(each.left_out)}" for each in found[side]]
+            raise DataError(f"{recipe.name}: no picture is left to {side} on ({'; '.join(why)}).")
+    return Chosen(**found)
+
+
+def _part(
+    part: Part, data: DataSet, recipe: Recipe | EnsembleRecipe, taken: Sequence[FaceSet], limit: int | None
+) -> FaceSet:
+    faces = data.read(part.split)
+    known = faces.labels < recipe.data.labels
+    is_free = _is_free(faces, taken)
+    rows = np.flatnonzero(known & is_free)
+    if part.per_class and len(rows):
+        rows = rows[at_most(faces.labels[rows], faces.subjects[rows], part.per_class, seed=recipe.seed)]
+    if limit is not None and limit < len(rows):
+        rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
+    left = {
+        **faces.left_out,
+        "labelled contempt": int((~known).sum()),
+        "on another side": int((known & ~is_free).sum()),
+    }
+    return dataclasses.replace(faces.take(rows), left_out={why: n for why, n in left.items() if n})
+
+
+def _is_free(faces: FaceSet, taken: Sequence[FaceSet]) -> NDArray[np.bool_]:
+    """Which pictures, and their people, are on no side yet (n,)."""
+    mine = [each for each in taken if each.name == faces.name]
+    splits = {each.split for each in mine}
+    same = splits & {faces.split, "all"} or (splits if faces.split == "all" else set())
+    ids = np.concatenate([each.ids for each in mine if each.split in same] or [np.zeros(0, np.str_)])
+    people = np.concatenate([each.subjects for each in mine] or [np.zeros(0, np.str_)])
+    return ~np.isin(faces.ids, ids) & ~np.isin(faces.subjects, people[people != ""])
+
+
+def read_side(
+    parts: Sequence[FaceSet],
+    crop: Crop,
+    channels: int,
+    path: Path,
+    *,
+    skip_unreadable: bool = False,
+    progress: Progress = lambda side, done, total: None,
+) -> Side:
+    """Decode, cut and scale the pictures of one side into ``path``; what is there already is opened again.
+
+    Raises:
+        DataError: an unreadable picture, named, unless ``skip_unreadable``; nothing to read.
+    """
+    mixture = Mixture(tuple(parts))
+    key = hashlib.sha256(json.dumps([dataclasses.asdict(crop), channels, mixture.ids.tolist()]).encode()).hexdigest()
+    record = path.with_suffix(".json")
+    if not (path.is_file() and record.is_file() and json.loads(record.read_text(encoding="utf-8"))["key"] == key):
+        kept = _decode(parts, crop, channels, path, skip_unreadable, progress)
+        record.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
+    rows = np.array(json.loads(record.read_text(encoding="utf-8"))["kept"], np.int64)
+    images = np.load(path, mmap_mode="c")[: len(rows)]  # private pages: tensors may share them
+    return Side(images, *(getattr(mixture, name)[rows] for name in ("labels", "votes", "ids", "subjects")))
+
+
+def _decode(
+    parts: Sequence[FaceSet], crop: Crop, channels: int, path: Path, skip: bool, progress: Progress
+) -> list[int]:
+    """Write the pictures of all parts as one array; returns the rows that were readable."""
+    total = sum(len(faces) for faces in parts)
+    if not total:
+        raise DataError("There is no picture to read.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (total, crop.source, crop.source) if channels == 1 else (total, crop.source, crop.source, 3)
+    images = open_memmap(path, "w+", np.uint8, shape)
+    kept: list[int] = []
+    start = 0
+    for faces in parts:
+        cut = _cutter(faces, crop)
+        reader = Reader(faces, lambda: False, [] if skip else None)
+        for rows, pictures in reader.batches(_BATCH):
+            if rows:
+                images[len(kept) : len(kept) + len(rows)] = as_channels(cut(pictures)[0], channels)
+                kept += [start + row for row in rows]
+            progress(path.stem, start + reader.done, total)
+        start += len(faces)
+    if not kept:
+        raise DataError("None of the pictures can be read.")
+    images.flush()
+    return kept
+
+
+def _cutter(faces: FaceSet, crop: Crop) -> FaceFinder | Squares:
+    detector = crop.detector or ("none" if faces.cut else "mtcnn")
+    if detector == "none":
+        return Squares(crop.source)
+    return FaceFinder(make_detector(detector), CropGeometry(crop.source, crop.margin, crop.align))
+
+
+def mean_and_std(images: Pixels) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, pixels in 0-1, four decimals."""
+    flat = images.reshape(-1, 1 if images.ndim == 3 else 3)
+    values = np.arange(256) / 255
+    shares = [np.bincount(flat[:, i], minlength=256) / len(flat) for i in range(flat.shape[1])]
+    means = [float(share @ values) for share in shares]
+    spreads = [float(np.sqrt(share @ (values - mean) ** 2)) for share, mean in zip(shares, means, strict=True)]
+    return [round(each, 4) for each in means], [max(round(each, 4), 1e-3) for each in spreads]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that a run needs of its data.
+
+    Attributes:
+        recipe: with mean and std filled in where they were left out.
+        train, choose: pictures in memory, after PCA where the recipe has it.
+        choose_sets, test_sets: the same pictures as data sets, to be evaluated one by one as any others.
+        sha256: of the recipe as it was given.
+        pca: fitted on ``train``, None without.
+    """
+
+    recipe: Recipe
+    train: Side
+    choose: Side
+    choose_sets: list[FaceSet]
+    test_sets: list[FaceSet]
+    sha256: str
+    pca: Pca | None = None
+
+
+def prepare(
+    recipe: Recipe,
+    chosen: Chosen,
+    folder: Path,
+    *,
+    fold: int | None = None,
+    skip_unreadable: bool = False,
+    progress: Progress = lambda side, done, total: None,
+) -> Prepared:
+    """Read what a recipe trains and chooses on into ``folder``.
+
+    Args:
+        recipe: see ``training.recipe``.
+        chosen: its pictures, from ``choose_pictures``.
+        folder: where decoded pictures are kept.
+        fold: which of the recipe's folds is held out, from 0.
+        skip_unreadable: leave unreadable pictures out.
+        progress: called with side, pictures done, pictures in all.
+
+    Raises:
+        DataError: data are missing, unreadable or too few; the message says which.
+    """
+
+    def read(name: str) -> Side:
+        path, parts = folder / f"{name}.npy", getattr(chosen, name)
+        channels = recipe.input.channels
+        return read_side(parts, recipe.crop, channels, path, skip_unreadable=skip_unreadable, progress=progress)
+
+    train = read("train")
+    if recipe.data.choose:
+        choose, choose_sets = read("choose"), chosen.choose
+    else:
+        rows, held = held_out_rows(train, recipe, fold)
+        choose, choose_sets = train.take(held), _held_sets(chosen.train, train, held)
+        train = train.take(rows)
+    if recipe.data.drop_copies:
+        others = np.concatenate([pixel_hashes(side.images) for side in (choose, read("test"))])
+        train = train.take(without_copies(pixel_hashes(train.images), others))
+    pca = Pca.fit(train.images, recipe.pca) if recipe.pca else None
+    if pca is not None:
+        train, choose = (dataclasses.replace(side, images=pca.reconstruct(side.images)) for side in (train, choose))
+    measured = recipe
+    if not recipe.input.mean:
+        mean, std = mean_and_std(train.images)
+        measured = dataclasses.replace(recipe, input=dataclasses.replace(recipe.input, mean=mean, std=std))
+    return Prepared(measured, train, choose, choose_sets, chosen.test, recipe.sha256, pca)
+
+
+def held_out_rows(side: Side, recipe: Recipe, fold: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on and rows held out; people and pictures that look the same stay together.
+
+    Raises:
+        DataError: no such fold, or too few groups.
+    """
+    groups = groups_of(len(side), side.subjects, _alike(as_channels(np.asarray(side.images), 1)))
+    if not recipe.data.folds:
+        return hold_out(side.labels, recipe.data.held_out, seed=recipe.seed, groups=groups)
+    if fold is None or not 0 <= fold < recipe.data.folds:
+        last = recipe.data.folds - 1
+        raise DataError(f"{recipe.name} has {recipe.data.folds} folds; choose one with --fold 0 to {last}.")
+    return folds(side.labels, recipe.data.folds, seed=recipe.seed, groups=groups)[fold]
+
+
+def _alike(grey: Pixels) -> NDArray[np.int64]:
+    """Pairs (m, 2) of pictures that look the same; of very many pictures only those whose pixels are equal."""
+    if len(grey) <= MAX_COMPARED:
+        found = near_duplicates(grey)[["first", "second"]].to_numpy()
+        return np.asarray(found, np.int64)
+    _, first, same = np.unique(pixel_hashes(grey), return_index=True, return_inverse=True)
+    return np.stack([first[same], np.arange(len(grey))], axis=1)
+
+
+def _held_sets(parts: Sequence[FaceSet], side: Side, held: NDArray[np.int64]) -> list[FaceSet]:
+    """The held-out pictures of every part as data sets of their own."""
+    wanted = side.ids[held]
+    found = []
+    for faces in parts:
+        rows = np.flatnonzero(np.isin(Mixture((faces,)).ids, wanted))
+        if len(rows):
+            found.append(dataclasses.replace(faces.take(rows), split=HELD_OUT))
+    return found
