@@ -2,12 +2,13 @@
 
     python -m benchmarks.edge CHECKPOINT… [--data /path/to/fer2013] [--runs 200] [--threads 1 2] [--json]
 
-Beside each CHECKPOINT stand the ONNX and the pruned ones that were made from it, if they lie in the same folder or among
-the known checkpoints. Everything is measured in one process: the networks take turns, 50 runs each, so that other work
-on the machine slows all of them. What is timed is the network alone, from normalised pictures to features and logits.
+Beside each CHECKPOINT stand the ONNX and the pruned ones made from it, which lie in the same folder or among the known
+checkpoints. Everything is measured in one process: the networks take turns, 50 runs each, so that other work on the
+machine slows all of them. What is timed is the network alone, from normalised pictures to features and logits.
 
 MB is that of the weights on disk, where torch's are kept in half precision; "smaller" is against the float32 weights of
-the checkpoint. "faster" is against torch with as many threads, by the median.
+the checkpoint. Times are of one picture: the median, and where a twentieth of the runs are faster or slower. "faster"
+is against torch with as many threads, by the median.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from fer_core.errors import DataError
 from fer_core.evaluation.run import evaluate
 from fer_core.models.card import ONNX, Card, read_card
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.folders import checkpoint_folders, find_checkpoint
+from fer_core.models.folders import checkpoint_folders, find_checkpoint, weights_in
 
 BLOCK, WARM_UP, BATCH, BATCH_RUNS = 50, 10, 64, 9
 
@@ -54,11 +56,14 @@ def variants(checkpoint: str) -> list[Variant]:
     """A checkpoint and all that was made from it, pruned ones and theirs too."""
     folder = find_checkpoint(checkpoint)
     beside = {path.parent.name: path.parent for path in folder.parent.glob("*/card.json")}
-    cards = {each: read_card(each / "card.json") for each in {**checkpoint_folders(), **beside}.values()}
+    cards = {
+        each: read_card(each / "card.json") for each in {**checkpoint_folders(), **beside}.values() if weights_in(each)
+    }
+    cards = dict(sorted(cards.items(), key=lambda item: (item[1].network, item[0])))
     first = read_card(folder / "card.json")
     found = [Variant(folder, first)]
     for made in found:  # grows meanwhile
-        found += [Variant(each, card) for each, card in sorted(cards.items()) if _source(card) == made.card.name]
+        found += [Variant(each, card) for each, card in cards.items() if _source(card) == made.card.name]
     return found
 
 
@@ -94,36 +99,27 @@ def _seconds(classifier: Classifier, n: int, runs: int) -> Iterator[float]:
 
 
 def rows(found: list[Variant], threads: list[int]) -> list[dict[str, Any]]:
-    """The table of a checkpoint's variants; the first is what the others are compared with."""
-    first = found[0]
-    float32 = 4 * first.card.n_params
-    made = []
+    """A row for each variant and count of threads; the first variant is what the others are compared with."""
+    first, made = found[0], []
     for each in found:
-        row: dict[str, Any] = {"checkpoint": each.card.name, "network": each.card.network}
-        row |= {"mb": each.n_bytes / 1e6, "smaller": float32 / each.n_bytes, "accuracy": each.accuracy}
+        size = {"mb": each.n_bytes / 1e6, "smaller": 4 * first.card.n_params / each.n_bytes}
         for count in threads:
-            row[f"ms_{count}"] = each.median_ms(count)
-            row[f"p95_ms_{count}"] = 1000 * float(np.percentile(each.times[count, 1], 95))
-            row[f"faster_{count}"] = first.median_ms(count) / each.median_ms(count)
-            row[f"per_s_{count}"] = 1000 * BATCH / each.median_ms(count, BATCH)
-        made.append(row)
+            low, median, high = 1000 * np.percentile(each.times[count, 1], (5, 50, 95))
+            times = {"ms": median, "p5_ms": low, "p95_ms": high, "faster": first.median_ms(count) / median}
+            known = {"checkpoint": each.card.name, "network": each.card.network, **size, "accuracy": each.accuracy}
+            made.append({**known, "threads": count, **times, "per_s": 1000 * BATCH / each.median_ms(count, BATCH)})
     return made
 
 
-def show(table: list[dict[str, Any]], threads: list[int]) -> None:
+def show(table: list[dict[str, Any]]) -> None:
     """Print the table in Markdown."""
-    heads = ["checkpoint", "network", "MB", "smaller", "accuracy"]
-    for count in threads:
-        said = "1 thread" if count == 1 else f"{count} threads"
-        heads += [f"ms, {said}", "p95", "faster", f"per s, {BATCH} at once"]
+    heads = ("checkpoint", "network", "MB", "smaller", "accuracy", "threads", "ms", "5 %", "95 %", "faster", "per s")
     print("| " + " | ".join(heads) + " |\n" + "| --- " * len(heads) + "|")
     for row in table:
         accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
         cells = [row["checkpoint"], row["network"], f"{row['mb']:.2f}", f"{row['smaller']:.1f}×", accuracy]
-        for count in threads:
-            cells += [f"{row[f'ms_{count}']:.2f}", f"{row[f'p95_ms_{count}']:.2f}"]
-            cells += [f"{row[f'faster_{count}']:.1f}×", f"{row[f'per_s_{count}']:.0f}"]
-        print("| " + " | ".join(cells) + " |")
+        cells += [str(row["threads"]), *(f"{row[key]:.2f}" for key in ("ms", "p5_ms", "p95_ms"))]
+        print("| " + " | ".join([*cells, f"{row['faster']:.1f}×", f"{row['per_s']:.0f}"]) + " |")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -135,20 +131,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
-    try:
+    data: Path | None = None
+    with suppress(DataError):
         data = find_dataset("fer2013", args.data)
-    except DataError:
-        data = None
     tables = []
     for name in args.checkpoints:
         found = variants(name)
         for threads in args.threads:
             measure(found, threads, args.runs)
-        for each in found if data else []:
-            each.accuracy = evaluate(load(each.folder, device="cpu"), data, split="private_test")["accuracy"]
+        for each in found:
+            if data is not None:
+                each.accuracy = evaluate(load(each.folder, device="cpu"), data, split="private_test")["accuracy"]
         tables.append(rows(found, args.threads))
         if not args.json:
-            show(tables[-1], args.threads)
+            show(tables[-1])
     if args.json:
         print(json.dumps(tables, indent=2))
 

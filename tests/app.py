@@ -48,7 +48,10 @@ def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Itera
     tab = context.new_page()
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("console", lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None)
+    tab.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     yield tab
     context.close()
     loud = [text for text in errors if not NOISE.search(text)]

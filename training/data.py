@@ -76,6 +76,16 @@ def _fill(rows: NDArray[np.int64], goal: int, rng: np.random.Generator) -> NDArr
     return np.concatenate([rng.permutation(rows) for _ in range(-(-missing // len(rows)))] or [rows])[:missing]
 
 
+def shown_counts(side: Side, balance: Balance, seed: int) -> dict[str, int]:
+    """Pictures of each emotion that an epoch shows under a balance, copies counted; expected ones where they are
+    drawn."""
+    draw = balanced(side.labels, balance, seed)
+    if draw.shares is None:
+        return side.take(draw.rows % len(side)).counts()
+    present = side.counts()
+    return {name: round(len(side) / len(present)) for name in present}
+
+
 class EpochBatches(Sampler[list[int]]):
     """Batches of row numbers, drawn by seed and epoch, so that a resumed run sees what an unbroken one would.
 

@@ -32,6 +32,7 @@ from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.pca import PCA
 from training.augment import train_batch
+from training.data import shown_counts
 from training.module import MultiHead
 from training.prepare import Prepared, Side
 from training.recipe import FERPLUS, IMAGENET, OWN, STARTED, Part, Recipe, Target
@@ -95,13 +96,16 @@ class Origin:
     epochs: int
     minutes: float
     n_train: dict[str, int]
+    n_shown: dict[str, int]
     is_scratch: bool
 
     @classmethod
     def of(cls, prepared: Prepared, run: Path, *, epochs: int) -> Origin:
         started = run / STARTED
         is_scratch = not started.is_file() or started.read_text(encoding="utf-8") != IMAGENET
-        return cls(prepared.recipe, prepared.sha256, epochs, _minutes(run), prepared.train.counts(), is_scratch)
+        shown = shown_counts(prepared.train, prepared.recipe.balance, prepared.recipe.seed)
+        counts = prepared.train.counts()
+        return cls(prepared.recipe, prepared.sha256, epochs, _minutes(run), counts, shown, is_scratch)
 
     def card(self, target_name: str, target: Target, net: nn.Module) -> Card:
         """The card before anything is measured."""
@@ -117,6 +121,7 @@ class Origin:
             "targets": list(recipe.targets),
             "detector": recipe.crop.detector,
             "counts": self.n_train,
+            **({"counts_balanced": self.n_shown} if recipe.balance.by in ("augment", "sample") else {}),
             "epochs": self.epochs,
         }
         return Card(

@@ -44,7 +44,7 @@ from fer_core.data.mixture import counts_table
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import CheckpointError, FerError, RecipeError
 from fer_core.models import registry
-from training.data import FerDataModule, balanced
+from training.data import FerDataModule, shown_counts
 from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
 from training.prepare import Chosen, Prepared, Roots, choose_pictures, find_all, prepare
@@ -279,8 +279,7 @@ def _tell_data(chosen: Chosen, roots: Roots, labels: Sequence[str]) -> None:
 def _tell_balance(prepared: Prepared) -> None:
     """The classes before and after balancing."""
     recipe = prepared.recipe
-    draw = balanced(prepared.train.labels, recipe.balance, recipe.seed)
-    after = prepared.train.take(draw.rows % len(prepared.train)).counts()
+    after = shown_counts(prepared.train, recipe.balance, recipe.seed)
     print(f"balance by {recipe.balance.by}: {prepared.train.counts()} -> {after}")
 
 

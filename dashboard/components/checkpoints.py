@@ -34,7 +34,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     shares = {"Accuracy": "accuracy", "Macro recall": "macro_recall", "ECE": "ece"}
     return {
         "Name": entry.name,
-        "Architecture": card.architecture if card else "cannot be used",
+        "Architecture": card.network if card else "cannot be used",
         "Taught by": f"{card.data.get('dataset', '?')}, {card.data.get('labels', '?')}" if card else "",
         "Size": megabytes(entry.n_bytes) if entry.is_runnable or not card else "evaluations only",
         **{title: _percent(figures, key) for title, key in shares.items()},

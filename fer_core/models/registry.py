@@ -140,7 +140,7 @@ def build(name: str, *, n_labels: int, channels: int, **options: Any) -> Emotion
     _check_name(name)
     try:
         return _BUILDERS[name](n_labels=n_labels, channels=channels, **options)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
         raise CheckpointError(f"Architecture {name!r} does not take these options: {error}.") from error
 
 

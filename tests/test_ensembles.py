@@ -1,0 +1,163 @@
+"""Ensembles: their weights, their answers, and that they are checkpoints like any other."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fer_core.data.drawn import draw_dataset
+from fer_core.data.layouts import open_dataset
+from fer_core.errors import CheckpointError, RecipeError
+from fer_core.evaluation.run import evaluate_faces, table_array
+from fer_core.faces.crops import CropGeometry
+from fer_core.models import registry
+from fer_core.models.card import Card, InputSpec
+from fer_core.models.checkpoint import save_checkpoint
+from fer_core.models.classifier import load
+from fer_core.models.ensemble import Average, fusion
+from training.ensemble import fit, run_ensemble, weights_by
+from training.recipe import Data, EnsembleRecipe, Fit, Part, load_recipe
+
+RECIPE = EnsembleRecipe(
+    "pair", "demo", "ensemble", ["small", "large"], "equal", "pair",
+    Data([Part("drawn", "training")], [Part("drawn", "test")], [Part("drawn", "val")]),
+)  # fmt: skip
+
+
+def member(folder: Path, *, size: int, field: float, seed: int, temperature: float, crop: int = 48) -> None:
+    torch.manual_seed(seed)
+    options = {"widths": [4, 8], "kernels": [3, 3], "cells": 2, "hidden": [8], "dropout": 0.0}
+    net = registry.build("shsu-cnn", n_labels=7, channels=1, **options).eval()
+    for parameter in net.parameters():
+        parameter.data.mul_(2)
+    labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+    card = Card(
+        folder.name, "shsu-cnn", labels, InputSpec(size, 1, [0.4], [0.2], field), CropGeometry(crop), temperature,
+        options=options,
+    )  # fmt: skip
+    save_checkpoint(folder, net, card)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    top = tmp_path_factory.mktemp("ensemble")
+    draw_dataset("folders", top / "drawn", per_class=6, seed=0)
+    (top / "drawn" / "test").rename(top / "drawn" / "val")
+    draw_dataset("folders", top / "other", per_class=6, seed=1)
+    (top / "other" / "test").rename(top / "drawn" / "test")
+    member(top / "out" / "small", size=40, field=40 / 48, seed=0, temperature=1.5)
+    member(top / "out" / "large", size=44, field=44 / 48, seed=1, temperature=0.7)
+    return top / "drawn", top / "out"
+
+
+def made_by(recipe: EnsembleRecipe, made: tuple[Path, Path], run: Path) -> Path:
+    return run_ensemble(recipe, {"drawn": made[0]}, run=run, out=made[1])
+
+
+def test_an_ensemble_says_what_its_members_say_on_average(made: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, rule="hand", weights_by_hand=[3.0, 1.0])
+    whole = load(made_by(recipe, made, tmp_path))
+    assert whole.card.options["weights"] == [0.75, 0.25]
+    faces = open_dataset(made[0]).read("test")
+    parts = [table_array(evaluate_faces(load(made[1] / name), faces), "p_") for name in recipe.members]
+    mean = 0.75 * parts[0] + 0.25 * parts[1]
+    answers = evaluate_faces(whole, faces)
+    logits = table_array(answers, "logit_").astype(np.float64)
+    found = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, mean, atol=2e-3)  # half-precision weights, pictures resampled once more
+    assert table_array(answers, "f_").shape == (len(faces), 14)
+
+
+def test_a_batch_is_its_singles(made: tuple[Path, Path], tmp_path: Path) -> None:
+    whole = load(made_by(RECIPE, made, tmp_path))
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
+    together = whole.predict(crops, tta="tencrop").probabilities
+    singles = [whole.predict(each[None], tta="tencrop").probabilities[0] for each in crops]
+    np.testing.assert_allclose(together, singles, atol=1e-5)
+
+
+def test_an_ensemble_is_measured_like_any_other(made: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = made_by(RECIPE, made, tmp_path)
+    card = load(folder).card
+    assert {(figures["split"], figures["tta"]) for figures in card.metrics} == {
+        ("val", "none"), ("test", "none"), ("test", "flip"), ("test", "tencrop"),
+    }  # fmt: skip
+    assert sorted(path.name for path in (folder / "evaluations").iterdir()) == [
+        "drawn-test.parquet",
+        "drawn-val.parquet",
+    ]
+    assert (folder / "reference.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("rule", "accuracies", "weights"),
+    [
+        ("equal", [0.5, 0.6, 0.7, 0.2], [0.25, 0.25, 0.25, 0.25]),
+        ("rank", [0.5, 0.7, 0.6], [1 / 6, 3 / 6, 2 / 6]),
+        ("rank", [0.5, 0.5], [0.5, 0.5]),
+        ("hand", [0.1, 0.2], [0.8, 0.2]),
+        ("trained", [0.1, 0.2], []),
+    ],
+)
+def test_weights_by_rule(rule: str, accuracies: list[float], weights: list[float]) -> None:
+    by_hand = [4.0, 1.0] if rule == "hand" else []
+    recipe = dataclasses.replace(RECIPE, rule=rule, weights_by_hand=by_hand)
+    assert weights_by(recipe, accuracies) == pytest.approx(weights, abs=1e-6)
+
+
+def test_an_average_is_of_probabilities() -> None:
+    probabilities = torch.tensor([[[0.9, 0.1], [0.2, 0.8]]])
+    logits = Average([1, 3], 2)(probabilities.log().flatten(1))
+    torch.testing.assert_close(logits.softmax(1), torch.tensor([[0.375, 0.625]]))
+
+
+def test_a_trained_fusion_learns_whom_to_believe() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 7, 700)
+    good = np.full((700, 7), 0.05)
+    good[np.arange(700), np.where(rng.random(700) < 0.9, truth, rng.integers(0, 7, 700))] = 0.7
+    noise = rng.dirichlet(np.ones(7), 700)
+    answers = np.log(np.concatenate([good / good.sum(1, keepdims=True), noise], axis=1))
+    recipe = dataclasses.replace(RECIPE, rule="trained", fit=Fit(epochs=40, lr=0.05, pull=0.0))
+    layer = fit(recipe, answers, truth, 2)
+    x = torch.tensor(answers, dtype=torch.float32)
+    with torch.no_grad():
+        learnt = float((layer(x).argmax(1).numpy() == truth).mean())
+        plain = float((fusion(2, 7, 0)(x).argmax(1).numpy() == truth).mean())
+    assert learnt > plain and learnt > 0.88
+    held = dataclasses.replace(recipe, fit=Fit(epochs=40, lr=0.05, pull=1e4))
+    stiff = fit(dataclasses.replace(held, fit=Fit(epochs=40, lr=1e-6, pull=1e4)), answers, truth, 2)
+    start = torch.eye(7).repeat(1, 2) / 2
+    assert float((next(stiff.parameters()).detach() - start).abs().max()) < 0.01, "a strong pull keeps the mean"
+
+
+def test_the_trained_fusion_of_the_document_runs(made: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe = load_recipe("mbstu-2021-fusion")
+    assert isinstance(recipe, EnsembleRecipe) and recipe.rule == "trained"
+    small = dataclasses.replace(recipe, members=["small", "large"], data=RECIPE.data, checkpoint="fused")
+    whole = load(made_by(small, made, tmp_path))
+    assert whole.card.options["weights"] == [] and whole.card.system == "mbstu-2021"
+    assert 0 < whole.predict(np.zeros((1, 48, 48, 3), np.uint8)).probabilities.max() <= 1
+
+
+def test_what_does_not_fit_together_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    member(made[1] / "otherwise", size=44, field=1.0, seed=2, temperature=1.0, crop=64)
+    with pytest.raises(CheckpointError, match="does not fit small"):
+        made_by(dataclasses.replace(RECIPE, members=["small", "otherwise"]), made, tmp_path)
+    with pytest.raises(RecipeError, match=r"Train it first: python -m training.train nobody"):
+        made_by(dataclasses.replace(RECIPE, members=["small", "nobody"]), made, tmp_path)
+    nested = {"architecture": "ensemble", "options": {}, "channels": 1}
+    for options in (
+        {"members": [nested, nested]},
+        {"members": []},
+        {"members": [1, 2]},
+        {"members": [{"architecture": "resnet18"}] * 2},
+    ):
+        with pytest.raises(CheckpointError, match="does not take these options"):
+            registry.build("ensemble", n_labels=7, channels=1, **options)
+    with pytest.raises(RecipeError, match="expected 2 weights_by_hand"):
+        load_recipe("mbstu-2021-fusion", rule="hand")
