@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page("app_pages/review.py", title="Review", icon=":material/timeline:"),
         st.Page("app_pages/library.py", title="Library", icon=":material/video_library:"),
         st.Page("app_pages/checkpoints.py", title="Checkpoints", icon=":material/deployed_code:"),
+        st.Page("app_pages/systems.py", title="Systems", icon=":material/compare_arrows:"),
         st.Page("app_pages/inspect.py", title="Inspect", icon=":material/search:"),
         st.Page("app_pages/explain.py", title="Explain", icon=":material/center_focus_strong:"),
         st.Page("app_pages/datasets.py", title="Data sets", icon=":material/folder_open:"),

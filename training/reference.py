@@ -53,7 +53,8 @@ def write_reference(
         [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(n_labels)]
     )
     spread = np.cov((features - means[labels]).T)
-    arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE]}
+    half = np.finfo(np.float16).max
+    arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE].clip(-half, half)}
     rng = np.random.default_rng(seed)
     some = rng.permutation(len(images))[:N_PROBE]
     arrays["occlusion_weights"], arrays["occlusion_bias"] = fit_probe(as_channels(images[some], 1), rng)

@@ -62,3 +62,15 @@ def row(where: datasets.Pointed) -> None:
                     for split, each in counts.items()
                 ]
                 st.dataframe(rows, hide_index=True)
+                _classes(where)
+
+
+def _classes(where: datasets.Pointed) -> None:
+    """What the data set calls its classes, and what they are read as."""
+    with st.expander("How its classes are read"):
+        rows = [
+            {"code": row.code, "its own name": row.name, "read as": row.emotion, "pictures": row.n}
+            for row in datasets.classes(where.name)
+        ]
+        st.dataframe(rows, hide_index=True)
+        st.caption("Networks of seven emotions are not trained on pictures of contempt.")

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from dashboard.services import places
 from fer_core.data import DataSet, FaceSet, open_dataset
+from fer_core.data.classes import ClassRow, class_mapping
+from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError, InputError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
@@ -171,6 +173,13 @@ def faces(name: str, split: str) -> FaceSet:
     where = find(name)
     where.open()
     return _split(str(where.path), name, split, where.version)
+
+
+def classes(name: str) -> list[ClassRow]:
+    """How the classes of a data set are read, with pictures of all splits; raises as ``find``."""
+    where = find(name)
+    opened = where.open()
+    return class_mapping(opened, labels=EMOTIONS8, faces=[faces(name, split) for split in opened.splits])
 
 
 def why_no_pictures(name: str, split: str) -> str:

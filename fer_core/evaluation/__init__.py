@@ -37,8 +37,8 @@ _NAMES = {
     ),
     "selection": ("Selection",),
     "systems": (
-        "Balanced", "Comparison", "Counts", "Ours", "Trained", "balanced", "comparisons", "headline", "overall",
-        "system_of",
+        "Balanced", "COMPARED", "Comparison", "Counts", "NOT_COMPARABLE", "NOT_TRAINED", "Ours", "Trained", "balanced",
+        "comparisons", "headline", "overall", "system_of",
     ),
     "tables": ("Evaluation", "concatenated", "read_evaluation"),
 }  # fmt: skip

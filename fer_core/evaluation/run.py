@@ -151,7 +151,7 @@ def evaluate_faces(
         if rows:
             crops, found = to_crops(pictures)
             scores = classifier.predict(crops, tta=tta)
-            parts.append((dataclasses.replace(scores, features=scores.features.astype(np.float16)), found))
+            parts.append((dataclasses.replace(scores, features=_half(scores.features)), found))
         if progress is not None:
             progress(reader.done, len(faces))
     if not parts:
@@ -161,6 +161,12 @@ def evaluate_faces(
     if reader.unreadable:
         table.attrs["unreadable"] = reader.unreadable
     return table
+
+
+def _half(features: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Features in half precision, those beyond it at its edge."""
+    most = np.finfo(np.float16).max
+    return features.clip(-most, most).astype(np.float16)
 
 
 def face_crop(classifier: Classifier, faces: FaceSet, row: int) -> Picture:

@@ -45,11 +45,9 @@ def confusion_view(found: Outcomes, selection: Selection, against: Question | No
     emotions = [_padded(confusion(each), len(names)) for each in (found, other) if each is not None]
     groups = [group_confusion(each, group_map()) for each in (found, other) if each is not None]
     with left:
-        _draw(f"{len(names)} emotions{less}", names, emotions, unit, (selection.true, selection.predicted))
+        draw(f"{len(names)} emotions{less}", names, emotions, unit, (selection.true, selection.predicted))
     with right:
-        _draw(
-            f"3 groups{less}", groups_of(group_map()), groups, unit, (selection.true_group, selection.predicted_group)
-        )
+        draw(f"3 groups{less}", groups_of(group_map()), groups, unit, (selection.true_group, selection.predicted_group))
         _told(emotions[0], names, f" by {found.evaluation.checkpoint}" if against else "")
     with st.expander("Precision, recall and F1 of each class and group"):
         reports(found)
@@ -60,10 +58,11 @@ def _padded(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
     return np.pad(counts, (0, k - len(counts)))
 
 
-def _draw(
-    title: str, names: Sequence[str], counts: list[NDArray[np.int64]], unit: str, chosen: tuple[str, str] | None
-) -> None:
-    """One matrix, or the difference of two."""
+def draw(
+    title: str, names: Sequence[str], counts: list[NDArray[np.int64]], unit: str, chosen: tuple[str, str] | None,
+    key: str = "matrix",
+) -> None:  # fmt: skip
+    """One matrix, or the difference of two; what is clicked in it has the key ``KEY-K``."""
     is_difference = len(counts) == 2
     shares = [
         each / max(each.sum(), 1)
@@ -80,7 +79,7 @@ def _draw(
     matrix(
         names=names, counts=whole, shown=shown,
         shade=np.clip(values * (4 if is_difference else 1) * (2 if unit == UNITS[2] else 1), -1, 1).tolist(),
-        detected=detected(counts[0]).tolist(), chosen=chosen, title=title, key=f"matrix-{len(names)}",
+        detected=detected(counts[0]).tolist(), chosen=chosen, title=title, key=f"{key}-{len(names)}",
     )  # fmt: skip
 
 
