@@ -53,8 +53,8 @@ def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Itera
         lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
     )
     yield tab
+    loud = [text for text in errors if not NOISE.search(text)]  # before closing, which breaks off what is under way
     context.close()
-    loud = [text for text in errors if not NOISE.search(text)]
     assert not loud, loud
 
 

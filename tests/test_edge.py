@@ -33,7 +33,7 @@ from fer_core.models.card import Card, InputSpec, read_card
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import added_folder
-from fer_core.models.onnx_net import open_onnx, providers
+from fer_core.models.onnx_net import OnnxNetwork, open_onnx, providers
 from fer_core.models.registry import EmotionNetwork
 from fer_core.video.pipeline import analyze
 from fer_core.video.store import open_analysis
@@ -41,7 +41,7 @@ from fer_core.video.timeline import score_columns
 from tests.faces_csv import write_fer2013_csv
 from tests.networks import classifier_of
 from training import edge
-from training.edge import fold_norms
+from training.edge import fold_norms, to_onnx
 from training.prune import filter_norms, links, prune
 
 ROOT = Path(__file__).parents[1]
@@ -306,6 +306,18 @@ def test_it_takes_as_many_threads_as_torch(made: Path, monkeypatch: pytest.Monke
     assert [(each.intra_op_num_threads, each.inter_op_num_threads) for each in asked] == [(3, 1)]
 
 
+def test_any_number_of_pictures_goes_through_a_transformer() -> None:
+    """Some networks made a constant of the number of pictures, which the exporter takes without a word."""
+    options = {"image_size": 32, "layers": 1, "width": 16, "heads": 2, "mlp": 16, "hidden": [8]}
+    net = registry.build("vit-b16", n_labels=7, channels=1, **options).eval()
+    spec = InputSpec(32, 1, [0.0], [1.0])
+    model = to_onnx(net, dataclasses.replace(card_of(), architecture="vit-b16", options=options, input=spec))
+    x = torch.randn(5, 1, 32, 32)
+    found = OnnxNetwork(model.SerializeToString(), of="tiny").features_and_logits(x)
+    torch.testing.assert_close(found, net.features_and_logits(x), atol=1e-4, rtol=1e-4)
+    assert onnx_net.problem_of(model) == ""
+
+
 def test_joining_batch_norms_changes_no_answer() -> None:
     x, net = torch.randn(4, 1, 48, 48), tiny()
     features, logits = net.features_and_logits(x)
@@ -329,11 +341,11 @@ def test_filters_that_say_nothing_are_the_ones_that_go(architecture: str, more: 
     """Half of the filters are silent, in no order; without them the network answers as before."""
     net = tiny(architecture, **more)
     for link in links(net):
-        silent = torch.randperm(int(net.get_submodule(link.conv).weight.shape[0]))[::2]  # type: ignore[arg-type, union-attr]
+        silent = torch.randperm(int(net.get_submodule(link.conv).weight.shape[0]))[::2]
         for name in (link.conv, link.norm):
             for parameter in net.get_submodule(name).parameters():
                 parameter.data[silent] = 0
-        net.get_submodule(link.norm).running_mean[silent] = 0  # type: ignore[index, operator]
+        net.get_submodule(link.norm).running_mean[silent] = 0
         assert (filter_norms(net, link) == 0).sum() == len(silent)
     classifier = classifier_of(net)
     classifier.card = card_of(architecture=architecture, options={**TINY, **more})

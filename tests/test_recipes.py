@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +142,35 @@ def test_the_list_of_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "What the document says" in capsys.readouterr().out
     assert listing.main(["mru-2025-cn"]) == 2
     assert "Did you mean 'mru-2025-cnn'?" in capsys.readouterr().err
+
+
+OFFLINE = {"HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize(
+    "name", ["mbstu-2021-resnet18", "shsu-2023-cnn-balanced", "ubb-2021-mobilenetv2", "mru-2025-cnn"]
+)
+def test_one_recipe_of_every_system_by_the_real_command(name: str, data: dict[str, Path], tmp_path: Path) -> None:
+    """That of usfq-2024 is run in ``test_training``, where it is also killed and resumed."""
+    recipe = load_recipe(name)
+    where = [f"--data={each}={data[each]}" for each in recipe.data.names]
+    done = subprocess.run(
+        [sys.executable, "-m", "training.train", name, *where, "--out", "out", "--epochs", "1", "--limit", "14"],
+        cwd=tmp_path, env=os.environ | OFFLINE | {"FER_RUNS": str(tmp_path / "runs"), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1 of 1" in done.stdout and "left out" in done.stdout
+    assert ("balance by augment" in done.stdout) == (recipe.balance.by == "augment")  # type: ignore[union-attr]
+    assert load(tmp_path / "out" / name).card.data["epochs"] == 1
+
+
+def test_a_first_try_without_data(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["make", "demo-train", f"FER_HOME={tmp_path}"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=580,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    card = load(tmp_path / "checkpoints" / "demo").card
+    accuracy = next(each["accuracy"] for each in card.metrics if each["split"] == "test")
+    assert 0.4 < accuracy < 0.95, "drawn faces can be learnt, and are not trivial"

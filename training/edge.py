@@ -60,7 +60,11 @@ class Both(nn.Module):
 
 
 def to_onnx(net: EmotionNetwork, card: Card) -> onnx.ModelProto:
-    """The graph of a network in float32 for any number of pictures; batch norms are part of the convolutions."""
+    """The graph of a network in float32 for any number of pictures; batch norms are part of the convolutions.
+
+    Raises:
+        CheckpointError: the network takes one number of pictures only, as far as the exporter can see.
+    """
     net = copy.deepcopy(net).cpu().eval().to(memory_format=torch.contiguous_format)
     fold_norms(net)
     spec = card.input
@@ -74,7 +78,10 @@ def to_onnx(net: EmotionNetwork, card: Card) -> onnx.ModelProto:
         verbose=False,
     )
     assert program is not None
-    return without_notes(program.model_proto)
+    model = without_notes(program.model_proto)
+    if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise CheckpointError(f"{card.network} cannot be exported: its graph is for one number of pictures only.")
+    return model
 
 
 def without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -128,7 +135,8 @@ def _line(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def quantised(model: onnx.ModelProto, batches: Iterable[ArrayF]) -> onnx.ModelProto:
-    """The model with weights and activations of 8 bits, but for the last layer, so that logits are not rounded.
+    """The model with weights and activations of 8 bits, but for the last layer, so that logits are not rounded, and for
+    batch norms that are left, which ONNX Runtime computes in float32 anyway.
 
     Static quantisation with pairs of QuantizeLinear and DequantizeLinear: weights signed and scaled by channel, without
     which depthwise convolutions lose much; activations unsigned, scaled by the range that they have on ``batches`` of
@@ -149,10 +157,11 @@ def quantised(model: onnx.ModelProto, batches: Iterable[ArrayF]) -> onnx.ModelPr
         plain, ready, made = (Path(folder) / f"{name}.onnx" for name in ("plain", "ready", "made"))
         onnx.save(model, plain)
         quant_pre_process(plain, ready, skip_symbolic_shape=True)
-        last = [node.name for node in onnx.load(ready).graph.node if LOGITS in node.output]
+        nodes = onnx.load(ready).graph.node
+        left = [node.name for node in nodes if LOGITS in node.output or node.op_type == "BatchNormalization"]
         quantize_static(
             ready, made, Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8, nodes_to_exclude=last,
+            weight_type=QuantType.QInt8, nodes_to_exclude=left,
         )  # fmt: skip
         return without_notes(onnx.load(made))
 
@@ -162,7 +171,10 @@ def make_variants(source: Classifier, prepared: Prepared, out: Path, *, n_calibr
 
     Raises:
         CheckpointError: ONNX Runtime answers otherwise than torch.
+        RecipeError: no pictures to calibrate with.
     """
+    if n_calibration < 1:
+        raise RecipeError(f"INT8 needs 1 or more training pictures to look at, not {n_calibration}.")
     card, train = source.card, prepared.train
     rows = np.sort(np.random.default_rng(card.seed).permutation(len(train))[:n_calibration])
     seen = Classifier(source.net, card, device="cpu")  # these pictures went through the PCA already, where there is one

@@ -37,9 +37,9 @@ def of_system(name: str) -> dict[str, Trained]:
     return {each.name: each for each in trained().values() if system_of(each.card) == name}
 
 
-def of_recipe(recipe: str) -> list[str]:
-    """Names of our checkpoints that a recipe, or one of its folds, became."""
-    return [each.name for each in trained().values() if str(each.card.recipe).partition("-fold")[0] == recipe]
+def of_recipe(recipe: str, ours: Mapping[str, Trained]) -> list[str]:
+    """Names of those of our checkpoints that a recipe, or one of its folds, became."""
+    return [each.name for each in ours.values() if str(each.card.recipe).partition("-fold")[0] == recipe]
 
 
 def compared(system: System) -> dict[str, tuple[Comparison, ...]]:

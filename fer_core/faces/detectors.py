@@ -96,13 +96,13 @@ DETECTORS: dict[str, DetectorKind] = {
         _retinaface_kind(
             "retinaface-resnet50",
             "RetinaFace with ResNet-50",
-            "small, turned and crowded faces; slow without a GPU",
+            "small, turned and crowded faces too; slow without a GPU",
             "Resnet50_Final.pth",
         ),
         _retinaface_kind(
             "retinaface-mobilenet025",
             "RetinaFace with MobileNet ×0.25",
-            "the same with a small network",
+            "less sure than with ResNet-50, as fast as MTCNN",
             "mobilenet0.25_Final.pth",
         ),
     )

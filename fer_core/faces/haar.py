@@ -82,7 +82,7 @@ def faces_of_squares(squares: ArrayF, weights: np.ndarray) -> Faces:
 def score_of_weight(weights: np.ndarray) -> ArrayF:
     """Scores (n,) in 0-1 that keep the order of the weights (n,): a logistic curve, and no probability.
 
-    Weights of faces are mostly 3 to 10; those of false alarms that fewer hits let through reached 5.8. So a score above
+    Weights of faces are mostly 3 to 10; those of false alarms that fewer hits let through reached 6.3. So a score above
     0.99, which counts as sure elsewhere, is one that no false alarm was seen to have.
     """
     return np.asarray(1 / (1 + np.exp(-(weights - MIDDLE_WEIGHT) / WEIGHT_SCALE)), np.float32)

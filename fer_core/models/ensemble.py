@@ -53,7 +53,7 @@ class Average(nn.Module):
         self.n_labels = n_labels
 
     def forward(self, answers: Tensor) -> Tensor:
-        each = answers.reshape(len(answers), -1, self.n_labels)
+        each = answers.reshape(-1, answers.shape[1] // self.n_labels, self.n_labels)
         weights = self.weights
         assert isinstance(weights, Tensor)
         return (each + weights.clamp(min=1e-12).log().view(1, -1, 1)).logsumexp(dim=1)

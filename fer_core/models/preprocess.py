@@ -22,7 +22,7 @@ TEN_CROP_SHIFTS: tuple[tuple[float, float], ...] = ((0, 0), (-1, -1), (1, -1), (
 
 def resample(x: Tensor, size: int, matrices: Tensor) -> Tensor:
     """Sample x (n, c, h, w) at ``matrices`` (n, 2, 3; ``affine_grid`` coordinates) to (n, c, size, size), bilinear."""
-    grid = F.affine_grid(matrices, [len(x), x.shape[1], size, size], align_corners=False)
+    grid = F.affine_grid(matrices, [x.shape[0], x.shape[1], size, size], align_corners=False)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
@@ -54,7 +54,7 @@ def view(
     """
     sign = -1.0 if mirror else 1.0
     row = x.new_tensor([[field * sign, 0.0, shift[0] * (1 - field)], [0.0, field, shift[1] * (1 - field)]])
-    return normalise(resample(x, size, row.expand(len(x), 2, 3)), mean, std)
+    return normalise(resample(x, size, row.expand(x.shape[0], 2, 3)), mean, std)
 
 
 def views(tta: str) -> list[tuple[tuple[float, float], bool]]:

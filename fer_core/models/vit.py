@@ -38,7 +38,7 @@ class Tokens(nn.Module):
         if x.shape[2:] != (self.size, self.size):
             raise InputError(f"This vision transformer takes {self.size} by {self.size} px, got {tuple(x.shape[2:])}.")
         patches = self.conv_proj(x).flatten(2).transpose(1, 2)
-        tokens: Tensor = torch.cat([self.class_token.expand(len(x), -1, -1), patches], dim=1) + self.pos_embedding
+        tokens: Tensor = torch.cat([self.class_token.expand(x.shape[0], -1, -1), patches], dim=1) + self.pos_embedding
         return tokens
 
 

@@ -76,11 +76,12 @@ def _picture(question: Question, found: Outcomes, row: int) -> None:
     can_explain = not (
         datasets.why_no_pictures(question.dataset, question.split) or checkpoints.why_not_runnable(question.checkpoint)
     )
-    if can_explain and st.button("Explain further", icon=":material/center_focus_strong:"):
-        st.switch_page(EXPLAIN, query_params={
-            "checkpoint": question.checkpoint, "dataset": question.dataset, "split": question.split,
-            "id": str(found.ids[row]), "target": label,
-        })  # fmt: skip
+    if can_explain:
+        asked = {"dataset": question.dataset, "split": question.split, "id": str(found.ids[row]), "target": label}
+        st.page_link(  # a page cannot be switched with a parameter that a widget of this one is bound to
+            EXPLAIN, label="Explain further", icon=":material/center_focus_strong:",
+            query_params={"checkpoint": question.checkpoint, **asked},
+        )  # fmt: skip
 
 
 def _bars(found: Outcomes, row: int) -> str:

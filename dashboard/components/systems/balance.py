@@ -64,6 +64,7 @@ def _classes(mine: Mapping[str, Trained]) -> None:
             x=names, y=values, name=title, marker_color=colours[title], text=[f"{n:,}" for n in values],
             textposition="outside", cliponaxis=False,
         )  # fmt: skip
+    chart.update_layout(uniformtext={"minsize": 8, "mode": "hide"})  # no numbers on a phone
     st.plotly_chart(chart, key="class-counts", config=NO_BAR)
 
 

@@ -28,8 +28,10 @@ def classes_view(system: System) -> None:
     st.markdown("#### Class by class, theirs and ours")
     if system.tables:
         tables = {table.title: table for table in system.tables}
-        title = st.selectbox("Their table", list(tables), key="table", bind="query-params", width=520)
-        _table(tables[title], service.compared(system))
+        found = service.compared(system)
+        first = next((i for i, table in enumerate(system.tables) if _main(table, found).state == COMPARED), 0)
+        title = st.selectbox("Their table", list(tables), index=first, key="table", bind="query-params", width=520)
+        _table(tables[title], found)
     else:
         st.caption("The document has no table of figures by class.")
     st.markdown("#### Our confusion")
@@ -56,10 +58,15 @@ def _table(table: ClassTable, found: dict[str, tuple[Comparison, ...]]) -> None:
         rows.append(row)
     config = {name: POINTS if name.endswith("±") else PERCENT for name in rows[0] if name != "Class"}
     words.rows_or(rows, "", **config)
-    main = found[next(iter(table.rows.values()))[0].id][0]
+    main = _main(table, found)
     st.caption(f"{plain(table.where)}. " + _about(main))
     if main.state != COMPARED:
         st.code(main.command, language="bash")
+
+
+def _main(table: ClassTable, found: dict[str, tuple[Comparison, ...]]) -> Comparison:
+    """What the first cell of a table is compared with, as all of them are."""
+    return found[table.claims[0].id][0]
 
 
 def _about(main: Comparison) -> str:
@@ -72,21 +79,21 @@ def _about(main: Comparison) -> str:
 
 
 def _choose(system: System) -> Question | None:
-    """One of our evaluations, named in the address as on the page Inspect."""
+    """One of our evaluations; named otherwise in the address than on the page Inspect, for which it is handed over."""
     names = [name for name in service.of_system(system.name) if evaluations.tables(name)]
     if not names:
         st.info("No checkpoint of this system was evaluated here yet. Train one by its recipe, or evaluate one.")
         st.page_link(CHECKPOINTS, label="Go to Checkpoints", icon=":material/deployed_code:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        checkpoint = st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params", width=300)
+        checkpoint = st.selectbox("Checkpoint", names, key="ours", bind="query-params", width=300)
         table = st.selectbox(
-            "Evaluated on", list(evaluations.tables(checkpoint)), key="data", bind="query-params", width=230
+            "Evaluated on", list(evaluations.tables(checkpoint)), key="on", bind="query-params", width=230
         )
         sets = list(evaluations.evaluation(checkpoint, table).labels)
         taught = service.trained()[checkpoint].labels
         labels = st.selectbox(
-            "Judged by", sets, index=sets.index(taught) if taught in sets else 0, key="labels", bind="query-params",
+            "Judged by", sets, index=sets.index(taught) if taught in sets else 0, key="by", bind="query-params",
             width=190,
         )  # fmt: skip
         if st.button("Inspect its errors", icon=":material/search:"):

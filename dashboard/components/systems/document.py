@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from dashboard.components.frame import plain
@@ -19,7 +17,7 @@ def document_view(system: System) -> None:
     columns = st.columns(2)
     for i, each in enumerate(system.contradictions):
         with columns[i % 2]:
-            _contradiction(each, [claim.id for claim in system.claims if claim.contradiction == each.id])
+            _contradiction(each, any(claim.contradiction == each.id for claim in system.claims))
     st.markdown("#### What else it says")
     left, right = st.columns(2, gap="large")
     left.markdown("**Training**\n" + bullets(system.optimisation))
@@ -28,11 +26,11 @@ def document_view(system: System) -> None:
         st.markdown("**To know when reading it**\n" + bullets(system.notes))
 
 
-def _contradiction(each: Contradiction, claims: Sequence[str]) -> None:
+def _contradiction(each: Contradiction, is_of_figure: bool) -> None:
     with st.container(border=True):
-        st.markdown(f"**{plain(_sentence(each.about))}**" + (" :small[touches a figure]" if claims else ""))
+        st.markdown(f"**{plain(_sentence(each.about))}**" + (" :small[(touches a figure)]" if is_of_figure else ""))
         st.markdown("".join(f"- {plain(said.says)} :small[({plain(said.where)})]\n" for said in each.readings))
-        st.markdown(f"**Taken**: {plain(each.taken)} :small[{plain(each.why)}]")
+        st.markdown(f"**Taken**: {plain(each.taken)}  \n:small[{plain(each.why)}]")
 
 
 def _sentence(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,7 +12,7 @@ from dashboard.components.systems import words
 from dashboard.components.systems.words import PERCENT, POINTS, percent, rows_or
 from dashboard.services import checkpoints
 from dashboard.services import systems as service
-from fer_core.evaluation import NOT_TRAINED, Comparison
+from fer_core.evaluation import Comparison
 from fer_core.systems import Claim, System
 
 _LOSS = st.column_config.NumberColumn(format="%.2f")
@@ -36,7 +36,7 @@ def figures_view(system: System) -> None:
         st.caption("Loss, in nats")
         config = {"They report": _LOSS, "We measure": _LOSS, "Difference": _LOSS_DIFFERENCE}
         rows_or([_row(system, pairs, 1) for pairs in losses], "", **config)
-    _to_train(pair for pairs in found.values() for pair in pairs if pair.state == NOT_TRAINED)
+    _to_train(system)
     _not_comparable(system)
     _ours(system)
 
@@ -44,20 +44,20 @@ def figures_view(system: System) -> None:
 def _row(system: System, pairs: Sequence[Comparison], scale: float) -> dict[str, Any]:
     main, claim = pairs[0], pairs[0].claim
     return {
-        "Network": words.model_title(system, claim),
-        "Figure": words.what(claim),
-        "Data": words.data_of(claim),
+        "Figure": words.what(claim, system),
         "They report": scale * claim.value,
         "We measure": None if main.value is None else scale * main.value,
         "Difference": None if main.difference is None else scale * main.difference,
         "Their epochs": claim.epochs,
         "Our epochs": words.epochs(main.ours),
+        "Data": words.data_of(claim),
         "State": words.state(main),
         "Our checkpoint": ", ".join(main.ours.checkpoints) if main.ours else "",
         "Ours on": words.evaluated_on(main.against),
         "Beside it": "; ".join(_beside(pair, scale) for pair in pairs[1:]),
         "Trained on": words.trained_on(main.ours),
         "In the document": claim.where,
+        "Contradicted there": words.doubt(claim, system),
         "Note": claim.note,
     }
 
@@ -70,8 +70,9 @@ def _beside(pair: Comparison, scale: float) -> str:
     return f"{value} of {', '.join(pair.ours.checkpoints)} on {words.evaluated_on(pair.against)}{remark}"
 
 
-def _to_train(missing: Iterable[Comparison]) -> None:
-    commands = list(dict.fromkeys(pair.command for pair in missing))
+def _to_train(system: System) -> None:
+    ours = service.trained()
+    commands = [f"python -m training.train {each}" for each in system.recipes if not service.of_recipe(each, ours)]
     if commands:
         n = len(commands)
         said = "One recipe is" if n == 1 else f"{n} recipes are"
@@ -96,12 +97,12 @@ def _not_comparable(system: System) -> None:
 
 def _claim(system: System, claim: Claim, scale: float) -> dict[str, Any]:
     return {
-        "Network": words.model_title(system, claim),
-        "Figure": words.what(claim),
-        "Data": words.data_of(claim),
+        "Figure": words.what(claim, system),
         "They report": scale * claim.value,
         "Epochs": claim.epochs,
+        "Data": words.data_of(claim),
         "In the document": claim.where,
+        "Contradicted there": words.doubt(claim, system),
         "Note": claim.note,
     }
 

@@ -35,8 +35,8 @@ def header(system: System) -> None:
     about = ", ".join(system.authors), system.institution, f"{system.kind}, {system.year}"
     st.caption(plain(" · ".join(about)))
     st.markdown(plain(system.summary))
-    with st.expander("Detector, data and models", icon=":material/info:"):
-        st.markdown(f"**Faces**: {plain(system.detector)}")
+    st.markdown(f"**Face detector**: {plain(system.detector)}")
+    with st.expander("Data and models", icon=":material/info:"):
         left, right = st.columns(2, gap="large")
         left.markdown("**Data**\n" + bullets(system.data))
         right.markdown("**Models**\n" + bullets(f"{model.title}: {model.what}" for model in system.models))

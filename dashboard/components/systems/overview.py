@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard.components.frame import plain
 from dashboard.components.systems.head import KEY
-from dashboard.components.systems.words import PERCENT, POINTS, data_of, epochs, model_title, percent, rows_or, state
+from dashboard.components.systems.words import PERCENT, POINTS, data_of, doubt, epochs, percent, rows_or, state
 from dashboard.services import systems as service
-from fer_core.evaluation import NOT_COMPARABLE, Trained, headline, system_of
+from fer_core.evaluation import NOT_COMPARABLE, Trained, headline
 from fer_core.systems import System, systems
 
 
@@ -27,14 +27,12 @@ def overview() -> None:
         "Differences are ours minus theirs, in percentage points; they say little where the epochs differ."
     )
     for each in systems():
-        with st.container(horizontal=True, vertical_alignment="center", border=True):
-            st.markdown(
-                f"**{plain(each.name)}**, {each.year}  \n{plain(each.summary)}",
-                width="stretch",
-            )
+        with st.container(border=True, gap="xsmall"):
             st.button(
-                "Open", key=f"open-{each.name}", icon=":material/arrow_forward:", on_click=_open, args=(each.name,)
-            )
+                each.name, key=f"open-{each.name}", icon=":material/arrow_forward:", type="tertiary", on_click=_open,
+                args=(each.name,),
+            )  # fmt: skip
+            st.markdown(f"**{plain(each.title)}**, {each.year}  \n{plain(each.summary)}")
 
 
 def _open(name: str) -> None:
@@ -43,19 +41,20 @@ def _open(name: str) -> None:
 
 def _row(system: System, ours: dict[str, Trained]) -> dict[str, Any]:
     best = headline(system, ours)
-    mine = [each for each in ours.values() if system_of(each.card) == system.name]
-    recipes = {str(each.card.recipe).partition("-fold")[0] for each in mine} & set(system.recipes)
+    trained = [recipe for recipe in system.recipes if service.of_recipe(recipe, ours)]
     return {
         "System": system.name,
         "They report": percent(best.claim.value) if best else None,
         "We measure": percent(best.value) if best else None,
         "Difference": percent(best.difference) if best else None,
-        "Network": model_title(system, best.claim) if best else "",
-        "Data": data_of(best.claim) if best else "",
         "Their epochs": best.claim.epochs if best else None,
         "Our epochs": epochs(best.ours) if best else "",
+        "Network": system.model(best.claim.model).title if best else "",
+        "Data": data_of(best.claim) if best else "",
         "State": state(best) if best else f"none {NOT_COMPARABLE.replace('cannot', 'can')}",
+        "Contradicted in the document": doubt(best.claim, system) if best else "",
         "Their figures": len(system.claims),
         "Comparable": sum(claim.comparable for claim in system.claims),
-        "Recipes trained": f"{len(recipes)} of {len(system.recipes)}",
+        "Recipes trained": f"{len(trained)} of {len(system.recipes)}",
+        "Note": best.claim.note if best else "",
     }

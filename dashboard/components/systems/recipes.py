@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -9,9 +11,10 @@ import yaml
 
 from dashboard.components.frame import plain
 from dashboard.services import systems as service
+from dashboard.services.systems import RecipeText
 from fer_core.systems import System
 
-_NO_SETTING = ("name", "system", "seed")
+_NO_SETTING, _SAID = ("name", "system"), ("The document says", "Ours")
 CHECKPOINTS = "app_pages/checkpoints.py"
 
 
@@ -19,7 +22,7 @@ def recipes_view(system: System) -> None:
     """One recipe of the system."""
     name = st.selectbox("Recipe", system.recipes, key="recipe", bind="query-params", width=380)
     of = [model.title for model in system.models if name in model.recipes]
-    became = service.of_recipe(name)
+    became = service.of_recipe(name, service.trained())
     said = f"trained here as {', '.join(became)}" if became else "not trained here yet; this trains it"
     st.markdown(plain(f"{', '.join(of)}: {said}."))
     st.code(f"python -m training.train {name}", language="bash")
@@ -31,27 +34,49 @@ def recipes_view(system: System) -> None:
     text = service.recipe(name)
     if text.extends:
         st.caption(plain(f"Extends {', which extends '.join(text.extends)}; this is all of it together."))
+    st.html(_table(text))
+
+
+def _table(text: RecipeText) -> str:
+    """All settings as a table, which on a phone becomes a list."""
     keys = dict.fromkeys((*text.settings, *text.document, *text.ours))
-    st.table(
-        [
-            {
-                "Setting": f"**{plain(key)}**",
-                "Value": plain(_value(text.settings.get(key))),
-                "The document says": plain(text.document.get(key, "")),
-                "Ours": plain(text.ours.get(key, "")),
-            }
-            for key in keys
-            if key not in _NO_SETTING or key in text.ours
-        ],
-        border="horizontal",
-        hide_index=True,
-    )
-    st.caption("What the document says stands in its own column; ours says what was added or changed, and why.")
+    rows = [_row(text, key) for key in keys if key not in _NO_SETTING or key in text.ours]
+    heads = "".join(f"<th>{head}</th>" for head in ("Setting", "Value", *_SAID))
+    return f"{_STYLE}<table class='recipe'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _value(value: Any) -> str:
-    """A value in yaml, on as few lines as it takes."""
-    if value is None:
-        return ""
+def _row(text: RecipeText, key: str) -> str:
+    said = zip(_SAID, (text.document.get(key, ""), text.ours.get(key, "")), strict=True)
+    cells = "".join(f"<td data-head='{head}'>{html.escape(words)}</td>" for head, words in said)
+    lines = "<br>".join(html.escape(line) for line in _lines(text.settings.get(key)))
+    return f"<tr><th>{html.escape(key)}</th><td><code>{lines}</code></td>{cells}</tr>"
+
+
+def _lines(value: Any) -> list[str]:
+    """A value in yaml; of a mapping one line for each key."""
+    if isinstance(value, Mapping):
+        return [f"{key}: {_flow(each)}" for key, each in value.items()]
+    return [] if value is None else [_flow(value)]
+
+
+def _flow(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False, allow_unicode=True)
     return text.removesuffix("...\n").strip()
+
+
+_STYLE = """<style>
+.recipe{width:100%;border-collapse:collapse;font-size:.875rem;line-height:1.45}
+.recipe th,.recipe td{text-align:left;vertical-align:top;padding:.45rem .75rem .45rem 0;overflow-wrap:anywhere}
+.recipe tr{border-bottom:1px solid rgba(128,128,128,.3)}
+.recipe thead th{font-weight:400;opacity:.7}
+.recipe tbody th{width:8rem}
+.recipe td{width:30%}
+.recipe code{font-size:.8rem}
+@media (max-width:640px){
+.recipe thead{display:none}
+.recipe tr{display:block;padding:.5rem 0}
+.recipe tbody th,.recipe td{display:block;width:auto;padding:.15rem 0}
+.recipe td:empty{display:none}
+.recipe td[data-head]::before{content:attr(data-head) ": ";opacity:.7}
+}
+</style>"""

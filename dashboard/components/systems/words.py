@@ -12,7 +12,8 @@ from fer_core.systems import Against, Claim, System
 
 PERCENT = st.column_config.NumberColumn(format="%.1f %%")
 POINTS = st.column_config.NumberColumn(format="%+.1f", help="Ours minus theirs, in percentage points")
-_WHOLE = st.column_config.NumberColumn(format="%d")
+_WHOLE, _RIGHT = st.column_config.NumberColumn(format="%d"), st.column_config.TextColumn(alignment="right")
+_EPOCHS = {"Their epochs": _WHOLE, "Epochs": _WHOLE, "Our epochs": _RIGHT}
 _VIEWS = {"none": "", "flip": ", with the mirror image", "tencrop": ", ten crops"}
 
 
@@ -21,14 +22,21 @@ def percent(share: object) -> float | None:
     return 100 * share if isinstance(share, int | float) else None
 
 
-def what(claim: Claim) -> str:
-    """Such as "recall of fear, before balancing"."""
-    parts = [claim.metric.replace("_", " ")]
-    if claim.emotion or claim.group:
-        parts[0] += f" of {claim.emotion or claim.group}"
-    parts += [f"{claim.n_classes} classes"] if claim.n_classes != 7 else []
-    parts += [f"{claim.balanced} balancing"] if claim.balanced else []
-    return ", ".join(parts)
+def what(claim: Claim, system: System) -> str:
+    """Such as "CNN, recall of fear, before balancing"."""
+    of = claim.emotion or claim.group
+    parts = [
+        system.model(claim.model).title,
+        claim.metric.replace("_", " ") + (f" of {of}" if of else ""),
+        f"{claim.n_classes} classes" if claim.n_classes != 7 else "",
+        f"{claim.balanced} balancing" if claim.balanced else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def doubt(claim: Claim, system: System) -> str:
+    """The matter on which the document contradicts itself where the figure stands; "" if none."""
+    return next((each.about for each in system.contradictions if each.id == claim.contradiction), "")
 
 
 def data_of(claim: Claim) -> str:
@@ -58,10 +66,6 @@ def trained_on(ours: Ours | None) -> str:
     return ", ".join(filter(None, (str(ours.hardware), clock(ours.wall_s) if ours.wall_s else "")))
 
 
-def model_title(system: System, claim: Claim) -> str:
-    return system.model(claim.model).title
-
-
 def rows_or(rows: list[dict[str, Any]], nothing: str, **config: Any) -> None:
     """A table without an index, or a caption where it has no row."""
     if not rows:
@@ -69,5 +73,4 @@ def rows_or(rows: list[dict[str, Any]], nothing: str, **config: Any) -> None:
         return
     empty = [key for key in rows[0] if all(row[key] in (None, "") for row in rows)]
     shown = [{key: value for key, value in row.items() if key not in empty} for row in rows]
-    whole = dict.fromkeys(("Their epochs", "Epochs"), _WHOLE)
-    st.dataframe(shown, hide_index=True, placeholder="–", height="content", column_config=whole | config)
+    st.dataframe(shown, hide_index=True, placeholder="–", height="content", column_config=_EPOCHS | config)
