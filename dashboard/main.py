@@ -9,7 +9,7 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:  # the project's folder, from wherever it is started
     sys.path.insert(0, ROOT)
 
-from dashboard.components.frame import compact, footer, show_errors  # noqa: E402
+from dashboard.components.frame import compact, footer, show_errors, take_over  # noqa: E402
 
 st.set_page_config(page_title="FER workbench", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 page = st.navigation(
@@ -26,6 +26,7 @@ page = st.navigation(
     ],
     position="top",
 )
+take_over()
 compact()
 body = st.container()
 footer()  # first, so that a page that stops early has it too

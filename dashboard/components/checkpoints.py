@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.charts import FIRST, NO_BAR, SECOND, figure, line_at
-from dashboard.components.frame import clock, megabytes, plain, show_errors
+from dashboard.components.frame import clock, go_to, megabytes, plain, show_errors
 from dashboard.services import checkpoints, datasets, evaluations, jobs
 from dashboard.services.checkpoints import Entry
 from fer_core.errors import DataError, FerError
@@ -58,10 +58,10 @@ def details(entry: Entry) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(entry.name), anchor=False, width="stretch")
-        st.page_link(  # a page cannot be switched with a parameter that a widget of this one is bound to
-            INSPECT, label="Inspect its errors", icon=":material/search:",
-            disabled=not evaluations.tables(entry.name), query_params={"checkpoint": entry.name},
-        )  # fmt: skip
+        if st.button(
+            "Inspect its errors", type="primary", icon=":material/search:", disabled=not evaluations.tables(entry.name)
+        ):
+            go_to(INSPECT, checkpoint=entry.name)
         _remove(entry)
     if missing := checkpoints.why_not_runnable(entry.name):
         st.info(plain(missing), icon=":material/inventory_2:")
@@ -176,8 +176,8 @@ def _evaluations(entry: Entry) -> None:
     for name, path in evaluations.tables(entry.name).items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(name)}**  \n:small[{megabytes(path.stat().st_size)}]", width="stretch")
-            asked = {"checkpoint": entry.name, "data": name}
-            st.page_link(INSPECT, label="Inspect", icon=":material/search:", query_params=asked)
+            if st.button("Inspect", key=f"inspect-{name}", icon=":material/search:"):
+                go_to(INSPECT, checkpoint=entry.name, data=name)
     running = jobs.of_target(entry.name, "evaluate")
     active = running is not None and running.state in jobs.ACTIVE
     if running is not None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from fer_core.errors import FerError
 
+_HANDED = "handed-over"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
 
 
@@ -25,6 +26,20 @@ def show_errors() -> Iterator[None]:
         yield
     except FerError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def go_to(page: str, **values: str) -> None:
+    """Go to another page with values for its widgets, by their keys.
+
+    An address cannot hand them over where a widget of this page is bound to a parameter of the same name.
+    """
+    st.session_state[_HANDED] = values
+    st.switch_page(page, query_params={})
+
+
+def take_over() -> None:
+    """Give the widgets of this page what ``go_to`` handed over; before any of them is drawn."""
+    st.session_state.update(st.session_state.pop(_HANDED, {}))
 
 
 def compact() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.components.frame import clock, plain, show_errors
+from dashboard.components.frame import clock, go_to, plain, show_errors
 from dashboard.components.gallery import Face, gallery
 from dashboard.components.inspect.faces import items
 from dashboard.components.inspect.header import choose_face
@@ -76,11 +76,10 @@ def _picture(question: Question, found: Outcomes, row: int) -> None:
     can_explain = not (
         datasets.why_no_pictures(question.dataset, question.split) or checkpoints.why_not_runnable(question.checkpoint)
     )
-    if can_explain:
-        asked = {"dataset": question.dataset, "split": question.split, "id": str(found.ids[row]), "target": label}
-        st.page_link(  # a page cannot be switched with a parameter that a widget of this one is bound to
-            EXPLAIN, label="Explain further", icon=":material/center_focus_strong:",
-            query_params={"checkpoint": question.checkpoint, **asked},
+    if can_explain and st.button("Explain further", icon=":material/center_focus_strong:"):
+        go_to(
+            EXPLAIN, checkpoint=question.checkpoint, dataset=question.dataset, split=question.split,
+            id=str(found.ids[row]), target=label,
         )  # fmt: skip
 
 
