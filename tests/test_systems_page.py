@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -332,7 +335,7 @@ def test_without_any_checkpoint_the_claims_and_commands_stand(
     monkeypatch.setenv("FER_CHECKPOINTS", str(tmp_path))
     app = open_page("systems", system="mru-2025")
     assert not app.exception and not app.error
-    assert set(tables(app)[0]["State"]) == {NOT_TRAINED} and "We measure" not in tables(app)[0]
+    assert set(tables(app)[0]["State"]) == {NOT_TRAINED} and tables(app)[0]["We measure"].isna().all()
     assert "python -m training.train mru-2025-cnn" in app.code[0].value
     app.segmented_control(key="show").set_value("Curves").run()
     assert "only the authors' points" in words(app)
@@ -408,9 +411,7 @@ def test_damaged_files_of_one_checkpoint_leave_the_page_whole(lent: Path) -> Non
     for view in ("Figures", "Curves", "Balance"):
         app = open_page("systems", system="shsu-2023", show=view)
         assert not app.exception and not app.error, view
-    app = open_page(
-        "systems", system="shsu-2023", show="Classes", checkpoint="shsu-2023-cnn", data="fer2013-private_test"
-    )
+    app = open_page("systems", system="shsu-2023", show="Classes", ours="shsu-2023-cnn", on="fer2013-private_test")
     assert not app.exception and "cannot be read" in app.error[0].value
 
 
@@ -472,6 +473,16 @@ def test_cards_name_the_command_that_makes_their_weights(changes: dict[str, Any]
     assert dataclasses.replace(CARD, **changes).training_command == command
 
 
+def test_the_notebook_example_runs() -> None:
+    text = (SHIPPED.parent / "docs" / "systems.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    done = subprocess.run(
+        [sys.executable, "-c", block], capture_output=True, text=True, cwd=SHIPPED.parent, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(system("mru-2025").claims) and "mru-2025-cnn" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
     """The app with some checkpoints that have evaluations only."""
@@ -505,6 +516,19 @@ def test_from_the_overview_to_the_faces_of_a_cell(browser: Any, address: str) ->
         tab.get_by_role("button", name=f"labelled fear, answered sad: {n},").click()
         tab.get_by_text(f"{n:,} of 3,589 pictures").wait_for()
         assert all(part in tab.url for part in ("/inspect", "checkpoint=shsu-2023-cnn", "true=fear", "predicted=sad"))
+
+
+@pytest.mark.browser
+def test_from_a_recipe_to_its_checkpoint_and_its_errors(browser: Any, address: str) -> None:
+    with watched_tab(browser, height=1200) as tab:
+        tab.set_default_timeout(60_000)
+        tab.goto(f"{address}/systems?system=mbstu-2021&show=Recipes&recipe=mbstu-2021-resnet18")
+        tab.get_by_role("button", name="mbstu-2021-resnet18").last.click()
+        tab.get_by_role("heading", name="mbstu-2021-resnet18").wait_for()
+        tab.get_by_text("The weights of mbstu-2021-resnet18 are missing").wait_for()
+        tab.get_by_role("button", name="Inspect its errors").click()
+        tab.get_by_text("of 3,589 pictures").wait_for()
+        tab.wait_for_url("**/inspect?**checkpoint=mbstu-2021-resnet18**")
 
 
 @pytest.mark.browser

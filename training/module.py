@@ -52,8 +52,14 @@ class EmotionModule(pl.LightningModule):
         self.minutes_before = 0.0
         self.started = time.monotonic()
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.accuracy = nn.ModuleDict(
-            {name: MulticlassAccuracy(recipe.data.labels, average="micro", ignore_index=-1) for name in recipe.targets}
+        self.accuracy, self.train_accuracy = (
+            nn.ModuleDict(
+                {
+                    name: MulticlassAccuracy(recipe.data.labels, average="micro", ignore_index=-1)
+                    for name in recipe.targets
+                }
+            )
+            for _ in range(2)
         )
         self.loss = nn.ModuleDict({name: MeanMetric() for name in recipe.targets})
         self.main = OWN if OWN in recipe.targets else FERPLUS
@@ -96,6 +102,10 @@ class EmotionModule(pl.LightningModule):
             other = {key: batch[key][partner] for key in (OWN, FERPLUS) if key in batch}
             losses = {name: loss + self._loss(name, logits[name], other) * (1 - share) for name, loss in losses.items()}
         for name, loss in losses.items():
+            accuracy = self.train_accuracy[name]
+            assert isinstance(accuracy, MulticlassAccuracy)
+            accuracy(logits[name].detach(), batch[LABELS_OF_TARGET[name]])  # of pictures as augmented and mixed
+            self.log(f"train_{name}_accuracy", accuracy, on_step=False, on_epoch=True)
             self.log(f"train_{name}_loss", loss, on_step=False, on_epoch=True, batch_size=len(x), sync_dist=True)
         return torch.stack([loss * self.recipe.targets[name].weight for name, loss in losses.items()]).sum()
 

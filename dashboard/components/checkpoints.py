@@ -177,7 +177,7 @@ def _evaluations(entry: Entry) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(name)}**  \n:small[{megabytes(path.stat().st_size)}]", width="stretch")
             if st.button("Inspect", key=f"inspect-{name}", icon=":material/search:"):
-                go_to(INSPECT, checkpoint=entry.name, data=name)
+                go_to(INSPECT, {"data": name}, checkpoint=entry.name)
     running = jobs.of_target(entry.name, "evaluate")
     active = running is not None and running.state in jobs.ACTIVE
     if running is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import streamlit as st
@@ -28,13 +28,11 @@ def show_errors() -> Iterator[None]:
         st.error(plain(str(error)), icon=":material/error:")
 
 
-def go_to(page: str, **values: str) -> None:
-    """Go to another page with values for its widgets, by their keys.
-
-    An address cannot hand them over where a widget of this page is bound to a parameter of the same name.
-    """
+def go_to(page: str, address: Mapping[str, str] | None = None, **values: str) -> None:
+    """Go to another page with an address, and with values for its widgets, by their keys: those to whose parameter a
+    widget of this page is bound too, which the address of the other one cannot have then."""
     st.session_state[_HANDED] = values
-    st.switch_page(page, query_params={})
+    st.switch_page(page, query_params=dict(address or {}))
 
 
 def take_over() -> None:

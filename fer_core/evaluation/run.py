@@ -163,7 +163,7 @@ def evaluate_faces(
     return table
 
 
-def _half(features: NDArray[np.float32]) -> NDArray[np.float16]:
+def _half(features: NDArray[np.float32]) -> NDArray[Any]:
     """Features in half precision, those beyond it at its edge."""
     most = np.finfo(np.float16).max
     return features.clip(-most, most).astype(np.float16)

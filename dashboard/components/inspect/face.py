@@ -77,10 +77,8 @@ def _picture(question: Question, found: Outcomes, row: int) -> None:
         datasets.why_no_pictures(question.dataset, question.split) or checkpoints.why_not_runnable(question.checkpoint)
     )
     if can_explain and st.button("Explain further", icon=":material/center_focus_strong:"):
-        go_to(
-            EXPLAIN, checkpoint=question.checkpoint, dataset=question.dataset, split=question.split,
-            id=str(found.ids[row]), target=label,
-        )  # fmt: skip
+        asked = {"dataset": question.dataset, "split": question.split, "id": str(found.ids[row]), "target": label}
+        go_to(EXPLAIN, asked, checkpoint=question.checkpoint)
 
 
 def _bars(found: Outcomes, row: int) -> str:

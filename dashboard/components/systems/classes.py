@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components.frame import go_to, plain
+from dashboard.components.frame import plain
 from dashboard.components.inspect.confusion import UNITS, draw, reports
 from dashboard.components.inspect.header import GROUP_ENDING, sides_of
 from dashboard.components.matrix import ANY, clicked
@@ -79,21 +79,21 @@ def _about(main: Comparison) -> str:
 
 
 def _choose(system: System) -> Question | None:
-    """One of our evaluations, named in the address as on the page Inspect."""
+    """One of our evaluations. Its parameters are not those of the page Inspect, or they could not be handed over."""
     names = [name for name in service.of_system(system.name) if evaluations.tables(name)]
     if not names:
         st.info("No checkpoint of this system was evaluated here yet. Train one by its recipe, or evaluate one.")
         st.page_link(CHECKPOINTS, label="Go to Checkpoints", icon=":material/deployed_code:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        checkpoint = st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params", width=300)
+        checkpoint = st.selectbox("Checkpoint", names, key="ours", bind="query-params", width=300)
         table = st.selectbox(
-            "Evaluated on", list(evaluations.tables(checkpoint)), key="data", bind="query-params", width=230
+            "Evaluated on", list(evaluations.tables(checkpoint)), key="on", bind="query-params", width=230
         )
         sets = list(evaluations.evaluation(checkpoint, table).labels)
         taught = service.trained()[checkpoint].labels
         labels = st.selectbox(
-            "Judged by", sets, index=sets.index(taught) if taught in sets else 0, key="labels", bind="query-params",
+            "Judged by", sets, index=sets.index(taught) if taught in sets else 0, key="by", bind="query-params",
             width=190,
         )  # fmt: skip
         if st.button("Inspect its errors", icon=":material/search:"):
@@ -104,7 +104,8 @@ def _choose(system: System) -> Question | None:
 def _inspect(question: Question, true: str = "", predicted: str = "") -> None:
     """Go to the page Inspect with the same evaluation, and the cell that was chosen."""
     cell = {"true": true, "predicted": predicted, "outcome": "any"} if true else {}
-    go_to(INSPECT, checkpoint=question.checkpoint, data=question.table, labels=question.label_set, **cell)
+    asked = {"checkpoint": question.checkpoint, "data": question.table, "labels": question.label_set}
+    st.switch_page(INSPECT, query_params={**asked, **cell})
 
 
 def _matrices(question: Question) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 import yaml
 
-from dashboard.components.frame import go_to, plain
+from dashboard.components.frame import plain
 from dashboard.services import systems as service
 from dashboard.services.systems import RecipeText
 from fer_core.systems import System
@@ -30,7 +30,7 @@ def recipes_view(system: System) -> None:
         with st.container(horizontal=True):
             for checkpoint in became:
                 if st.button(checkpoint, key=f"to-{checkpoint}", icon=":material/deployed_code:"):
-                    go_to(CHECKPOINTS, checkpoint=checkpoint)
+                    st.switch_page(CHECKPOINTS, query_params={"checkpoint": checkpoint})
     text = service.recipe(name)
     if text.extends:
         st.caption(plain(f"Extends {', which extends '.join(text.extends)}; this is all of it together."))

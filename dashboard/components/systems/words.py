@@ -67,10 +67,10 @@ def trained_on(ours: Ours | None) -> str:
 
 
 def rows_or(rows: list[dict[str, Any]], nothing: str, **config: Any) -> None:
-    """A table without an index, or a caption where it has no row."""
+    """A table without an index and without columns in which no row says anything; a caption where it has no row."""
     if not rows:
         st.caption(nothing)
         return
-    empty = [key for key in rows[0] if all(row[key] in (None, "") for row in rows)]
+    empty = [key for key in rows[0] if all(row[key] == "" for row in rows)]
     shown = [{key: value for key, value in row.items() if key not in empty} for row in rows]
     st.dataframe(shown, hide_index=True, placeholder="–", height="content", column_config=_EPOCHS | config)
