@@ -19,6 +19,7 @@ PAGES = {
     "review": "/review",
     "library": "/library",
     "checkpoints": "/checkpoints",
+    "systems": "/systems",
     "inspect": "/inspect",
     "calibration": "/inspect?view=Calibration",
     "labels": "/inspect?view=Label+quality",

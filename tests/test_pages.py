@@ -12,7 +12,7 @@ from dashboard.services import jobs, places
 from fer_core.video.store import Analysis
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("analyze", "review", "library", "checkpoints", "inspect", "explain", "datasets", "responsible_use")
+PAGES = ("analyze", "review", "library", "checkpoints", "systems", "inspect", "explain", "datasets", "responsible_use")
 
 
 def open_page(page: str, **query: str) -> AppTest:

@@ -247,10 +247,11 @@ def run_edge(args: argparse.Namespace) -> None:
     source = load(args.checkpoint, device="cpu")
     if source.card.architecture == ONNX:
         raise RecipeError(f"{source.name} is an ONNX checkpoint already; give {source.card.options['of']}.")
-    recipe = network_recipe(source.card.recipe)
+    name, _, fold = source.card.recipe.partition("-fold")
+    recipe = network_recipe(name)
     roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
     run = runs_folder() / f"{source.name}-edge"
-    prepared = prepare(recipe, choose_pictures(recipe, roots), run / "pictures")
+    prepared = prepare(recipe, choose_pictures(recipe, roots), run / "pictures", fold=int(fold) if fold else None)
     folders = []
     if args.prune:
         run = runs_folder() / pruned_name(source.card, args.prune)
