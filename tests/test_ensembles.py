@@ -144,6 +144,49 @@ def test_the_trained_fusion_of_the_document_runs(made: tuple[Path, Path], tmp_pa
     assert 0 < whole.predict(np.zeros((1, 48, 48, 3), np.uint8)).probabilities.max() <= 1
 
 
+def test_grey_members_see_the_same_grey_as_alone(made: tuple[Path, Path], tmp_path: Path) -> None:
+    whole = load(made_by(dataclasses.replace(RECIPE, rule="hand", weights_by_hand=[1.0, 0.0]), made, tmp_path))
+    members = [dict(each) for each in whole.card.options["members"]]
+    colour = registry.build("ensemble", n_labels=7, channels=3, members=members, weights=[1.0, 0.0]).eval()
+    colour.load_state_dict(whole.net.state_dict())
+    x = torch.rand(2, 3, 44, 44)
+    grey = (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    with torch.no_grad():
+        torch.testing.assert_close(colour(x), whole.net(grey), atol=1e-5, rtol=0)
+
+
+GOOD = {
+    "architecture": "shsu-cnn",
+    "options": {"widths": [4, 8], "kernels": [3, 3], "cells": 2, "hidden": [8], "dropout": 0.0},
+    "channels": 1, "size": 40, "field": 1.0, "mean": [0.0], "std": [1.0], "temperature": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"std": [0.0]}, {"mean": ["a"]}, {"mean": []}, {"mean": "abc"}, {"temperature": 0}, {"temperature": "a"},
+        {"temperature": float("nan")}, {"field": "x"}, {"size": 32.5}, {"size": -1}, {"size": 60000}, {"channels": 0},
+        {"mean": [0.0, 0.0, 0.0]}, {"channels": 3}, {"options": 3}, {"architecture": "nothing"},
+    ],
+)  # fmt: skip
+def test_impossible_members_are_refused_before_anything_runs(change: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError):
+        registry.build("ensemble", n_labels=7, channels=1, members=[GOOD, GOOD | change], weights=[1, 1])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weights": [float("nan"), 1]}, {"weights": [0, 0]}, {"weights": ["a", 1]}, {"hidden": 30_000_000},
+        {"hidden": -1}, {"members": [GOOD] * 5000},
+    ],
+)  # fmt: skip
+def test_impossible_ensembles_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError):
+        registry.build("ensemble", n_labels=7, channels=1, **{"members": [GOOD, GOOD], **options})
+
+
 def test_what_does_not_fit_together_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
     member(made[1] / "otherwise", size=44, field=1.0, seed=2, temperature=1.0, crop=64)
     with pytest.raises(CheckpointError, match="does not fit small"):

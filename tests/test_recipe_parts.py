@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -22,7 +22,7 @@ from fer_core.models import registry
 from fer_core.models.classifier import load
 from training import train as command
 from training.augment import mix, named_transforms, train_batch
-from training.data import EpochBatches, balanced
+from training.data import EpochBatches, FerDataModule, balanced
 from training.prepare import choose_pictures, find_all, held_out_rows, mean_and_std, prepare
 from training.recipe import (
     OPTIMISERS,
@@ -300,7 +300,7 @@ def test_mean_and_std_are_those_of_the_training_pictures(drawn: Path, tmp_path: 
 
 def test_a_resumed_run_opens_its_pictures_again(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepared_from(DEMO, drawn, tmp_path)
-    monkeypatch.setattr(cv2, "imdecode", None)
+    monkeypatch.setattr("training.prepare._decode", None)
     again = prepared_from(DEMO, drawn, tmp_path)
     assert np.array_equal(first.train.images, again.train.images)
 
@@ -348,3 +348,81 @@ def test_a_recipe_on_another_data_set(tmp_path: Path) -> None:
     assert "Surprise -> surprise" in said and "rafdb" in said
     card = load(tmp_path / "out" / "demo-rafdb").card
     assert card.data["dataset"] == "rafdb" and card.data["choose"] == "held_out"
+
+
+@pytest.mark.filterwarnings("ignore:.*")  # what Lightning says of runs of one step
+def test_pixels_are_taken_from_the_same_places_in_half_precision(drawn: Path, tmp_path: Path) -> None:
+    prepared = prepared_from(DEMO, drawn, tmp_path)
+    seen: list[torch.Tensor] = []
+    for precision in ("32-true", "bf16-mixed"):
+        recipe = dataclasses.replace(prepared.recipe, precision=precision, augment=Augment(), epochs=1, batch_size=8)
+        module = command.build_module(recipe)
+        kept: list[torch.Tensor] = []
+        module.model.register_forward_pre_hook(lambda net, given, kept=kept: kept.append(given[0].clone()))
+        trainer = pl.Trainer(
+            accelerator="cpu", precision=precision, max_epochs=1, limit_train_batches=1, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        )  # fmt: skip
+        trainer.fit(module, FerDataModule(recipe, prepared.train, prepared.choose))
+        seen.append(torch.cat(kept[:2]).float())
+    torch.testing.assert_close(seen[0], seen[1], rtol=0, atol=0)
+
+
+def test_the_best_epoch_is_remembered_by_a_resumed_run(tmp_path: Path) -> None:
+    kinds = [type(each).__name__ for each in command._callbacks(changed(keep="loss"), tmp_path, "own")]
+    names = [
+        each.filename for each in command._callbacks(changed(keep="loss"), tmp_path, "own") if hasattr(each, "filename")
+    ]
+    assert kinds.count("ModelCheckpoint") == 2
+    assert names == ["best", "last"], "the last state is saved after the best one is known"
+
+
+def test_norms_of_layers_that_thaw_learn_again() -> None:
+    net = network().train()
+    norms = [layer for layer in net.layers() if isinstance(layer, nn.BatchNorm2d)]
+    freeze(net, Phase(1, "head"))
+    assert not any(norm.training for norm in norms)
+    freeze(net, Phase(1, 5))
+    assert [norm.training for norm in norms] == [norm in net.layers()[-5:] for norm in norms]
+    freeze(net, Phase(1, "all"))
+    assert all(norm.training for norm in norms)
+
+
+def test_a_finished_run_stays_as_it_is(drawn: Path, tmp_path: Path) -> None:
+    where = ["demo", "--data", str(drawn), "--out", str(tmp_path / "out"), "--epochs", "2"]
+    assert "epoch 2 of 2" in run_command(where, tmp_path)
+    weights = (tmp_path / "out/demo/model.safetensors").read_bytes()
+    assert "epoch" not in run_command(where, tmp_path)
+    assert (tmp_path / "out/demo/model.safetensors").read_bytes() == weights
+
+
+def test_a_data_set_without_a_test_is_held_out_by_people(tmp_path: Path) -> None:
+    draw_dataset("kdef", tmp_path / "kdef", per_class=6, seed=0)
+    where = ["--dataset", "kdef", "--data", str(tmp_path / "kdef"), "--out", str(tmp_path / "out")]
+    run_command(["demo", *where, "--epochs", "1"], tmp_path)
+    card = load(tmp_path / "out" / "demo-kdef").card
+    assert {each["split"] for each in card.metrics} == {"held_out"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demo", "--fold", "0"], "has no folds"),
+        (["usfq-2024-fer2013", "--devices", "2"], "cannot share a time budget"),
+        (["mbstu-2021-fusion", "--epochs", "3"], "do not apply"),
+    ],
+)
+def test_what_cannot_be_asked_together_is_said(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_other_pictures_under_the_same_names_are_read_anew(tmp_path: Path) -> None:
+    sides = []
+    for seed in (0, 1):
+        folder = tmp_path / str(seed) / "drawn"
+        draw_dataset("folders", folder, per_class=6, seed=seed)
+        sides.append(prepared_from(DEMO, folder, tmp_path / "run"))
+    assert not np.array_equal(sides[0].seen.images, sides[1].seen.images)

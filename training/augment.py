@@ -35,8 +35,10 @@ def train_batch(images: Tensor, recipe: Recipe, size: int, copy: Tensor | None =
 
 
 def _augmented(images: Tensor, recipe: Recipe, augment: Augment, size: int) -> Tensor:
+    if not len(images):
+        return torch.zeros(0, recipe.input.channels, size, size, device=images.device)
     x = to_float(images)
-    if recipe.transforms and len(x):
+    if recipe.transforms:
         change = named_transforms(yaml.safe_dump([dict(each) for each in recipe.transforms]))
         x = torch.stack([change(each) for each in x])
     x = resample(x, size, _random_affine(len(x), augment, recipe.crop.field / recipe.crop.source, x.device))

@@ -81,7 +81,8 @@ def refresh_batch_norm(model: nn.Module, recipe: Recipe, side: Side, n_batches: 
         layer.momentum = None  # cumulative mean
         layer.train()
     order = np.random.default_rng(recipe.seed).permutation(len(side))
-    for start in range(0, min(n_batches * recipe.batch_size, len(order)), recipe.batch_size):
+    torch.manual_seed(recipe.seed)  # the same pictures whenever it is done
+    for start in range(0, min(n_batches * recipe.batch_size, len(order) - 1), recipe.batch_size):
         chosen = np.sort(order[start : start + recipe.batch_size])
         model(train_batch(torch.from_numpy(side.images[chosen]), recipe, recipe.input.size))
     model.eval()
@@ -150,7 +151,8 @@ class Origin:
 def said(parts: list[Part]) -> str:
     """Splits in words: the split alone where there is one data set."""
     names = {part.dataset for part in parts}
-    return ", ".join(part.split if len(names) == 1 else f"{part.dataset} {part.split}" for part in parts)
+    most = {part: f" (at most {part.per_class} a class)" if part.per_class else "" for part in parts}
+    return ", ".join((part.split if len(names) == 1 else f"{part.dataset} {part.split}") + most[part] for part in parts)
 
 
 def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
@@ -175,31 +177,46 @@ def _export(
         prepared.pca.save(folder / PCA)
     shutil.copyfile(run / "history.csv", folder / "history.csv")
     save_checkpoint(folder, net, card)
-    temperature = fit_on(load(folder), prepared.choose_sets, FERPLUS if name == FERPLUS else OWN)
+    temperature = fit_on(
+        load(folder), prepared.choose_sets, FERPLUS if name == FERPLUS else OWN, skip=prepared.skip_unreadable
+    )
     save_checkpoint(folder, net, dataclasses.replace(card, temperature=temperature))
     votes = FERPLUS in prepared.recipe.targets
-    measure(folder, prepared.choose_sets, prepared.test_sets, prepared.train, with_votes=votes)
+    measure(
+        folder, prepared.choose_sets, prepared.test_sets, prepared.seen, with_votes=votes, skip=prepared.skip_unreadable
+    )
     return folder
 
 
-def measure(folder: Path, choose: Sequence[FaceSet], test: Sequence[FaceSet], train: Side, *, with_votes: bool) -> None:
+def measure(
+    folder: Path,
+    choose: Sequence[FaceSet],
+    test: Sequence[FaceSet],
+    train: Side,
+    *,
+    with_votes: bool,
+    skip: bool = False,
+) -> None:
     """Fill the metrics of a checkpoint's card and write its evaluation tables and reference, from its weights.
 
-    ``with_votes`` reports the FER+ protocols too.
+    ``with_votes`` reports the FER+ protocols too; ``skip`` leaves unreadable pictures out.
     """
     classifier = load(folder)
-    card = dataclasses.replace(classifier.card, metrics=list(_metrics(classifier, choose, test, with_votes)))
+    card = dataclasses.replace(classifier.card, metrics=list(_metrics(classifier, choose, test, with_votes, skip)))
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
     for faces in (*choose, *test):
-        write_table(evaluate_faces(classifier, faces), folder / "evaluations" / f"{faces.name}-{faces.split}.parquet")
+        write_table(
+            evaluate_faces(classifier, faces, skip_unreadable=skip),
+            folder / "evaluations" / f"{faces.name}-{faces.split}.parquet",
+        )
     write_reference(folder, classifier, np.asarray(train.images), train.labels, card.seed)
 
 
-def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str) -> float:
+def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False) -> float:
     """The temperature that fits the choosing split best, four decimals."""
     logits, truth = [], []
     for faces in sets:
-        table = evaluate_faces(classifier, faces)
+        table = evaluate_faces(classifier, faces, skip_unreadable=skip)
         logits.append(table_array(table, "logit_"))
         truth.append(labels_of(table, "ferplus7" if target == FERPLUS else faces.name))
     labels = np.concatenate(truth)
@@ -208,13 +225,13 @@ def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str) -> floa
 
 
 def _metrics(
-    classifier: Classifier, choose: Sequence[FaceSet], test: Sequence[FaceSet], with_votes: bool
+    classifier: Classifier, choose: Sequence[FaceSet], test: Sequence[FaceSet], with_votes: bool, skip: bool
 ) -> Iterable[dict[str, Any]]:
     """Reports of every label set and view on the choosing split (single view) and the test split."""
     for sets, views in ((choose, TTA[:1]), (test, TTA)):
         for faces in sets:
             for tta in views:
-                table = evaluate_faces(classifier, faces, tta=tta)
+                table = evaluate_faces(classifier, faces, tta=tta, skip_unreadable=skip)
                 for labels in (faces.name, *(LABEL_SETS[1:] if with_votes and faces.has_votes else ())):
                     yield rounded(figures_of(table, faces, labels, tta))
 

@@ -94,7 +94,8 @@ class EmotionModule(pl.LightningModule):
             self.trainer.should_stop = True
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        x = train_batch(batch["images"], self.recipe, self.recipe.size_at(self.progress), batch["copy"])
+        with torch.autocast(self.device.type, enabled=False):  # bf16 would round where pixels are taken from
+            x = train_batch(batch["images"], self.recipe, self.recipe.size_at(self.progress), batch["copy"])
         x, partner, share = mix(x, self.recipe.mix, self.progress)
         logits = self._logits(x)
         losses = {name: self._loss(name, logits[name], batch) * share for name in logits}
@@ -112,8 +113,11 @@ class EmotionModule(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         recipe = self.recipe
         share = recipe.crop.field / recipe.crop.source
-        x = to_float(batch["images"])
-        x = view(x, size=recipe.input.size, field=share, mean=recipe.input.mean, std=recipe.input.std)
+        if not len(batch["images"]):  # one process of many may have none of the last batch
+            return
+        with torch.autocast(self.device.type, enabled=False):
+            x = to_float(batch["images"])
+            x = view(x, size=recipe.input.size, field=share, mean=recipe.input.mean, std=recipe.input.std)
         logits = self._logits(x)
         for name, accuracy in self.accuracy.items():
             loss = self.loss[name]

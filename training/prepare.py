@@ -116,7 +116,19 @@ def choose_pictures(recipe: Recipe | EnsembleRecipe, roots: Roots, *, limit: int
         if getattr(recipe.data, side) and not any(len(each) for each in found[side]):
             why = [f"{each.name}, {each.split}: {dict(each.left_out)}" for each in found[side]]
             raise DataError(f"{recipe.name}: no picture is left to {side} on ({'; '.join(why)}).")
+    for side in ("choose", "test"):
+        found[side] = [
+            _named(faces, opened[part.dataset])
+            for faces, part in zip(found[side], getattr(recipe.data, side), strict=True)
+        ]
     return Chosen(**found)
+
+
+def _named(faces: FaceSet, data: DataSet) -> FaceSet:
+    """A split that is not whole is called so, wherever its figures go."""
+    return (
+        faces if len(faces) == len(data.read(faces.split)) else dataclasses.replace(faces, split=f"{faces.split}_part")
+    )
 
 
 def _part(
@@ -163,9 +175,13 @@ def read_side(
         DataError: an unreadable picture, named, unless ``skip_unreadable``; nothing to read.
     """
     mixture = Mixture(tuple(parts))
-    key = hashlib.sha256(json.dumps([dataclasses.asdict(crop), channels, mixture.ids.tolist()]).encode()).hexdigest()
+    if not len(mixture):
+        raise DataError("There is no picture to read.")
+    told = [dataclasses.asdict(crop), channels, skip_unreadable, mixture.ids.tolist(), _glimpse(mixture)]
+    key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     record = path.with_suffix(".json")
     if not (path.is_file() and record.is_file() and json.loads(record.read_text(encoding="utf-8"))["key"] == key):
+        record.unlink(missing_ok=True)
         kept = _decode(parts, crop, channels, path, skip_unreadable, progress)
         record.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
     rows = np.array(json.loads(record.read_text(encoding="utf-8"))["kept"], np.int64)
@@ -173,13 +189,22 @@ def read_side(
     return Side(images, *(getattr(mixture, name)[rows] for name in ("labels", "votes", "ids", "subjects")))
 
 
+def _glimpse(mixture: Mixture) -> list[str]:
+    """Hashes of a few pictures, which tell data sets apart that name theirs alike."""
+    found = []
+    for i in np.unique(np.linspace(0, len(mixture) - 1, 8).astype(int)).tolist():
+        try:
+            found.append(pixel_hashes([mixture.picture(i)]).tolist()[0])
+        except DataError as error:
+            found.append(str(error))
+    return found
+
+
 def _decode(
     parts: Sequence[FaceSet], crop: Crop, channels: int, path: Path, skip: bool, progress: Progress
 ) -> list[int]:
     """Write the pictures of all parts as one array; returns the rows that were readable."""
     total = sum(len(faces) for faces in parts)
-    if not total:
-        raise DataError("There is no picture to read.")
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (total, crop.source, crop.source) if channels == 1 else (total, crop.source, crop.source, 3)
     images = open_memmap(path, "w+", np.uint8, shape)
@@ -209,9 +234,12 @@ def _cutter(faces: FaceSet, crop: Crop) -> FaceFinder | Squares:
 
 def mean_and_std(images: Pixels) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, pixels in 0-1, four decimals."""
-    flat = images.reshape(-1, 1 if images.ndim == 3 else 3)
-    values = np.arange(256) / 255
-    shares = [np.bincount(flat[:, i], minlength=256) / len(flat) for i in range(flat.shape[1])]
+    n_channels = 1 if images.ndim == 3 else 3
+    counts = np.zeros((n_channels, 256), np.int64)
+    for start in range(0, len(images), 1024):
+        flat = images[start : start + 1024].reshape(-1, n_channels)
+        counts += np.stack([np.bincount(flat[:, i], minlength=256) for i in range(n_channels)])
+    values, shares = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
     means = [float(share @ values) for share in shares]
     spreads = [float(np.sqrt(share @ (values - mean) ** 2)) for share, mean in zip(shares, means, strict=True)]
     return [round(each, 4) for each in means], [max(round(each, 4), 1e-3) for each in spreads]
@@ -224,17 +252,21 @@ class Prepared:
     Attributes:
         recipe: with mean and std filled in where they were left out.
         train, choose: pictures in memory, after PCA where the recipe has it.
+        seen: the training pictures before PCA.
         choose_sets, test_sets: the same pictures as data sets, to be evaluated one by one as any others.
         sha256: of the recipe as it was given.
+        skip_unreadable: whether unreadable pictures are left out.
         pca: fitted on ``train``, None without.
     """
 
     recipe: Recipe
     train: Side
     choose: Side
+    seen: Side
     choose_sets: list[FaceSet]
     test_sets: list[FaceSet]
     sha256: str
+    skip_unreadable: bool = False
     pca: Pca | None = None
 
 
@@ -273,9 +305,11 @@ def prepare(
         rows, held = held_out_rows(train, recipe, fold)
         choose, choose_sets = train.take(held), _held_sets(chosen.train, train, held)
         train = train.take(rows)
+    test = [read("test")] if chosen.test else []  # also to find what is unreadable before training
     if recipe.data.drop_copies:
-        others = np.concatenate([pixel_hashes(side.images) for side in (choose, read("test"))])
+        others = np.concatenate([pixel_hashes(side.images) for side in (choose, *test)])
         train = train.take(without_copies(pixel_hashes(train.images), others))
+    seen = train
     pca = Pca.fit(train.images, recipe.pca) if recipe.pca else None
     if pca is not None:
         train, choose = (dataclasses.replace(side, images=pca.reconstruct(side.images)) for side in (train, choose))
@@ -283,7 +317,7 @@ def prepare(
     if not recipe.input.mean:
         mean, std = mean_and_std(train.images)
         measured = dataclasses.replace(recipe, input=dataclasses.replace(recipe.input, mean=mean, std=std))
-    return Prepared(measured, train, choose, choose_sets, chosen.test, recipe.sha256, pca)
+    return Prepared(measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca)
 
 
 def held_out_rows(side: Side, recipe: Recipe, fold: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -260,6 +260,8 @@ class Recipe:
         _one_of(self.keep, "keep", ("last", "loss", "accuracy"))
         for name in self.targets:
             _one_of(name, "target", (OWN, FERPLUS))
+        if FERPLUS in self.targets and self.data.labels > len(EMOTIONS):
+            raise ValueError("the votes of FER+ teach seven emotions; take labels: 7, or drop the target.")
         if not self.targets or self.epochs < 1 or self.batch_size < 1 or not 0 <= self.pca < 1:
             raise ValueError("expected a target, 1 or more epochs, batch_size of 1 or more, pca from 0 to below 1.")
 
@@ -321,7 +323,8 @@ class EnsembleRecipe:
         if len(self.members) < 2:
             raise ValueError(f"an ensemble has 2 or more members, got {len(self.members)}.")
         n_weights = len(self.members) if self.rule == "hand" else 0
-        if len(self.weights_by_hand) != n_weights or any(each < 0 for each in self.weights_by_hand):
+        given = self.weights_by_hand
+        if len(given) != n_weights or any(each < 0 for each in given) or (given and not sum(given) > 0):
             raise ValueError(f"expected {n_weights} weights_by_hand of 0 or more for rule {self.rule!r}.")
 
     @property

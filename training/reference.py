@@ -33,6 +33,8 @@ Drawn = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 N_REFERENCE = 2000
 N_PROBE = 12_000
+TINY_VARIANCE = 1e-6
+"""Added to every feature, so that one which never changes has a covariance too."""
 DRAWN_PX = 384
 STRENGTH = 3.0
 """Inverse of the ridge penalty on the mean loss; the best of a few for covers of a kind that was left out."""
@@ -52,7 +54,7 @@ def write_reference(
     means = np.stack(
         [features[labels == k].mean(axis=0) if (labels == k).any() else features.mean(axis=0) for k in range(n_labels)]
     )
-    spread = np.cov((features - means[labels]).T)
+    spread = np.cov((features - means[labels]).T) + np.eye(features.shape[1]) * TINY_VARIANCE
     half = np.finfo(np.float16).max
     arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE].clip(-half, half)}
     rng = np.random.default_rng(seed)

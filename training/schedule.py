@@ -72,7 +72,8 @@ class LearningRate:
 
 def freeze(net: EmotionNetwork, phase: Phase) -> None:
     """Let only the phase's layers learn; frozen batch norms keep their statistics."""
-    layers = list(net.layers())
+    net.train()
+    layers = net.layers()
     learning = len(layers) if phase.train == "all" else 0 if phase.train == "head" else int(phase.train)
     if phase.train == "all":
         for parameter in net.parameters():

@@ -73,8 +73,11 @@ def train(
     """
     recipe = prepared.recipe
     pl.seed_everything(recipe.seed, workers=True)
-    module = build_module(started(recipe, run), prepared, net)
     last = run / "last.ckpt"
+    begun = started(recipe, run)
+    if last.is_file():
+        begun = dataclasses.replace(begun, weights="scratch")  # its weights come from the run
+    module = build_module(begun, prepared, net)
     trainer = pl.Trainer(
         accelerator=machine.accelerator,
         devices=machine.devices,
@@ -94,7 +97,12 @@ def train(
         default_root_dir=run,
     )
     data = FerDataModule(recipe, prepared.train, prepared.choose)
-    trainer.fit(module, data, ckpt_path=last if last.is_file() else None)
+    finished = run / "finished.txt"
+    schedule = f"{recipe.epochs} epochs, {recipe.minutes} minutes\n"
+    if not (finished.is_file() and finished.read_text(encoding="utf-8") == schedule):
+        trainer.fit(module, data, ckpt_path=last if last.is_file() else None)
+        if trainer.is_global_zero and not trainer.interrupted:
+            finished.write_text(schedule, encoding="utf-8")
 
 
 def kept_state(run: Path, recipe: Recipe) -> Path:
@@ -162,7 +170,7 @@ def _has_tensorboard() -> bool:
 def _callbacks(recipe: Recipe, run: Path, main: str) -> list[Callback]:
     saved: dict[str, Any] = {"dirpath": run, "save_top_k": 1, "enable_version_counter": False}
     found: list[Callback] = [EMAWeightAveraging(decay=recipe.ema)] if recipe.ema else []
-    found += [History(run / "history.csv"), ModelCheckpoint(filename="last", **saved)]
+    found.append(History(run / "history.csv"))
     modes = {"loss": "min", "accuracy": "max"}
     if recipe.keep != "last":
         found.append(
@@ -171,6 +179,7 @@ def _callbacks(recipe: Recipe, run: Path, main: str) -> list[Callback]:
     if recipe.stop.patience:
         monitor = recipe.stop.monitor
         found.append(EarlyStopping(f"choose_{main}_{monitor}", patience=recipe.stop.patience, mode=modes[monitor]))
+    found.append(ModelCheckpoint(filename="last", **saved))  # after the best, so that it knows which that is
     return found
 
 
@@ -240,6 +249,8 @@ def on_dataset(recipe: Recipe, name: str, root: Path | None) -> Recipe:
     }
     if first["choose"] == first["test"]:
         first["choose"] = None
+    if first["test"] == first["train"]:  # no official test: the figures are those of the people held out
+        first["test"] = None
     parts = {side: [Part(name, split)] if split else [] for side, split in first.items()}
     held_out = 0.0 if parts["choose"] else 0.15
     data = Data(parts["train"], parts["test"], parts["choose"], held_out=held_out, labels=recipe.data.labels)
@@ -254,7 +265,9 @@ def named_roots(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     """``NAME=PATH`` entries, or one path for the only data set."""
     found = {}
     for each in given:
-        name, _, path = each.rpartition("=")
+        name, _, path = each.partition("=")
+        if name not in names:
+            name, path = "", each
         if not name and len(names) > 1:
             raise RecipeError(
                 f"This recipe has several data sets ({', '.join(names)}); give --data NAME=PATH for each."
@@ -286,6 +299,10 @@ def _tell_balance(prepared: Prepared) -> None:
 def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
     """Prepare, train and export one recipe as the command line says."""
     run = runs_folder() / recipe.name
+    if recipe.minutes and args.devices * args.nodes > 1:
+        raise RecipeError("Processes cannot share a time budget; give --minutes 0 and --epochs.")
+    if args.fold is not None and not recipe.data.folds:
+        raise RecipeError(f"{recipe.name} has no folds; leave --fold out.")
     roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
     chosen = choose_pictures(recipe, roots, limit=args.limit)
     start_run(run, recipe, f"limit {args.limit}, fold {args.fold}", fresh=args.fresh)
@@ -303,7 +320,8 @@ def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
 
 def _is_first() -> bool:
     """Whether this is the first of several processes; Lightning starts the others with the same command."""
-    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
+    ranks = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 def runs_folder() -> Path:
@@ -319,6 +337,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         recipe = load_recipe(args.recipe)
         if isinstance(recipe, EnsembleRecipe):
+            if changes or args.dataset or args.fold is not None:
+                raise RecipeError(
+                    f"{recipe.name} is an ensemble: --epochs, --minutes, --dataset and --fold do not apply."
+                )
             from training.ensemble import run_ensemble
 
             roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
@@ -355,6 +377,13 @@ def _of_fold(recipe: Recipe, fold: int | None) -> Recipe:
     return dataclasses.replace(recipe, name=f"{recipe.name}-fold{fold}", targets=targets)
 
 
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", help=f"name ({', '.join(recipe_names())}) or path of a recipe")
@@ -364,9 +393,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", metavar="NAME", help="train and test on this data set instead of the recipe's")
     parser.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoint folders go")
     parser.add_argument("--minutes", type=float, help="time budget, replaces the recipe's")
-    parser.add_argument("--epochs", type=int, help="epochs, replaces the recipe's")
+    parser.add_argument("--epochs", type=_positive, help="epochs, replaces the recipe's")
     parser.add_argument("--fold", type=int, help="train one of the recipe's folds only, from 0 (default: all of them)")
-    parser.add_argument("--limit", type=int, help="use only N pictures of every part (for a trial)")
+    parser.add_argument("--limit", type=_positive, help="use only N pictures of every part (for a trial)")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this recipe")
     parser.add_argument("--export-only", action="store_true", help="measure and export the last state, do not train")

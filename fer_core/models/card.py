@@ -35,6 +35,20 @@ class InputSpec:
     std: list[float]
     field: float = 1.0
 
+    def check(self) -> None:
+        """Raise ``CheckpointError`` unless all values are possible."""
+        if not isinstance(self.mean, list) or not isinstance(self.std, list):
+            raise CheckpointError(f"mean and std must be lists, got {self}.")
+        numbers = [*self.mean, *self.std, self.field]
+        if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
+            raise CheckpointError(f"mean, std and field must be finite numbers, got {numbers}.")
+        if not all(isinstance(n, int) for n in (self.size, self.channels)):
+            raise CheckpointError(f"sizes and channels must be whole numbers, got {self}.")
+        if not (8 <= self.size <= 1024 and self.channels in (1, 3) and 0.2 <= self.field <= 1.0):
+            raise CheckpointError(f"input {self} is outside 8-1024 px, 1 or 3 channels, field 0.2-1.")
+        if len(self.mean) != self.channels or len(self.std) != self.channels or min(self.std) <= 0:
+            raise CheckpointError(f"input needs {self.channels} mean and positive std values, got {self}.")
+
 
 @dataclass(frozen=True)
 class Card:
@@ -81,16 +95,12 @@ class Card:
             raise CheckpointError(f"data and each of the metrics must be names and values, got {self.data!r}.")
         if not all(isinstance(each, str) for each in (self.date, *self.notes)):
             raise CheckpointError("the date and every note must be text.")
-        spec = self.input
-        numbers = [*spec.mean, *spec.std, spec.field, self.temperature, self.crop.margin]
+        self.input.check()
+        numbers = [self.temperature, self.crop.margin]
         if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
-            raise CheckpointError(f"mean, std, field, temperature and margin must be finite numbers, got {numbers}.")
-        if not all(isinstance(n, int) for n in (spec.size, spec.channels, self.crop.size)):
-            raise CheckpointError(f"sizes and channels must be whole numbers, got {spec} and {self.crop}.")
-        if not (8 <= spec.size <= 1024 and spec.channels in (1, 3) and 0.2 <= spec.field <= 1.0):
-            raise CheckpointError(f"input {spec} is outside 8-1024 px, 1 or 3 channels, field 0.2-1.")
-        if len(spec.mean) != spec.channels or len(spec.std) != spec.channels or min(spec.std) <= 0:
-            raise CheckpointError(f"input needs {spec.channels} mean and positive std values, got {spec}.")
+            raise CheckpointError(f"temperature and margin must be finite numbers, got {numbers}.")
+        if not isinstance(self.crop.size, int):
+            raise CheckpointError(f"sizes must be whole numbers, got {self.crop}.")
         if not 0.05 <= self.temperature <= 20:
             raise CheckpointError(f"temperature {self.temperature} is outside 0.05-20.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from fer_core.models import registry
-from fer_core.models.preprocess import view
+from fer_core.models.card import InputSpec
+from fer_core.models.parts import MAX_WIDTH
+from fer_core.models.preprocess import GREY_WEIGHTS, view
 from fer_core.models.registry import EmotionNetwork, register
 
 NAME = "ensemble"
+MAX_MEMBERS = 16
 
 
 class Member(nn.Module):
@@ -36,7 +40,9 @@ class Member(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (n, c, s, s) in 0-1 → log-probabilities (n, k)."""
         channels = len(self.mean)
-        x = x.mean(dim=1, keepdim=True) if channels == 1 else x.expand(-1, channels, -1, -1)
+        if channels == 1 and x.shape[1] == 3:
+            x = (x * x.new_tensor(GREY_WEIGHTS).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+        x = x.expand(-1, channels, -1, -1)
         logits = self.net(view(x, size=self.size, field=self.field, mean=self.mean, std=self.std))
         return (logits / self.temperature).log_softmax(dim=1)
 
@@ -47,7 +53,7 @@ class Average(nn.Module):
     def __init__(self, weights: Sequence[float], n_labels: int) -> None:
         super().__init__()
         total = sum(weights)
-        if total <= 0 or min(weights) < 0:
+        if not (math.isfinite(total) and total > 0 and min(weights) >= 0):
             raise ValueError(f"weights {list(weights)} are not 0 or more with a sum above 0")
         self.register_buffer("weights", torch.tensor([each / total for each in weights]), persistent=False)
         self.n_labels = n_labels
@@ -104,8 +110,10 @@ def ensemble(
     Raises:
         ValueError: fewer than two members, one that is an ensemble itself, or weights that do not fit.
     """
-    if len(members) < 2 or any(each["architecture"] == NAME for each in members):
-        raise ValueError("an ensemble has two or more members, none of them an ensemble")
+    if not (2 <= len(members) <= MAX_MEMBERS and 0 <= hidden <= MAX_WIDTH):
+        raise ValueError(f"expected 2-{MAX_MEMBERS} members and 0-{MAX_WIDTH} hidden units")
+    if any(each["architecture"] == NAME for each in members):
+        raise ValueError("no member of an ensemble is an ensemble itself")
     if weights and len(weights) != len(members):
         raise ValueError(f"there are {len(weights)} weights for {len(members)} members")
     built = [_member(each, n_labels, channels) for each in members]
@@ -114,11 +122,13 @@ def ensemble(
 
 
 def _member(values: Mapping[str, Any], n_labels: int, channels: int) -> Member:
-    if values["channels"] > channels:
-        raise ValueError(f"a member takes {values['channels']} channels, the ensemble has {channels}")
+    spec = InputSpec(**{name: values[name] for name in ("size", "channels", "mean", "std", "field")})
+    temperature = values["temperature"]
+    spec.check()
+    if spec.channels > channels or not 0.05 <= float(temperature) <= 20:
+        raise ValueError(f"a member takes {spec.channels} of {channels} channels, or temperature {temperature!r}")
     net = registry.build(values["architecture"], n_labels=n_labels, channels=values["channels"], **values["options"])
-    view_of = {name: values[name] for name in ("size", "field", "mean", "std", "temperature")}
-    return Member(net, **view_of)
+    return Member(net, size=spec.size, field=spec.field, mean=spec.mean, std=spec.std, temperature=float(temperature))
 
 
 def fusion(n_members: int, n_labels: int, hidden: int) -> nn.Module:

@@ -70,9 +70,13 @@ def views(tta: str) -> list[tuple[tuple[float, float], bool]]:
 
 def as_channels(crops: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     """Crops uint8 (n, s, s) or (n, s, s, 3) RGB as grey (n, s, s) for 1 channel, or RGB (n, s, s, 3) for 3."""
-    if channels == 1:
-        return crops if crops.ndim == 3 else np.rint(crops @ np.array(GREY_WEIGHTS)).astype(np.uint8)
-    return crops if crops.ndim == 4 else np.repeat(crops[..., None], 3, axis=3)
+    if channels == 1 and crops.ndim == 4:
+        grey = np.empty(crops.shape[:3], np.uint8)
+        for start in range(0, len(crops), 512):  # not all as fractions at once
+            some = slice(start, start + 512)
+            grey[some] = np.rint(crops[some].astype(np.float32) @ np.array(GREY_WEIGHTS, np.float32))
+        return grey
+    return crops if channels == 1 or crops.ndim == 4 else np.repeat(crops[..., None], 3, axis=3)
 
 
 def to_float(images: Tensor) -> Tensor:
