@@ -143,10 +143,10 @@ def mobilenet_attention(
 
     The document says what the parts do and gives no numbers: kernel sizes, widths, the form of the attention and the
     strides are ours. With both strides 1, pictures of 41-48 px give a map of 6×6, on which kernels of 1, 3 and 5
-    differ; as published it would be 2×2. A map of 1×1 must not be trained in bf16 on a CPU: the weight gradient of a
-    5×5 kernel that mostly lies outside its map holds memory that nobody wrote (torch 2.15). Patches and attention
-    belong to the neck, so that they are trained while the trunk is frozen. 4.3 million weights, 8.6 MB in half precision. Nothing acts across pictures but batch norm in
-    training.
+    differ; as published it would be 2×2. A map of 1×1 must not be trained in bf16 on a CPU: the weight gradient of
+    a 5×5 kernel that mostly lies outside its map holds memory that nobody wrote (torch 2.15). Patches and attention
+    belong to the neck, so that they are trained while the trunk is frozen. 4.3 million weights, 8.6 MB in half
+    precision. Nothing acts across pictures but batch norm in training.
 
     Args:
         n_labels: number of classes.
