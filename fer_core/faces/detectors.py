@@ -135,3 +135,16 @@ def check_rgb(image: RGB) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(f"Expected an RGB picture uint8 (h, w, 3), got {got}.")
+
+
+def in_passes(images: Sequence[RGB], detect: Callable[[list[RGB]], list[Faces]], *, together: bool) -> list[Faces]:
+    """Faces of RGB pictures: ``together`` takes pictures of one size in one pass, else each has its own.
+
+    Raises:
+        InputError: one is no RGB picture.
+    """
+    for image in images:
+        check_rgb(image)
+    if together and len(images) > 1 and len({image.shape for image in images}) == 1:
+        return detect(list(images))
+    return [detect([image])[0] for image in images]

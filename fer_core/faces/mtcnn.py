@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from facenet_pytorch import MTCNN
 
-from fer_core.faces.detectors import check_rgb
+from fer_core.faces.detectors import in_passes
 from fer_core.faces.records import RGB, Faces
 
 THRESHOLDS = (0.6, 0.7, 0.7)
@@ -35,12 +35,7 @@ class MtcnnDetector:
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
         """See ``Detector.detect``."""
-        for image in images:
-            check_rgb(image)
-        one_size = len({image.shape for image in images}) == 1
-        if self.device.type != "cpu" and one_size and len(images) > 1:
-            return self._detect_batch(list(images))
-        return [self._detect_batch([image])[0] for image in images]
+        return in_passes(images, self._detect_batch, together=self.device.type != "cpu")
 
     def _detect_batch(self, images: list[RGB]) -> list[Faces]:
         """Pictures of one size in one pass."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_core.faces.detectors import check_rgb
+from fer_core.faces.detectors import in_passes
 from fer_core.faces.records import RGB, Faces
 from fer_core.faces.retinaface.boxes import SIDES, anchors, best, decode_boxes, decode_landmarks
 from fer_core.faces.retinaface.network import RetinaFace
@@ -44,12 +44,7 @@ class RetinaFaceDetector:
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
         """See ``Detector.detect``."""
-        for image in images:
-            check_rgb(image)
-        one_size = len({image.shape for image in images}) == 1
-        if self.device.type != "cpu" and one_size and len(images) > 1:
-            return self._detect_batch(list(images))
-        return [self._detect_batch([image])[0] for image in images]
+        return in_passes(images, self._detect_batch, together=self.device.type != "cpu")
 
     def _detect_batch(self, images: list[RGB]) -> list[Faces]:
         """Pictures of one size in one pass."""
