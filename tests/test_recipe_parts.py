@@ -305,10 +305,10 @@ def test_a_resumed_run_opens_its_pictures_again(drawn: Path, tmp_path: Path, mon
     assert np.array_equal(first.train.images, again.train.images)
 
 
-def run_command(arguments: list[str], runs: Path) -> str:
+def run_command(arguments: list[str], runs: Path, launcher: tuple[str, ...] = ()) -> str:
     environment = os.environ | {"FER_RUNS": str(runs), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "training.train", *arguments],
+        [sys.executable, *launcher, "-m", "training.train", *arguments],
         cwd=runs, env=environment, capture_output=True, text=True, check=False, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -329,16 +329,18 @@ def test_two_processes_learn_what_one_learns(drawn: Path, tmp_path: Path) -> Non
         "optimiser: {name: adam, lr: 0.003}\nschedule: {kind: constant}\naugment: {}\n"
     )
     curves = []
-    for devices in ("1", "2"):
-        runs = tmp_path / devices
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2")  # starts all at once
+    for name, devices, launcher in (("one", "1", ()), ("two", "2", ()), ("torchrun", "2", torchrun)):
+        runs = tmp_path / name
         runs.mkdir()
         where = ["--data", str(drawn), "--out", str(runs / "out"), "--accelerator", "cpu", "--devices", devices]
-        said = run_command([str(recipe), *where, "--limit", "35"], runs)
+        said = run_command([str(recipe), *where, "--limit", "35"], runs, launcher)
         assert said.count("epoch 2 of 2") == 1, "only the first process speaks"
         curves.append(curve(runs / "plain"))
-    one, two = np.array(curves)
+    one, *others = np.array(curves)
     assert abs(one[0, 0] - one[1, 0]) > 1e-3, "nothing was learnt"
-    np.testing.assert_allclose(one, two, atol=2e-4)
+    for two in others:
+        np.testing.assert_allclose(one, two, atol=2e-4)
 
 
 def test_a_recipe_on_another_data_set(tmp_path: Path) -> None:
@@ -348,6 +350,7 @@ def test_a_recipe_on_another_data_set(tmp_path: Path) -> None:
     assert "Surprise -> surprise" in said and "rafdb" in said
     card = load(tmp_path / "out" / "demo-rafdb").card
     assert card.data["dataset"] == "rafdb" and card.data["choose"] == "held_out"
+    assert card.training_command == "python -m training.train demo --dataset rafdb --epochs 1"
 
 
 @pytest.mark.filterwarnings("ignore:.*")  # what Lightning says of runs of one step

@@ -460,7 +460,15 @@ def test_where_nothing_can_run_the_pages_say_so(lent: Path) -> None:
     ("changes", "command"),
     [
         ({"recipe": "mru-2025-cnn"}, "python -m training.train mru-2025-cnn"),
-        ({"recipe": "shsu-2023-mobilenet-rafdb-fold3"}, "python -m training.train shsu-2023-mobilenet-rafdb --fold 3"),
+        (
+            {
+                "recipe": "shsu-2023-mobilenet-rafdb-fold3",
+                "data": {"command": {"recipe": "shsu-2023-mobilenet", "fold": 3, "dataset": "rafdb", "epochs": 9}},
+            },
+            "python -m training.train shsu-2023-mobilenet --dataset rafdb --fold 3 --epochs 9",
+        ),
+        ({"recipe": "x; echo"}, ""),
+        ({"data": {"command": {"recipe": "mru-2025-cnn", "epochs": "9 | sh"}}}, ""),
         ({"architecture": "onnx", "options": {"of": "mru-2025-cnn"}}, "python -m training.edge mru-2025-cnn"),
         (
             {"data": {"pruned": {"of": "mru-2025-cnn", "share": 0.3}}},

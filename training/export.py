@@ -12,9 +12,10 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,14 @@ from training.prepare import Prepared, Side
 from training.recipe import FERPLUS, IMAGENET, OWN, STARTED, Part, Recipe, Target
 from training.reference import write_reference
 
+Command = Mapping[str, str | int | float]
+"""The recipe and the options of ``training.train`` that decide what comes out (``COMMAND_OPTIONS`` of the card)."""
 
-def export_checkpoints(prepared: Prepared, *, run: Path, state: Path, out: Path, model: MultiHead) -> list[Path]:
-    """Write one checkpoint folder per target from the weights in ``state``.
+
+def export_checkpoints(
+    prepared: Prepared, *, run: Path, state: Path, out: Path, model: MultiHead, command: Command = MappingProxyType({})
+) -> list[Path]:
+    """Write one checkpoint folder per target from the weights in ``state``; ``command`` is what trained them.
 
     Raises:
         RecipeError: the run has no saved state yet.
@@ -56,7 +62,7 @@ def export_checkpoints(prepared: Prepared, *, run: Path, state: Path, out: Path,
     model.eval()
     if recipe.ema:
         refresh_batch_norm(model, recipe, prepared.train)
-    origin = Origin.of(prepared, run, epochs=int(saved["epoch"]) + 1)
+    origin = Origin.of(prepared, run, epochs=int(saved["epoch"]) + 1, command=command)
     return [
         _export(origin, name, target, model, prepared, run=run, folder=out / target.checkpoint)
         for name, target in recipe.targets.items()
@@ -99,14 +105,15 @@ class Origin:
     n_train: dict[str, int]
     n_shown: dict[str, int]
     is_scratch: bool
+    command: Command
 
     @classmethod
-    def of(cls, prepared: Prepared, run: Path, *, epochs: int) -> Origin:
+    def of(cls, prepared: Prepared, run: Path, *, epochs: int, command: Command) -> Origin:
         started = run / STARTED
         is_scratch = not started.is_file() or started.read_text(encoding="utf-8") != IMAGENET
         shown = shown_counts(prepared.train, prepared.recipe.balance, prepared.recipe.seed)
         counts = prepared.train.counts()
-        return cls(prepared.recipe, prepared.sha256, epochs, _minutes(run), counts, shown, is_scratch)
+        return cls(prepared.recipe, prepared.sha256, epochs, _minutes(run), counts, shown, is_scratch, command)
 
     def card(self, target_name: str, target: Target, net: nn.Module) -> Card:
         """The card before anything is measured."""
@@ -124,6 +131,7 @@ class Origin:
             "counts": self.n_train,
             **({"counts_balanced": self.n_shown} if recipe.balance.by in ("augment", "sample") else {}),
             "epochs": self.epochs,
+            **({"command": dict(self.command)} if self.command else {}),
         }
         return Card(
             name=target.checkpoint,

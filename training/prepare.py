@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -167,12 +169,15 @@ def read_side(
     path: Path,
     *,
     skip_unreadable: bool = False,
+    decodes: bool = True,
     progress: Progress = lambda side, done, total: None,
 ) -> Side:
     """Decode, cut and scale the pictures of one side into ``path``; what is there already is opened again.
 
+    Of several processes one ``decodes``, the others wait for what it writes.
+
     Raises:
-        DataError: an unreadable picture, named, unless ``skip_unreadable``; nothing to read.
+        DataError: an unreadable picture, named, unless ``skip_unreadable``; nothing to read, or nothing to wait for.
     """
     mixture = Mixture(tuple(parts))
     if not len(mixture):
@@ -180,13 +185,35 @@ def read_side(
     told = [dataclasses.asdict(crop), channels, skip_unreadable, mixture.ids.tolist(), _glimpse(mixture)]
     key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     record = path.with_suffix(".json")
-    if not (path.is_file() and record.is_file() and json.loads(record.read_text(encoding="utf-8"))["key"] == key):
+    if not decodes:
+        _wait_for(path, record, key)
+    elif not _is_there(path, record, key):
         record.unlink(missing_ok=True)
         kept = _decode(parts, crop, channels, path, skip_unreadable, progress)
-        record.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
+        part = record.with_suffix(".part")
+        part.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
+        part.replace(record)
     rows = np.array(json.loads(record.read_text(encoding="utf-8"))["kept"], np.int64)
     images = np.load(path, mmap_mode="c")[: len(rows)]  # private pages: tensors may share them
     return Side(images, *(getattr(mixture, name)[rows] for name in ("labels", "votes", "ids", "subjects")))
+
+
+def _is_there(path: Path, record: Path, key: str) -> bool:
+    """Whether ``path`` holds the pictures that ``key`` stands for."""
+    return path.is_file() and record.is_file() and json.loads(record.read_text(encoding="utf-8"))["key"] == key
+
+
+def _wait_for(path: Path, record: Path, key: str, hours: float = 2.0) -> None:
+    """Return when another process has written the pictures.
+
+    Raises:
+        DataError: it has not within ``hours``.
+    """
+    until = time.monotonic() + 3600 * hours
+    while not _is_there(path, record, key):
+        if time.monotonic() > until:
+            raise DataError(f"No process has written {path.name}; start them in one folder that all can read.")
+        time.sleep(0.2)
 
 
 def _glimpse(mixture: Mixture) -> list[str]:
@@ -277,6 +304,7 @@ def prepare(
     *,
     fold: int | None = None,
     skip_unreadable: bool = False,
+    decodes: bool = True,
     progress: Progress = lambda side, done, total: None,
 ) -> Prepared:
     """Read what a recipe trains and chooses on into ``folder``.
@@ -287,6 +315,7 @@ def prepare(
         folder: where decoded pictures are kept.
         fold: which of the recipe's folds is held out, from 0.
         skip_unreadable: leave unreadable pictures out.
+        decodes: see ``read_side``.
         progress: called with side, pictures done, pictures in all.
 
     Raises:
@@ -296,7 +325,8 @@ def prepare(
     def read(name: str) -> Side:
         path, parts = folder / f"{name}.npy", getattr(chosen, name)
         channels = recipe.input.channels
-        return read_side(parts, recipe.crop, channels, path, skip_unreadable=skip_unreadable, progress=progress)
+        options: dict[str, Any] = {"skip_unreadable": skip_unreadable, "decodes": decodes, "progress": progress}
+        return read_side(parts, recipe.crop, channels, path, **options)
 
     train = read("train")
     if recipe.data.choose:

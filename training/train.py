@@ -44,6 +44,7 @@ from fer_core.data.mixture import counts_table
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import CheckpointError, FerError, RecipeError
 from fer_core.models import registry
+from fer_core.models.card import COMMAND_OPTIONS
 from training.data import FerDataModule, shown_counts
 from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
@@ -220,10 +221,14 @@ class History(Callback):
 def start_run(run: Path, recipe: Recipe, settings: str, *, fresh: bool) -> None:
     """Make the folder of a run, or refuse to go on with one that was started otherwise; epochs and minutes may change.
 
+    Of several processes the first one does it.
+
     Raises:
         RecipeError: the run was started with another recipe or other settings.
     """
-    if fresh and _is_first():
+    if not _is_first():
+        return
+    if fresh:
         shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True, exist_ok=True)
     text = f"recipe {dataclasses.replace(recipe, epochs=1, minutes=0.0).sha256}, {settings}\n"
@@ -308,14 +313,25 @@ def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
     start_run(run, recipe, f"limit {args.limit}, fold {args.fold}", fresh=args.fresh)
     if _is_first():
         _tell_data(chosen, roots, EMOTIONS8[: recipe.data.labels])
-    prepared = prepare(recipe, chosen, run / "pictures", fold=args.fold, skip_unreadable=args.skip_unreadable)
+    pictures = run / "pictures"
+    prepared = prepare(
+        recipe, chosen, pictures, fold=args.fold, skip_unreadable=args.skip_unreadable, decodes=_is_first()
+    )
     if recipe.balance.by != "none" and _is_first():
         _tell_balance(prepared)
     if not args.export_only:
         train(prepared, run, Machine(args.accelerator, args.devices, args.nodes))
     if _is_first():
         model = build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
-        export_checkpoints(prepared, run=run, state=kept_state(run, recipe), out=args.out, model=model)
+        given = {key: value for key in COMMAND_OPTIONS if (value := getattr(args, key)) is not None}
+        export_checkpoints(
+            prepared,
+            run=run,
+            state=kept_state(run, recipe),
+            out=args.out,
+            model=model,
+            command={"recipe": args.name, **given},
+        )
 
 
 def _is_first() -> bool:
@@ -346,6 +362,7 @@ def main(argv: list[str] | None = None) -> int:
             roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
             run_ensemble(recipe, roots, run=runs_folder() / recipe.name, out=args.out, limit=args.limit)
             return 0
+        args.name = recipe.name
         recipe = dataclasses.replace(recipe, **changes)
         if args.dataset:
             recipe = on_dataset(recipe, args.dataset, named_roots(args.data, [args.dataset]).get(args.dataset))

@@ -22,6 +22,8 @@ ONNX = "onnx"
 ``architecture`` and the ``precision`` of its numbers."""
 ONNX_PRECISIONS = ("float32", "int8")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes part of file names
+COMMAND_OPTIONS = ("dataset", "fold", "epochs", "minutes", "limit")
+"""Options of ``training.train`` that a card's ``data["command"]`` may name beside its ``recipe``."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,17 @@ class Card:
 
     @property
     def training_command(self) -> str:
-        """What trains these weights again; "" where the card names no recipe."""
+        """What trains these weights again; "" where the card names no recipe, or names that are none."""
         if self.architecture == ONNX:
             return f"python -m training.edge {self.options.get('of', 'CHECKPOINT')}"
         if isinstance(pruned := self.data.get("pruned"), Mapping):
             return f"python -m training.edge {pruned.get('of')} --prune {pruned.get('share')}"
-        recipe, _, fold = str(self.recipe).partition("-fold")
-        return f"python -m training.train {recipe}{f' --fold {fold}' if fold else ''}" if recipe else ""
+        said = self.data.get("command")
+        words = dict(said) if isinstance(said, Mapping) else {"recipe": self.recipe}
+        recipe, given = words.get("recipe", ""), {key: words[key] for key in COMMAND_OPTIONS if key in words}
+        if not all(_NAME.fullmatch(str(word)) for word in (recipe, *given.values())):
+            return ""  # it is shown to be copied into a shell
+        return " ".join(["python -m training.train", recipe, *(f"--{key} {word}" for key, word in given.items())])
 
     def to_json(self) -> str:
         """The text of ``card.json``."""
