@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from tqdm import tqdm
-
 import fer_core
+from fer_core import cli_evaluate, cli_robustness
+from fer_core.cli_parts import Interrupt, add_device, progress_bar, show
 from fer_core.errors import Cancelled, FerError
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 
@@ -43,26 +41,6 @@ examples:
   python -m fer_core analyze talk.mp4 --out results/talk --per-second 5 --start 60 --end 120 --min-face 60
   python -m fer_core analyze talk.mp4 --out results/talk --annotated --vtt --smooth 0.5
   python -m fer_core analyze talk.mp4 --out both --checkpoint mobilenetv2-ferplus --checkpoint mobilenetv2-fer2013
-"""
-_EVALUATE = """\
-Run a checkpoint over a split of a data set and report its figures. The network runs from its weights.
-
-data sets, told by what the folder holds:
-  one folder per emotion, also below train/, val/ or test/; or, as their authors or Kaggle give them out, FER2013
-  (parquet tables, csv, folders), AffectNet, RAF-DB, KDEF (from the front) and CK+ (last frames). In photos, as KDEF and
-  CK+ have them, the largest face is found and cut out.
-label sets:
-  the data set's own  the default; called as the data set is, for example fer2013
-  ferplus7            FER+ votes: the top of the seven emotions beats every other option; ties are dropped
-  ferplus8_majority   FER+ votes: more than half for one of eight emotions
-  ferplus8_argmax     FER+ votes: the most votes among eight emotions and unknown
-test-time augmentation:
-  none                the picture as it is
-  flip                mean with its mirror image
-  tencrop             mean of four corners and the middle, each with its mirror image
-figures:
-  accuracy, macro_recall (mean over classes), worst_recall, groups_macro_recall (three groups), ece (expected
-  calibration error, 15 equal bins), nll, brier; all 0-1 but nll (nats) and brier (0-2)
 """
 
 
@@ -122,27 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
     analyze.add_argument("--vtt", action="store_true", help="write timeline.vtt (WebVTT subtitles) too")
     analyze.add_argument("--json", action="store_true", help="print analysis.json at the end")
-    _device(analyze)
+    add_device(analyze)
     analyze.set_defaults(run=_analyze)
 
-    evaluate = commands.add_parser(
-        "evaluate", help="checkpoint → figures on a data set", description=_EVALUATE, formatter_class=form
-    )
-    evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
-    evaluate.add_argument(
-        "--data", type=Path, metavar="PATH", help="folder of the data set (default: $FER_DATA/fer2013)"
-    )
-    evaluate.add_argument("--split", help="default: private_test, test, val or all, whichever is there first")
-    evaluate.add_argument("--labels", help="label set, see above (default: the data set's own)")
-    evaluate.add_argument("--tta", default="none", help="test-time augmentation, see above (default: %(default)s)")
-    evaluate.add_argument(
-        "--table", type=Path, metavar="FILE.parquet", help="write the answers to every picture too, as pages read them"
-    )
-    evaluate.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
-    evaluate.add_argument("--find-faces", action="store_true", help="look for the face although pictures may be cut")
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    _device(evaluate)
-    evaluate.set_defaults(run=_evaluate)
+    cli_evaluate.add_commands(commands)
+    cli_robustness.add_command(commands)
     return parser
 
 
@@ -152,10 +114,6 @@ def _detectors() -> str:
         f"  {kind.name:24}{kind.note}{'; its weights are not there yet' if kind.missing else ''}\n"
         for kind in DETECTORS.values()
     )
-
-
-def _device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
 
 
 def _analyze(args: argparse.Namespace) -> int:
@@ -169,15 +127,15 @@ def _analyze(args: argparse.Namespace) -> int:
         start_s=args.start,
         end_s=args.end,
     )
-    stop = _Interrupt()
-    bar = _bar(args.video.name)
+    stop = Interrupt()
+    bar = progress_bar(args.video.name)
     analyze(
         args.video,
         args.out,
         checkpoint=args.checkpoint or DEFAULT_CHECKPOINT,
         settings=settings,
         device=args.device,
-        progress=lambda now: _show(bar, now.share, f"{now.stage}, {now.faces} faces in {now.frames} frames"),
+        progress=lambda now: show(bar, now.share, f"{now.stage}, {now.faces} faces in {now.frames} frames"),
         should_stop=stop.asked,
     )
     bar.close()
@@ -189,7 +147,7 @@ def _analyze(args: argparse.Namespace) -> int:
     return 0 if record["complete"] or not stop.asked() else 130
 
 
-def _extras(args: argparse.Namespace, stop: _Interrupt) -> dict[str, Any]:
+def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
     from fer_core.video.annotate import annotate_video
     from fer_core.video.export import export
     from fer_core.video.store import open_analysis
@@ -199,12 +157,12 @@ def _extras(args: argparse.Namespace, stop: _Interrupt) -> dict[str, Any]:
     if args.vtt:
         (args.out / "timeline.vtt").write_bytes(export(analysis, "vtt", Lens(args.smooth)))
     if args.annotated and not stop.asked():
-        bar = _bar("annotated.mp4")
+        bar = progress_bar("annotated.mp4")
         annotate_video(
             args.video,
             view(analysis, Lens(args.smooth)),
             args.out / "annotated.mp4",
-            progress=lambda share: _show(bar, share, "writing"),
+            progress=lambda share: show(bar, share, "writing"),
             should_stop=stop.asked,
         )
         bar.close()
@@ -225,68 +183,3 @@ def _tell(record: dict[str, Any], out: Path) -> None:
     for message in record["messages"]:
         print(message)
     print(f"Written to {out}")
-
-
-def _evaluate(args: argparse.Namespace) -> int:
-    from fer_core.data import open_dataset
-    from fer_core.data.locate import find_dataset
-    from fer_core.evaluation.run import check_labels, check_table_path, evaluate_faces, figures_of, write_table
-    from fer_core.models.classifier import load
-
-    if args.table:
-        check_table_path(args.table, args.tta)
-    classifier = load(args.checkpoint, device=args.device)
-    data = open_dataset(find_dataset("fer2013", args.data))
-    faces = data.read(args.split or data.default_split)
-    labels = check_labels(faces, args.labels)
-    stop, bar = _Interrupt(), _bar("evaluating", hidden=args.json)
-    table = evaluate_faces(
-        classifier,
-        faces,
-        tta=args.tta,
-        progress=lambda done, total: _show(bar, done / total, f"{done} of {total} images"),
-        should_stop=stop.asked,
-        skip_unreadable=args.skip_unreadable,
-        find_faces=args.find_faces or None,
-    )
-    bar.close()
-    if args.table:
-        write_table(table, args.table)
-    for message in [*table.attrs.get("unreadable", ()), *(f"{n} left out: {why}" for why, n in faces.left_out.items())]:
-        print(message, file=sys.stderr)
-    _tell_figures({"checkpoint": classifier.name, **figures_of(table, faces, labels, args.tta)}, as_json=args.json)
-    return 0
-
-
-def _tell_figures(figures: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
-
-
-def _bar(title: str, *, hidden: bool = False) -> tqdm:
-    """A progress bar in per cent on the error stream; silent where that is no terminal."""
-    form = "{desc} {percentage:3.0f}% |{bar:30}| {postfix}, {remaining} left"
-    return tqdm(desc=title[:24], total=100, bar_format=form, disable=True if hidden else None, leave=False)
-
-
-def _show(bar: tqdm, share: float, text: str) -> None:
-    bar.n = round(100 * share, 1)
-    bar.set_postfix_str(text)
-
-
-class _Interrupt:
-    """Turns the first Ctrl-C into a polite request; a second one kills."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        signal.signal(signal.SIGINT, self._on_signal)
-
-    def asked(self) -> bool:
-        return self._asked
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -31,6 +31,7 @@ from tests.networks import classifier_of
 
 SMALL_VIT = {"image_size": 32, "layers": 2, "width": 32, "heads": 2, "mlp": 64}
 CASES: dict[str, dict[str, Any]] = {
+    "compact-resnet": {"widths": [16, 24, 32, 40]},
     "densenet121": {},
     "efficientnetv2-b0": {},
     "inceptionv3": {},
@@ -431,6 +432,8 @@ def test_an_unknown_option_is_refused(name: str) -> None:
         ("mobilenetv2-ubb", {"stem_stride": 0}, "stem_stride 0 is not 1 or 2"),
         ("mobilenet-attention", {"kernels": [2]}, "kernels .2. are not up to 8 of 1, 3, 5 and 7"),
         ("mobilenet-attention", {"reduction": 0}, "reduction 0 is outside 1-384"),
+        ("compact-resnet", {"widths": [12]}, "as many widths as blocks"),
+        ("compact-resnet", {"drop": 1.0}, "drop 0 to below 1"),
         ("vit-b16", {"image_size": 50}, "image_size 50 is not a multiple of 16"),
         ("vit-b32", {"width": 100, "heads": 3}, "that its heads divide"),
     ],

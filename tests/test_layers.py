@@ -28,7 +28,7 @@ ORDER = (
     "explain",
     "video",
 )
-ABOVE = ("cli", "__main__", "__init__")
+ABOVE = ("cli", "cli_parts", "cli_evaluate", "cli_robustness", "__main__", "__init__")
 
 
 def modules(folder: str) -> list[Path]:
@@ -98,10 +98,14 @@ def test_packages_of_the_core_import_only_what_stands_before_them() -> None:
 def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
     allowed = {
         "fer_core/cli.py",
+        "fer_core/cli_parts.py",
+        "fer_core/cli_evaluate.py",
+        "fer_core/cli_robustness.py",
         "fer_core/faces/convert.py",
         "training/train.py",
         "training/drawn.py",
         "training/edge.py",
+        "training/measure.py",
         "training/recipes/__main__.py",
         "training/reference.py",
         "dashboard/sample/make.py",

@@ -38,6 +38,7 @@ LAYOUTS = {
 TINY: dict[str, dict[str, Any]] = {
     "vit-b16": {"layers": 1, "width": 32, "heads": 2, "mlp": 32, "image_size": 32},
     "vit-b32": {"layers": 1, "width": 32, "heads": 2, "mlp": 32, "image_size": 32},
+    "compact-resnet": {"widths": [8, 16, 16, 16]},
     "vgg19": {"hidden": [16, 16]},
     "vgg19-bn": {"hidden": [16, 16]},
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pytorch_lightning as pl
@@ -15,9 +16,15 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from fer_core.data import ferplus_labels, vote_distribution
 from fer_core.errors import DataError
 from training.prepare import Side
-from training.recipe import FERPLUS, Balance, Recipe
+from training.recipe import FERPLUS, FERPLUS7, Balance, Recipe
 
 Batch = dict[str, Tensor]
+NOBODY: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
+
+
+def teacher_of(target: str) -> str:
+    """Key of a batch under which the teachers' answers to a target are."""
+    return f"teacher_{target}"
 
 
 class FaceTensors(Dataset[Batch]):
@@ -25,10 +32,11 @@ class FaceTensors(Dataset[Batch]):
 
     A batch holds ``images`` uint8 (n, h, w) or (n, h, w, 3), ``own`` int (n,); with ``needs_votes`` ``ferplus`` float
     (n, 7) vote shares and ``ferplus7`` int (n,) label or -1. Images that ``ferplus7`` drops for anything but a tie
-    teach no vote shares. An index of ``len`` or more means the picture again, as an augmented ``copy`` (bool (n,)).
+    teach no vote shares. ``teachers`` adds their answers to a target, float (n, k), as ``teacher_of(target)``. An index
+    of ``len`` or more means the picture again, as an augmented ``copy`` (bool (n,)).
     """
 
-    def __init__(self, side: Side, *, needs_votes: bool) -> None:
+    def __init__(self, side: Side, *, needs_votes: bool, teachers: Mapping[str, NDArray[np.float32]] = NOBODY) -> None:
         if needs_votes and not side.votes.shape[1]:
             raise DataError("This recipe needs FER+ votes; put fer2013new.csv beside fer2013.csv, or drop the target.")
         self.tensors: Batch = {"images": torch.from_numpy(side.images), "own": torch.from_numpy(side.labels)}
@@ -36,7 +44,8 @@ class FaceTensors(Dataset[Batch]):
             seven, rest = side.votes[:, :7].max(axis=1), side.votes[:, 7:].max(axis=1)
             shares = vote_distribution(side.votes) * (seven > rest)[:, None].astype(np.float32)
             self.tensors[FERPLUS] = torch.from_numpy(shares)
-            self.tensors["ferplus7"] = torch.from_numpy(ferplus_labels(side.votes, "ferplus7"))
+            self.tensors[FERPLUS7] = torch.from_numpy(ferplus_labels(side.votes, FERPLUS7))
+        self.tensors |= {teacher_of(target): torch.from_numpy(answers) for target, answers in teachers.items()}
 
     def __len__(self) -> int:
         return len(self.tensors["images"])
@@ -122,11 +131,14 @@ class EpochBatches(Sampler[list[int]]):
 class FerDataModule(pl.LightningDataModule):
     """Train and validation batches of a recipe."""
 
-    def __init__(self, recipe: Recipe, train: Side, choose: Side) -> None:
+    def __init__(
+        self, recipe: Recipe, train: Side, choose: Side, teachers: Mapping[str, NDArray[np.float32]] = NOBODY
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         needs_votes = FERPLUS in recipe.targets
-        self.train, self.choose = (FaceTensors(side, needs_votes=needs_votes) for side in (train, choose))
+        self.train = FaceTensors(train, needs_votes=needs_votes, teachers=teachers)
+        self.choose = FaceTensors(choose, needs_votes=needs_votes)
         self.draw = balanced(train.labels, recipe.balance, recipe.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:

@@ -33,10 +33,11 @@ from fer_core.models.onnx_net import FEATURES, INPUT, LOGITS, OnnxNetwork
 from fer_core.models.parts import TrunkNetwork
 from fer_core.models.pca import PCA
 from fer_core.models.registry import EmotionNetwork
-from training.export import fit_on, measure
+from training.measure import fit_on, measure
 from training.prepare import Prepared, choose_pictures, find_all, prepare
 from training.prune import prune_checkpoint, pruned_name, target_of
 from training.recipe import FERPLUS, network_recipe
+from training.reference import write_reference
 from training.train import named_roots, quiet, runs_folder
 
 ArrayF = NDArray[np.float32]
@@ -228,7 +229,8 @@ def _write(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier,
         card = dataclasses.replace(card, temperature=fit_on(load(folder), prepared.choose_sets, target_of(card)))
         (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
     votes = FERPLUS in prepared.recipe.targets
-    measure(folder, prepared.choose_sets, prepared.test_sets, prepared.train, with_votes=votes)
+    measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes)
+    write_reference(folder, load(folder), np.asarray(prepared.train.images), prepared.train.labels, card.seed)
     return folder
 
 

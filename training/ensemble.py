@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fer_core.data import FaceSet
+from fer_core.data import FaceSet, ferplus_labels
 from fer_core.errors import CheckpointError, RecipeError
 from fer_core.evaluation.run import evaluate_faces, table_array
 from fer_core.models.card import Card, InputSpec
@@ -25,9 +25,11 @@ from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.ensemble import NAME, Ensemble, Member, ensemble, fusion
 from fer_core.models.folders import find_checkpoint
-from training.export import fit_on, hardware, measure, revision, said
+from training.export import hardware, revision, said
+from training.measure import fit_on, measure
 from training.prepare import Roots, choose_pictures, read_side
-from training.recipe import OWN, Crop, EnsembleRecipe
+from training.recipe import FERPLUS, FERPLUS7, Crop, EnsembleRecipe
+from training.reference import write_reference
 
 
 def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, limit: int | None = None) -> Path:
@@ -43,8 +45,9 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
         raise RecipeError(f"{recipe.name}: an ensemble needs a split to choose its weights on.")
     common = _common_input(members)
     answers = [_answers(member, chosen.choose) for member in members]
-    truth = np.concatenate([faces.labels for faces in chosen.choose])
-    weights = weights_by(recipe, [float((each.argmax(axis=1) == truth).mean()) for each in answers])
+    truth = np.concatenate([_truth(faces, recipe.target) for faces in chosen.choose])
+    labelled = truth >= 0
+    weights = weights_by(recipe, [float((each.argmax(axis=1) == truth)[labelled].mean()) for each in answers])
     options = _options(members, weights, recipe, common)
     net = ensemble(n_labels=len(members[0].labels), channels=common.channels, **options)
     assert isinstance(net, Ensemble)
@@ -52,15 +55,18 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
         assert isinstance(mine, Member)
         mine.net.load_state_dict(theirs.net.cpu().state_dict())
     if not weights:
-        net.head = fit(recipe, np.concatenate(answers, axis=1), truth, len(members))
+        net.head = fit(recipe, np.concatenate(answers, axis=1)[labelled], truth[labelled], len(members))
     folder = out / recipe.checkpoint
     card = _card(recipe, members, net, common, options)
     save_checkpoint(folder, net, card)
-    save_checkpoint(folder, net, dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, OWN)))
+    save_checkpoint(
+        folder, net, dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
+    )
     geometry = members[0].card.crop
     crop = Crop(geometry.size, geometry.size, geometry.margin, geometry.align)
     train = read_side(chosen.train, crop, common.channels, run / "pictures" / "train.npy")
-    measure(folder, chosen.choose, chosen.test, train, with_votes=False)
+    measure(folder, chosen.choose, chosen.test, with_votes=recipe.target == FERPLUS)
+    write_reference(folder, load(folder), np.asarray(train.images), train.labels, recipe.seed)
     return folder
 
 
@@ -72,6 +78,15 @@ def _load(name: str, out: Path) -> Classifier:
         raise RecipeError(
             f"Member {name} cannot be used: {error} Train it first: python -m training.train {name}"
         ) from error
+
+
+def _truth(faces: FaceSet, target: str) -> NDArray[np.int64]:
+    """Labels (n,) of the pictures under the target; -1 where it has none.
+
+    Raises:
+        DataError: FER+ without votes.
+    """
+    return ferplus_labels(faces.votes, FERPLUS7) if target == FERPLUS else faces.labels
 
 
 def _common_input(members: Sequence[Classifier]) -> InputSpec:
@@ -183,7 +198,7 @@ def _card(
             "train": said(recipe.data.train),
             "choose": said(recipe.data.choose),
             "test": said(recipe.data.test),
-            "labels": recipe.data.test[0].dataset,
+            "labels": FERPLUS7 if recipe.target == FERPLUS else recipe.data.test[0].dataset,
             "epochs": [member.card.data.get("epochs") for member in members],
         },
         seed=recipe.seed,

@@ -8,35 +8,31 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from fer_core.data import FaceSet
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import RecipeError
-from fer_core.evaluation.metrics import fit_temperature
-from fer_core.evaluation.run import LABEL_SETS, TTA, evaluate_faces, figures_of, labels_of, table_array, write_table
 from fer_core.faces.crops import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
-from fer_core.models.classifier import Classifier, load
+from fer_core.models.classifier import load
 from fer_core.models.pca import PCA
 from training.augment import train_batch
 from training.data import shown_counts
+from training.measure import fit_on, measure
 from training.module import MultiHead
 from training.prepare import Prepared, Side
-from training.recipe import FERPLUS, IMAGENET, OWN, STARTED, Part, Recipe, Target
+from training.recipe import FERPLUS, FERPLUS7, IMAGENET, OWN, STARTED, Part, Recipe, Target
 from training.reference import write_reference
 
 Command = Mapping[str, str | int | float]
@@ -125,7 +121,7 @@ class Origin:
             "train": said(recipe.data.train),
             "choose": said(recipe.data.choose) or "held_out",
             "test": said(recipe.data.test),
-            "labels": "ferplus7" if target_name == FERPLUS else (recipe.data.test or recipe.data.train)[0].dataset,
+            "labels": FERPLUS7 if target_name == FERPLUS else (recipe.data.test or recipe.data.train)[0].dataset,
             "targets": list(recipe.targets),
             "detector": recipe.crop.detector,
             "counts": self.n_train,
@@ -170,7 +166,9 @@ def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
     if len(recipe.targets) > 1:
         notes.append("All targets of the recipe share one trunk; each checkpoint keeps its own head.")
     if Part("fer2013", "private_test") in recipe.data.test:
-        notes.append("Figures on private_test include its 288 pixel copies of training images.")
+        notes.append(
+            "Figures on private_test include its 288 pixel copies of training images; those under clean do not."
+        )
     return notes
 
 
@@ -190,64 +188,9 @@ def _export(
     )
     save_checkpoint(folder, net, dataclasses.replace(card, temperature=temperature))
     votes = FERPLUS in prepared.recipe.targets
-    measure(
-        folder, prepared.choose_sets, prepared.test_sets, prepared.seen, with_votes=votes, skip=prepared.skip_unreadable
-    )
+    measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes, skip=prepared.skip_unreadable)
+    write_reference(folder, load(folder), np.asarray(prepared.seen.images), prepared.seen.labels, card.seed)
     return folder
-
-
-def measure(
-    folder: Path,
-    choose: Sequence[FaceSet],
-    test: Sequence[FaceSet],
-    train: Side,
-    *,
-    with_votes: bool,
-    skip: bool = False,
-) -> None:
-    """Fill the metrics of a checkpoint's card and write its evaluation tables and reference, from its weights.
-
-    ``with_votes`` reports the FER+ protocols too; ``skip`` leaves unreadable pictures out.
-    """
-    classifier = load(folder)
-    card = dataclasses.replace(classifier.card, metrics=list(_metrics(classifier, choose, test, with_votes, skip)))
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
-    for faces in (*choose, *test):
-        write_table(
-            evaluate_faces(classifier, faces, skip_unreadable=skip),
-            folder / "evaluations" / f"{faces.name}-{faces.split}.parquet",
-        )
-    write_reference(folder, classifier, np.asarray(train.images), train.labels, card.seed)
-
-
-def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False) -> float:
-    """The temperature that fits the choosing split best, four decimals."""
-    logits, truth = [], []
-    for faces in sets:
-        table = evaluate_faces(classifier, faces, skip_unreadable=skip)
-        logits.append(table_array(table, "logit_"))
-        truth.append(labels_of(table, "ferplus7" if target == FERPLUS else faces.name))
-    labels = np.concatenate(truth)
-    fitted = fit_temperature(np.concatenate(logits)[labels >= 0].astype(np.float64), labels[labels >= 0])
-    return round(fitted, 4)
-
-
-def _metrics(
-    classifier: Classifier, choose: Sequence[FaceSet], test: Sequence[FaceSet], with_votes: bool, skip: bool
-) -> Iterable[dict[str, Any]]:
-    """Reports of every label set and view on the choosing split (single view) and the test split."""
-    for sets, views in ((choose, TTA[:1]), (test, TTA)):
-        for faces in sets:
-            for tta in views:
-                table = evaluate_faces(classifier, faces, tta=tta, skip_unreadable=skip)
-                for labels in (faces.name, *(LABEL_SETS[1:] if with_votes and faces.has_votes else ())):
-                    yield rounded(figures_of(table, faces, labels, tta))
-
-
-def rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Figures with five decimals."""
-    found: dict[str, Any] = json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
-    return found
 
 
 def revision() -> str:

@@ -16,11 +16,12 @@ from torchmetrics.classification import MulticlassAccuracy
 from fer_core.models.preprocess import to_float, view
 from fer_core.models.registry import EmotionNetwork
 from training.augment import mix, train_batch
-from training.data import Batch
-from training.recipe import FERPLUS, OWN, Recipe
+from training.data import Batch, teacher_of
+from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe
 from training.schedule import LearningRate, freeze, make_optimiser
 
-LABELS_OF_TARGET = {OWN: "own", FERPLUS: "ferplus7"}
+LABELS = (OWN, FERPLUS)
+LABELS_OF_TARGET = {OWN: "own", FERPLUS: FERPLUS7}
 
 
 class MultiHead(nn.Module):
@@ -100,7 +101,7 @@ class EmotionModule(pl.LightningModule):
         logits = self._logits(x)
         losses = {name: self._loss(name, logits[name], batch) * share for name in logits}
         if share < 1:
-            other = {key: batch[key][partner] for key in (OWN, FERPLUS) if key in batch}
+            other = {key: batch[key][partner] for key in (*LABELS, *map(teacher_of, LABELS)) if key in batch}
             losses = {name: loss + self._loss(name, logits[name], other) * (1 - share) for name, loss in losses.items()}
         for name, loss in losses.items():
             accuracy = self.train_accuracy[name]
@@ -138,6 +139,14 @@ class EmotionModule(pl.LightningModule):
         return {name: logits.float() for name, logits in found.items()}
 
     def _loss(self, name: str, logits: Tensor, batch: Batch) -> Tensor:
+        """Loss against the labels, and against the teachers where the batch has their answers."""
+        loss, teacher = self._label_loss(name, logits, batch), self.recipe.targets[name].teacher
+        if teacher is None or teacher_of(name) not in batch:
+            return loss
+        soft = F.cross_entropy(logits / teacher.temperature, batch[teacher_of(name)])
+        return (1 - teacher.weight) * loss + teacher.weight * teacher.temperature**2 * soft
+
+    def _label_loss(self, name: str, logits: Tensor, batch: Batch) -> Tensor:
         if name == OWN:
             smoothing = self.recipe.targets[name].smoothing
             weights = self.class_weights

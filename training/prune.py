@@ -21,7 +21,7 @@ from fer_core.models.classifier import Classifier
 from fer_core.models.registry import EmotionNetwork
 from training.export import export_checkpoints
 from training.prepare import Prepared
-from training.recipe import FERPLUS, OWN, Recipe, Schedule, Stop
+from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe, Schedule, Stop
 from training.train import build_module, kept_state, start_run, train
 
 SUPPORTED = ("mru-cnn", "shsu-cnn")
@@ -109,7 +109,7 @@ def pruned_name(card: Card, share: float) -> str:
 
 def target_of(card: Card) -> str:
     """Which of a recipe's targets taught a checkpoint."""
-    return FERPLUS if card.data.get("labels") == "ferplus7" else OWN
+    return FERPLUS if card.data.get("labels") == FERPLUS7 else OWN
 
 
 def fine_tuning(recipe: Recipe, card: Card, options: dict[str, Any], share: float, epochs: int) -> Recipe:

@@ -24,6 +24,8 @@ _YAML = TypedYaml(RecipeError)
 OPTIMISERS = ("sgd", "adam", "adamw", "rmsprop", "radam")
 OWN, FERPLUS = "own", "ferplus"
 """Targets: a data set's own labels, and the vote shares of FER+."""
+FERPLUS7 = "ferplus7"
+"""The label set on which the target ``FERPLUS`` is judged."""
 ENSEMBLE, IMAGENET = "ensemble", "imagenet"
 STARTED = "started.txt"
 """File of a run that tells whether it started from ImageNet weights."""
@@ -114,12 +116,27 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Checkpoints whose mean answer is learnt beside the labels: its ``weight`` in the loss of the target (0-1), both
+    sides softened by ``temperature`` (Hinton et al. 2015)."""
+
+    checkpoints: list[str]
+    weight: float = 0.5
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.checkpoints or not 0 < self.weight <= 1 or self.temperature < 1:
+            raise ValueError("expected one checkpoint or more, weight above 0 and up to 1, temperature of 1 or more.")
+
+
+@dataclass(frozen=True)
 class Target:
-    """One label set: its weight in the loss, label smoothing, and the checkpoint it becomes."""
+    """One label set: its weight in the loss, label smoothing, the checkpoint it becomes, and who teaches it."""
 
     weight: float
     smoothing: float
     checkpoint: str
+    teacher: Teacher | None = None
 
 
 @dataclass(frozen=True)
@@ -301,7 +318,8 @@ class EnsembleRecipe:
     """Several checkpoints whose answers become one.
 
     ``rule``: ``equal``, ``rank`` (weights by the rank of accuracy on the choosing split), ``hand``
-    (``weights_by_hand``) or ``trained`` (a small layer over the members' answers).
+    (``weights_by_hand``) or ``trained`` (a small layer over the members' answers). ``target`` says which labels the
+    weights, the layer and the temperature are fitted on: ``own``, or ``ferplus`` for ``ferplus7``.
     """
 
     name: str
@@ -315,10 +333,12 @@ class EnsembleRecipe:
     fit: Fit = field(default_factory=Fit)
     batch_size: int = 128
     seed: int = 0
+    target: str = OWN
     document: Mapping[str, str] = field(default_factory=dict)
     ours: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _one_of(self.target, "target", (OWN, FERPLUS))
         _one_of(self.rule, "rule", ("equal", "rank", "hand", "trained"))
         if len(self.members) < 2:
             raise ValueError(f"an ensemble has 2 or more members, got {len(self.members)}.")
@@ -334,8 +354,24 @@ class EnsembleRecipe:
 
 
 def sha256_of(recipe: Recipe | EnsembleRecipe) -> str:
-    """Hash of the content of a recipe."""
-    return hashlib.sha256(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=True).encode()).hexdigest()
+    """Hash of what a recipe says; what it leaves at its default does not count, so that new settings may be added."""
+    return hashlib.sha256(yaml.safe_dump(_told(recipe), sort_keys=True).encode()).hexdigest()
+
+
+def _told(value: Any) -> Any:
+    """Plain values; of records only what differs from the defaults."""
+    if isinstance(value, list | tuple):
+        return [_told(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _told(each) for key, each in value.items()}
+    if not dataclasses.is_dataclass(value):
+        return value
+    named = {field.name: (field, getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {name: _told(each) for name, (field, each) in named.items() if each != _default(field)}
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def recipe_names() -> list[str]:

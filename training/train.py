@@ -50,6 +50,7 @@ from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
 from training.prepare import Chosen, Prepared, Roots, choose_pictures, find_all, prepare
 from training.recipe import IMAGENET, STARTED, Data, EnsembleRecipe, Part, Recipe, load_recipe, recipe_names
+from training.teach import Answers, teachers_answers
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,17 @@ class Machine:
 
 
 def train(
-    prepared: Prepared, run: Path, machine: Machine = Machine(), *, net: registry.EmotionNetwork | None = None
+    prepared: Prepared,
+    run: Path,
+    machine: Machine = Machine(),
+    *,
+    net: registry.EmotionNetwork | None = None,
+    teachers: Answers | None = None,
 ) -> None:
     """Train on what was prepared, in folder ``run``; resumes by itself. The trained state is ``kept_state(run)``.
 
-    ``net`` is where a new run starts; by default the recipe builds it.
+    ``net`` is where a new run starts; by default the recipe builds it. ``teachers`` are the answers of
+    ``teachers_answers``.
     """
     recipe = prepared.recipe
     pl.seed_everything(recipe.seed, workers=True)
@@ -97,7 +104,7 @@ def train(
         enable_progress_bar=sys.stderr.isatty(),
         default_root_dir=run,
     )
-    data = FerDataModule(recipe, prepared.train, prepared.choose)
+    data = FerDataModule(recipe, prepared.train, prepared.choose, teachers or {})
     finished = run / "finished.txt"
     schedule = f"{recipe.epochs} epochs, {recipe.minutes} minutes\n"
     if not (finished.is_file() and finished.read_text(encoding="utf-8") == schedule):
@@ -320,7 +327,8 @@ def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
     if recipe.balance.by != "none" and _is_first():
         _tell_balance(prepared)
     if not args.export_only:
-        train(prepared, run, Machine(args.accelerator, args.devices, args.nodes))
+        machine = Machine(args.accelerator, args.devices, args.nodes)
+        train(prepared, run, machine, teachers=teachers_answers(prepared, run, args.out))
     if _is_first():
         model = build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
         given = {key: value for key in COMMAND_OPTIONS if (value := getattr(args, key)) is not None}

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.components.frame import show_errors
-from dashboard.components.inspect import calibration, compare, confusion, face, faces, header, labels, maps
+from dashboard.components.inspect import calibration, compare, confusion, face, faces, header, labels, maps, slices
 from dashboard.services.evaluations import outcomes
 from fer_core.evaluation import Selection
 
@@ -33,6 +33,8 @@ with view_area, show_errors():
         confusion.confusion_view(found, selection, against, unit)
     elif view == "Calibration":
         calibration.calibration_view(found)
+    elif view == "Slices":
+        slices.slices_view(found)
     elif view == "Map":
         maps.map_view(question, found, selection, against)
     elif view == "Label quality":

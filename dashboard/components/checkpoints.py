@@ -10,10 +10,12 @@ import streamlit as st
 
 from dashboard.components.charts import FIRST, NO_BAR, SECOND, figure, line_at
 from dashboard.components.frame import clock, go_to, megabytes, plain, show_errors
+from dashboard.components.robustness import robustness_view
 from dashboard.services import checkpoints, datasets, evaluations, jobs
 from dashboard.services.checkpoints import Entry
 from fer_core.errors import DataError, FerError
 
+CLEAN = "clean accuracy"
 INSPECT, DATASETS = "app_pages/inspect.py", "app_pages/datasets.py"
 
 
@@ -50,6 +52,12 @@ def _percent(figures: Mapping[str, Any], key: str) -> float | None:
     return 100 * value if isinstance(value, int | float) else None
 
 
+def _without_copies(figures: Mapping[str, Any]) -> dict[str, str | float | None]:
+    """Accuracy on the pictures that are no copies of training pictures, where the card has it."""
+    clean = figures.get("clean")
+    return {CLEAN: _percent(clean, "accuracy")} if isinstance(clean, Mapping) else {}
+
+
 def details(entry: Entry) -> None:
     """Everything about one checkpoint."""
     if entry.card is None:
@@ -65,8 +73,12 @@ def details(entry: Entry) -> None:
         _remove(entry)
     if missing := checkpoints.why_not_runnable(entry.name):
         st.info(plain(missing), icon=":material/inventory_2:")
-    tabs = st.tabs(["Figures", "Learning curves", "Evaluations", "Card"], on_change="rerun")
-    for tab, draw in zip(tabs, (_figures, _curves, _evaluations, _card), strict=True):
+    views = {
+        "Figures": _figures, "Robustness": robustness_view, "Learning curves": _curves, "Evaluations": _evaluations,
+        "Card": _card,
+    }  # fmt: skip
+    tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
+    for tab, draw in zip(tabs, views.values(), strict=True):
         if tab.open:
             with tab:
                 draw(entry)
@@ -84,14 +96,17 @@ def _figures(entry: Entry) -> None:
             "pictures": str(each.get("n", "?")),
         }
         | {key: _percent(each, key) for key in keys if key in each}
+        | _without_copies(each)
         for each in entry.card.metrics
     ]
     if rows:
         columns = {
             key: st.column_config.NumberColumn(key.replace("_", " ").replace("ece", "ECE"), format="%.1f %%")
-            for key in keys
+            for key in (*keys, CLEAN)
         }
         st.dataframe(rows, hide_index=True, column_config=columns)
+        if any(CLEAN in row for row in rows):
+            st.caption("Clean: without the test pictures that are pixel copies of training pictures.")
     else:
         st.info("The card has no figures. Evaluate the checkpoint below.")
     _classes(entry)

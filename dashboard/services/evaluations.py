@@ -39,9 +39,10 @@ class Question:
 
 
 def tables(checkpoint: str) -> dict[str, Path]:
-    """Tables of a checkpoint by name; test splits first, and those made here before shipped ones of the same name."""
+    """Tables of a checkpoint by name; test splits first. Of a shipped one and one made here the newer counts."""
     folders = (checkpoints.folder_of(checkpoint) / "evaluations", places.below("evaluations") / checkpoint)
-    found = {path.stem: path for folder in folders for path in folder.glob("*.parquet") if "-" in path.stem}
+    paths = [path for folder in folders for path in folder.glob("*.parquet") if "-" in path.stem]
+    found = {path.stem: path for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)}
     return {name: found[name] for name in sorted(found, key=lambda name: ("test" not in name, name))}
 
 

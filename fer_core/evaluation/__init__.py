@@ -17,6 +17,7 @@ _NAMES = {
         "stored_temperature",
     ),
     "compare": ("aligned", "class_differences", "disagreements", "mcnemar"),
+    "copies": ("copies_of", "find_copies", "published_copies"),
     "duplicates": ("contradictions", "near_duplicates"),
     "history": ("History", "read_history"),
     "label_quality": (
@@ -32,10 +33,11 @@ _NAMES = {
     ),
     "reviews": ("LabelReview",),
     "run": (
-        "LABEL_SETS", "TTA", "check_labels", "evaluate", "evaluate_faces", "face_crop", "figures_of", "labels_of",
-        "write_table",
+        "LABEL_SETS", "TTA", "check_labels", "evaluate", "evaluate_faces", "face_crop", "figures_of", "label_sets",
+        "labels_of", "write_table",
     ),
     "selection": ("Selection",),
+    "slices": ("SLICES", "slice_of", "slice_report"),
     "systems": (
         "Balanced", "COMPARED", "Comparison", "Counts", "NOT_COMPARABLE", "NOT_TRAINED", "Ours", "Trained", "balanced",
         "comparisons", "headline", "overall", "system_of",

@@ -7,9 +7,9 @@ what comes out is a table with one row per picture, from which the figures are c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from fer_core.data import FERPLUS_PROTOCOLS, VOTES, FaceSet, ferplus_labels, ope
 from fer_core.data.records import Picture
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError, InputError
+from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import report
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
+from fer_core.faces import QUALITIES, crop_qualities
 
 if TYPE_CHECKING:  # pages read tables without them
     import pandas as pd
@@ -53,7 +55,8 @@ def evaluate(
         progress: called with (images done, images in all).
 
     Returns:
-        ``checkpoint, data, split, labels, tta`` and everything of ``fer_core.evaluation.metrics.report``.
+        ``checkpoint, data, split, labels, tta`` and everything of ``fer_core.evaluation.metrics.report``; where copies
+        of training pictures are known or can be found, also ``clean``: the same without them.
 
     Raises:
         CheckpointError, DataError, InputError: as their messages say.
@@ -65,7 +68,7 @@ def evaluate(
     faces = found.read(split or found.default_split)
     labels = check_labels(faces, labels)
     table = evaluate_faces(classifier, faces, tta=tta, progress=progress)
-    return {"checkpoint": classifier.name, **figures_of(table, faces, labels, tta)}
+    return {"checkpoint": classifier.name, **figures_of(table, faces, labels, tta, copies_of(faces, found))}
 
 
 def check_labels(faces: FaceSet, label_set: str | None) -> str:
@@ -83,11 +86,29 @@ def check_labels(faces: FaceSet, label_set: str | None) -> str:
     return label_set or faces.name
 
 
-def figures_of(table: pd.DataFrame, faces: FaceSet, label_set: str, tta: str) -> dict[str, Any]:
-    """``data, split, labels, tta`` and the report of an evaluation table under a label set."""
-    truth = labels_of(table, label_set)
-    found = report(table_array(table, "p_")[truth >= 0].astype(np.float64), truth[truth >= 0])
-    return {"data": faces.name, "split": faces.split, "labels": label_set, "tta": tta, **found}
+def figures_of(
+    table: pd.DataFrame, faces: FaceSet, label_set: str, tta: str, copies: NDArray[np.bool_] | None = None
+) -> dict[str, Any]:
+    """``data, split, labels, tta`` and the report of an evaluation table under a label set.
+
+    With ``copies``, which marks pictures of ``faces`` that were trained on (n,), those of the other rows are under
+    ``clean``, with the same keys (if there are any).
+
+    Raises:
+        DataError: no picture is left.
+    """
+    name = {"data": faces.name, "split": faces.split, "labels": label_set, "tta": tta}
+    truth, probabilities = labels_of(table, label_set), table_array(table, "p_").astype(np.float64)
+    found: dict[str, Any] = name | report(probabilities[truth >= 0], truth[truth >= 0])
+    if copies is not None:
+        clean = (truth >= 0) & ~table["id"].isin(faces.ids[copies]).to_numpy()
+        found |= {"clean": name | report(probabilities[clean], truth[clean])} if clean.any() else {}
+    return found
+
+
+def label_sets(faces: FaceSet) -> tuple[str, ...]:
+    """Label sets that the pictures have: their own, and the FER+ protocols where there are votes."""
+    return (faces.name, *(FERPLUS_PROTOCOLS if faces.has_votes else ()))
 
 
 def labels_of(table: pd.DataFrame, label_set: str) -> NDArray[np.int64]:
@@ -132,7 +153,9 @@ def evaluate_faces(
     Returns:
         Columns ``id``, ``label_<data set>``; with votes ``label_ferplus`` (``ferplus7``, empty where dropped),
         ``votes_angry … votes_nf``, ``votes_top_share`` and ``votes_entropy`` (nats) over all ten options; ``logit_*``
-        uncalibrated, ``p_*`` calibrated, ``f_000 …`` features (float16); ``face_found`` where faces were looked for.
+        uncalibrated, ``p_*`` calibrated, ``f_000 …`` features (float16); ``brightness``, ``contrast`` and ``sharpness``
+        of the crops that the network got, see ``fer_core.faces.crop_qualities``; ``face_found`` where faces were looked
+        for.
 
     Raises:
         DataError: no picture, or one that cannot be read; the message names it.
@@ -144,14 +167,15 @@ def evaluate_faces(
     look = not faces.cut if find_faces is None else find_faces
     to_crops = FaceFinder.of(classifier) if look else Squares(classifier.card.crop.size)
     reader = Reader(faces, should_stop, [] if skip_unreadable else None)
-    parts: list[tuple[Scores, NDArray[np.bool_]]] = []
+    parts: list[_Part] = []
     kept: list[int] = []
     for rows, pictures in reader.batches(PHOTO_BATCH if look else BATCH):
         kept += rows
         if rows:
             crops, found = to_crops(pictures)
             scores = classifier.predict(crops, tta=tta)
-            parts.append((dataclasses.replace(scores, features=_half(scores.features)), found))
+            scores = dataclasses.replace(scores, features=_half(scores.features))
+            parts.append(_Part(scores, found, crop_qualities(crops)))
         if progress is not None:
             progress(reader.done, len(faces))
     if not parts:
@@ -161,6 +185,14 @@ def evaluate_faces(
     if reader.unreadable:
         table.attrs["unreadable"] = reader.unreadable
     return table
+
+
+class _Part(NamedTuple):
+    """Some rows of a table: scores, whether a face was found (n,), and qualities of the crops by name, (n,) each."""
+
+    scores: Scores
+    found: NDArray[np.bool_]
+    qualities: Mapping[str, NDArray[np.float32]]
 
 
 def _half(features: NDArray[np.float32]) -> NDArray[Any]:
@@ -206,14 +238,14 @@ def _table(
     names: Sequence[str],
     faces: FaceSet,
     rows: NDArray[np.int64],
-    parts: Sequence[tuple[Scores, NDArray[np.bool_]]],
+    parts: Sequence[_Part],
     looked: bool,
 ) -> pd.DataFrame:
     import pandas as pd
 
     labels = np.array(EMOTIONS8)
     logits, probabilities, features = (
-        np.concatenate([getattr(scores, name) for scores, _ in parts])
+        np.concatenate([getattr(part.scores, name) for part in parts])
         for name in ("logits", "probabilities", "features")
     )
     found: dict[str, Any] = {"id": faces.ids[rows], f"label_{faces.name}": labels[faces.labels[rows]]}
@@ -222,8 +254,9 @@ def _table(
     found |= {f"logit_{name}": logits[:, i] for i, name in enumerate(names)}
     found |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(names)}
     found |= {f"f_{i:03d}": features[:, i] for i in range(features.shape[1])}
+    found |= {name: np.concatenate([part.qualities[name] for part in parts]) for name in QUALITIES}
     if looked:
-        found["face_found"] = np.concatenate([seen for _, seen in parts])
+        found["face_found"] = np.concatenate([part.found for part in parts])
     return pd.DataFrame(found)
 
 

@@ -6,7 +6,7 @@ No network, no picture and no torch is needed. The tables are written by ``fer_c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fer_core.data import FERPLUS_PROTOCOLS, VOTES, ferplus_labels
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import CheckpointError, InputError
+from fer_core.faces.records import QUALITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ class Evaluation:
         logits: float32 (n, k), uncalibrated.
         probabilities: float32 (n, k), calibrated, rows sum to 1.
         features: float32 (n, d); d may be 0.
+        qualities: name of ``fer_core.faces.QUALITIES`` → float32 (n,), from 0; see ``fer_core.faces.crop_qualities``.
+            Empty in tables from before they were measured.
 
     Raises:
         CheckpointError: arrays that do not fit together, or numbers that cannot be.
@@ -52,6 +55,7 @@ class Evaluation:
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32]
+    qualities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, k = len(self.ids), len(self.classes)
@@ -69,6 +73,10 @@ class Evaluation:
             raise CheckpointError(f"expected votes ({n}, 0 or {len(VOTES)}) from 0, got {self.votes.shape} or below 0.")
         if self.features.ndim != 2 or len(self.features) != n:
             raise CheckpointError(f"expected features ({n}, d), got {self.features.shape}.")
+        for name, values in self.qualities.items():
+            if name not in QUALITIES or values.shape != (n,) or not (np.isfinite(values) & (values >= 0)).all():
+                known = ", ".join(QUALITIES)
+                raise CheckpointError(f"expected {known} ({n},) from 0, got {name} {values.shape} or below 0.")
         _check_numbers(self)
 
     def __len__(self) -> int:
@@ -143,6 +151,7 @@ def _evaluation(table: pd.DataFrame, stem: str, checkpoint: str) -> Evaluation:
         logits=table[[f"logit_{name}" for name in classes]].to_numpy(np.float32),
         probabilities=table[[f"p_{name}" for name in classes]].to_numpy(np.float32),
         features=table[features].to_numpy(np.float32),
+        qualities={name: table[name].to_numpy(np.float32) for name in QUALITIES if name in columns},
     )
 
 
@@ -194,6 +203,7 @@ def concatenated(tables: Sequence[Evaluation]) -> Evaluation:
             )
     votes = [table.votes if all(each.has_votes for each in tables) else table.votes[:, :0] for table in tables]
     shared = [name for name in first.labels if all(name in table.labels for table in tables)]
+    measured = [name for name in first.qualities if all(name in table.qualities for table in tables)]
     return Evaluation(
         checkpoint=first.checkpoint,
         dataset=first.dataset,
@@ -205,4 +215,5 @@ def concatenated(tables: Sequence[Evaluation]) -> Evaluation:
         logits=np.concatenate([table.logits for table in tables]),
         probabilities=np.concatenate([table.probabilities for table in tables]),
         features=np.concatenate([table.features for table in tables]),
+        qualities={name: np.concatenate([table.qualities[name] for table in tables]) for name in measured},
     )

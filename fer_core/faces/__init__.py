@@ -9,31 +9,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fer_core.faces.crops import CropGeometry, crop_faces, crop_squares, sharpness_and_brightness
+    from fer_core.faces.crops import (
+        CropGeometry,
+        crop_faces,
+        crop_qualities,
+        crop_squares,
+        cut_squares,
+        sharpness_and_brightness,
+    )
     from fer_core.faces.detectors import DETECTORS, Detector, DetectorKind, make_detector
-    from fer_core.faces.records import LANDMARKS, Faces
+    from fer_core.faces.records import LANDMARKS, QUALITIES, Faces
     from fer_core.faces.tracking import Tracker, iou_matrix
 
 __all__ = [
     "DETECTORS",
     "LANDMARKS",
+    "QUALITIES",
     "CropGeometry",
     "Detector",
     "DetectorKind",
     "Faces",
     "Tracker",
     "crop_faces",
+    "crop_qualities",
     "crop_squares",
+    "cut_squares",
     "iou_matrix",
     "make_detector",
     "sharpness_and_brightness",
 ]
 _MODULES = {
-    "crops": ("CropGeometry", "crop_faces", "crop_squares", "sharpness_and_brightness"),
+    "crops": (
+        "CropGeometry", "crop_faces", "crop_qualities", "crop_squares", "cut_squares", "sharpness_and_brightness",
+    ),
     "detectors": ("DETECTORS", "Detector", "DetectorKind", "make_detector"),
-    "records": ("LANDMARKS", "Faces"),
+    "records": ("LANDMARKS", "QUALITIES", "Faces"),
     "tracking": ("Tracker", "iou_matrix"),
-}
+}  # fmt: skip
 _LAZY = {name: f"fer_core.faces.{module}" for module, names in _MODULES.items() for name in names}
 
 

@@ -69,9 +69,17 @@ def crop_faces(image: RGB, faces: Faces, geometry: CropGeometry) -> RGB:
 
     What lies outside the picture is filled with its edge. A face larger than the crop is averaged, not sub-sampled.
     """
+    return cut_squares(image, crop_squares(faces.landmarks, geometry.margin), geometry.size)
+
+
+def cut_squares(image: RGB, squares: NDArray[np.float64], size: int) -> RGB:
+    """RGB crops uint8 (n, size, size, 3) of squares (n, 3, 2), see ``crop_squares``, in RGB ``image`` (h, w, 3).
+
+    Filled and averaged as by ``crop_faces``.
+    """
     check_rgb(image)
-    crops = [_cut(image, square, geometry.size) for square in crop_squares(faces.landmarks, geometry.margin)]
-    return np.stack(crops) if crops else np.zeros((0, geometry.size, geometry.size, 3), np.uint8)
+    crops = [_cut(image, square, size) for square in squares]
+    return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
 
 
 def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
@@ -86,9 +94,24 @@ def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     return cut if factor == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
 
+def crop_qualities(crops: NDArray[np.uint8]) -> dict[str, ArrayF]:
+    """What may make a face hard to read, float32 (n,) each, of crops uint8 (n, h, w) grey or (n, h, w, 3) RGB.
+
+    Returns:
+        By the names of ``QUALITIES``: ``brightness``, mean grey value in 0-1; ``contrast``, standard deviation of the
+        grey values in 0-1 (0.5 at most); ``sharpness``, variance of the Laplacian (3×3) of the grey picture on the
+        0-255 scale, which depends on the size of the crop.
+    """
+    greys = [crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
+    measured = {
+        "brightness": [grey.mean() / 255 for grey in greys],
+        "contrast": [grey.std() / 255 for grey in greys],
+        "sharpness": [cv2.Laplacian(grey, cv2.CV_32F).var() for grey in greys],
+    }
+    return {name: np.array(values, np.float32) for name, values in measured.items()}
+
+
 def sharpness_and_brightness(crops: RGB) -> tuple[ArrayF, ArrayF]:
-    """Per crop (n,): variance of the Laplacian of the grey picture (0-255 scale), and mean grey value in 0-1."""
-    greys = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
-    sharp = [float(cv2.Laplacian(grey, cv2.CV_32F).var()) for grey in greys]
-    bright = [float(grey.mean()) / 255 for grey in greys]
-    return np.array(sharp, np.float32), np.array(bright, np.float32)
+    """Sharpness and brightness (n,) of ``crop_qualities``."""
+    found = crop_qualities(crops)
+    return found["sharpness"], found["brightness"]

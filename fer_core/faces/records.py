@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 LANDMARKS: tuple[str, ...] = ("eye on the left", "eye on the right", "nose", "mouth on the left", "mouth on the right")
 """Order of the five landmarks; left and right as seen in the picture."""
 
+QUALITIES: tuple[str, ...] = ("brightness", "contrast", "sharpness")
+"""What a crop of a face is measured by, see ``fer_core.faces.crop_qualities``."""
+
 ArrayF = NDArray[np.float32]
 RGB = NDArray[np.uint8]
 

@@ -1,5 +1,5 @@
 """All architectures: importing this fills the registry."""
 
-from fer_core.models import attention, cnn, ensemble, mobilenet, timm_nets, torchvision_nets, vgg, vit
+from fer_core.models import attention, cnn, compact, ensemble, mobilenet, timm_nets, torchvision_nets, vgg, vit
 
-__all__ = ["attention", "cnn", "ensemble", "mobilenet", "timm_nets", "torchvision_nets", "vgg", "vit"]
+__all__ = ["attention", "cnn", "compact", "ensemble", "mobilenet", "timm_nets", "torchvision_nets", "vgg", "vit"]

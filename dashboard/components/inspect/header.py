@@ -16,7 +16,7 @@ from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, EMOTIONS8, GROUPS
 from fer_core.evaluation import Outcomes
 
 CHECKPOINTS, DATASETS = "app_pages/checkpoints.py", "app_pages/datasets.py"
-VIEWS = ("Confusion", "Calibration", "Map", "Label quality", "Compare")
+VIEWS = ("Confusion", "Calibration", "Slices", "Map", "Label quality", "Compare")
 ANY = "any"
 EVERYTHING: Mapping[str, Any] = {
     "true": ANY, "predicted": ANY, "outcome": ANY, "people": ANY, "sure": (0.0, 100.0), "set": "", "face": "",

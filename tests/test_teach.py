@@ -1,0 +1,141 @@
+"""Students that learn from teachers: the softened answers, the loss, and a run from end to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from fer_core.data.drawn import draw_dataset
+from fer_core.errors import RecipeError
+from fer_core.models.classifier import load
+from training import train as command
+from training.data import FaceTensors, teacher_of
+from training.export import export_checkpoints
+from training.prepare import Prepared, choose_pictures, find_all, prepare
+from training.recipe import OWN, Recipe, Target, Teacher, load_recipe, network_recipe
+from training.teach import softened, teachers_answers
+
+OPTIONS = {"widths": [4, 4, 8, 8], "kernels": [3, 3, 3, 3], "hidden": [8], "dropout": 0.0, "map_dropout": 0.0}
+DEMO = dataclasses.replace(network_recipe("demo"), options=OPTIONS, epochs=1, batch_size=16)
+
+
+def taught(**changes: Any) -> Recipe:
+    target = Target(1.0, 0.0, "student", Teacher(["teacher"], **changes))
+    return dataclasses.replace(DEMO, name="student", targets={OWN: target})
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn") / "drawn"
+    draw_dataset("folders", folder, per_class=8, seed=0)
+    return folder
+
+
+def prepared(recipe: Recipe, drawn: Path, run: Path) -> Prepared:
+    return prepare(recipe, choose_pictures(recipe, find_all(recipe.data, {"drawn": drawn})), run / "pictures")
+
+
+def trained(recipe: Recipe, drawn: Path, run: Path, out: Path) -> Path:
+    command.start_run(run, recipe, "test", fresh=False)
+    ready = prepared(recipe, drawn, run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning has advice on runs of a few steps
+        command.train(ready, run, teachers=teachers_answers(ready, run, out))
+    model = command.build_module(ready.recipe).model
+    return export_checkpoints(ready, run=run, state=command.kept_state(run, recipe), out=out, model=model)[0]
+
+
+@pytest.fixture(scope="module")
+def out(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained checkpoint ``teacher``."""
+    folder = tmp_path_factory.mktemp("out")
+    target = Target(1.0, 0.0, "teacher")
+    trained(dataclasses.replace(DEMO, targets={OWN: target}), drawn, folder / "run", folder)
+    return folder
+
+
+def test_answers_are_softened_as_logits_are() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]])
+    expected = (logits / 3).softmax(dim=1).numpy()
+    np.testing.assert_allclose(softened(logits.softmax(dim=1).numpy(), 3.0), expected, atol=1e-6)
+    assert np.isfinite(softened(np.array([[1.0, 0.0]], np.float32), 2.0)).all()
+
+
+def test_the_loss_is_shared_between_labels_and_teachers(drawn: Path, tmp_path: Path) -> None:
+    recipe = taught(weight=0.25, temperature=2.0)
+    module = command.build_module(recipe, prepared(recipe, drawn, tmp_path))
+    logits, labels = torch.randn(4, 7), torch.tensor([0, 3, 3, 6])
+    answers = torch.rand(4, 7).softmax(dim=1)
+    got = module._loss(OWN, logits, {OWN: labels, teacher_of(OWN): answers})
+    soft = -(answers * (logits / 2).log_softmax(dim=1)).sum(dim=1).mean()
+    torch.testing.assert_close(got, 0.75 * F.cross_entropy(logits, labels) + 0.25 * 4 * soft)
+    torch.testing.assert_close(module._loss(OWN, logits, {OWN: labels}), F.cross_entropy(logits, labels))
+
+
+def test_a_student_is_trained_on_the_answers_of_its_teacher(drawn: Path, out: Path, tmp_path: Path) -> None:
+    recipe = taught(weight=1.0, temperature=1.0)
+    ready = prepared(recipe, drawn, tmp_path)
+    answers = teachers_answers(ready, tmp_path, out)[OWN]
+    expected = load(out / "teacher").predict(np.asarray(ready.seen.images), tta="flip").probabilities
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    batch = FaceTensors(ready.train, needs_votes=False, teachers={OWN: answers})[[5, 0]]
+    np.testing.assert_allclose(batch[teacher_of(OWN)].numpy(), answers[[5, 0]])
+    card = load(trained(recipe, drawn, tmp_path / "run", out)).card
+    assert card.name == "student" and card.recipe_sha256 == recipe.sha256
+
+
+def test_answers_are_kept_until_the_teacher_changes(
+    drawn: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = prepared(taught(), drawn, tmp_path)
+    first = teachers_answers(ready, tmp_path, out)[OWN]
+    predict = "fer_core.models.classifier.Classifier.predict"
+    monkeypatch.setattr(predict, None)
+    np.testing.assert_array_equal(teachers_answers(ready, tmp_path, out)[OWN], first)
+    record = tmp_path / "teacher-own.json"
+    record.write_text(record.read_text().replace("[[", '[["older", ', 1))
+    with pytest.raises(TypeError):
+        teachers_answers(ready, tmp_path, out)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [
+        ({"checkpoints": ["nobody"]}, "Teacher nobody cannot be used"),
+        ({"checkpoints": []}, "one checkpoint or more"),
+        ({"checkpoints": ["teacher"], "weight": 1.5}, "up to 1"),
+        ({"checkpoint": ["teacher"]}, "'checkpoints'"),
+    ],
+)
+def test_what_is_wrong_with_a_teacher_is_said(
+    teacher: dict[str, Any], words: str, drawn: Path, out: Path, tmp_path: Path
+) -> None:
+    target = {"weight": 1.0, "smoothing": 0.0, "checkpoint": "student", "teacher": teacher}
+
+    def ask() -> None:
+        recipe = load_recipe("demo", targets={OWN: target})
+        assert isinstance(recipe, Recipe)
+        teachers_answers(prepared(recipe, drawn, tmp_path), tmp_path, out)
+
+    with pytest.raises(RecipeError, match=words):
+        ask()
+
+
+def test_a_teacher_of_other_classes_is_refused(drawn: Path, out: Path, tmp_path: Path) -> None:
+    eight = dataclasses.replace(taught(), data=dataclasses.replace(DEMO.data, labels=8))
+    ready = dataclasses.replace(prepared(taught(), drawn, tmp_path), recipe=eight)
+    with pytest.raises(RecipeError, match="contempt; its teacher"):
+        teachers_answers(ready, tmp_path, out)
+
+
+def test_a_setting_at_its_default_does_not_change_the_hash() -> None:
+    said = dataclasses.replace(DEMO, mix=dataclasses.replace(DEMO.mix, until=1.0), ema=0.0)
+    assert said.sha256 == DEMO.sha256 != taught().sha256
+    assert dataclasses.replace(DEMO, ema=0.9).sha256 != DEMO.sha256

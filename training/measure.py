@@ -1,0 +1,116 @@
+"""The figures of a checkpoint, measured from its weights as they ship: the card's metrics and the evaluation tables.
+
+    python -m training.measure checkpoints/mru-2025-cnn --data /path/to/fer2013
+
+measures a folder again. Weights and temperature stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_core.data import FaceSet, open_dataset
+from fer_core.data.locate import find_dataset
+from fer_core.errors import DataError, FerError
+from fer_core.evaluation.copies import copies_of
+from fer_core.evaluation.metrics import fit_temperature
+from fer_core.evaluation.run import TTA, evaluate_faces, figures_of, label_sets, labels_of, table_array, write_table
+from fer_core.models.classifier import Classifier, load
+from training.recipe import FERPLUS, FERPLUS7
+
+
+def measure(
+    folder: Path,
+    choose: Sequence[FaceSet],
+    test: Sequence[FaceSet],
+    *,
+    with_votes: bool,
+    skip: bool = False,
+) -> None:
+    """Fill the metrics of a checkpoint's card and write its evaluation tables, from its weights.
+
+    ``with_votes`` reports the FER+ protocols too; ``skip`` leaves unreadable pictures out.
+    """
+    classifier = load(folder)
+    card = dataclasses.replace(classifier.card, metrics=list(_metrics(classifier, choose, test, with_votes, skip)))
+    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    for faces in (*choose, *test):
+        write_table(
+            evaluate_faces(classifier, faces, skip_unreadable=skip),
+            folder / "evaluations" / f"{faces.name}-{faces.split}.parquet",
+        )
+
+
+def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False) -> float:
+    """The temperature that fits the choosing split best, four decimals."""
+    logits, truth = [], []
+    for faces in sets:
+        table = evaluate_faces(classifier, faces, skip_unreadable=skip)
+        logits.append(table_array(table, "logit_"))
+        truth.append(labels_of(table, FERPLUS7 if target == FERPLUS else faces.name))
+    labels = np.concatenate(truth)
+    fitted = fit_temperature(np.concatenate(logits)[labels >= 0].astype(np.float64), labels[labels >= 0])
+    return round(fitted, 4)
+
+
+def _metrics(
+    classifier: Classifier, choose: Sequence[FaceSet], test: Sequence[FaceSet], with_votes: bool, skip: bool
+) -> Iterable[dict[str, Any]]:
+    """Reports of every label set and view on the choosing split (single view) and the test split."""
+    for sets, views in ((choose, TTA[:1]), (test, TTA)):
+        for faces in sets:
+            for tta in views:
+                table = evaluate_faces(classifier, faces, tta=tta, skip_unreadable=skip)
+                for labels in label_sets(faces) if with_votes else (faces.name,):
+                    yield rounded(figures_of(table, faces, labels, tta, copies_of(faces)))
+
+
+def rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures with five decimals."""
+    found: dict[str, Any] = json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 5))
+    return found
+
+
+def measure_again(folder: Path, root: Path | None) -> None:
+    """Measure a checkpoint of one data set on the splits that its card names.
+
+    Raises:
+        CheckpointError, DataError: as their messages say.
+    """
+    card = load(folder).card
+    name = str(card.data.get("dataset", ""))
+    data = open_dataset(find_dataset(name, root), name)
+    sides = {
+        side: [data.read(split)] if (split := str(card.data.get(side, ""))) in data.splits else []
+        for side in ("choose", "test")
+    }
+    if not sides["test"]:
+        raise DataError(f"{card.name} was tested on {card.data.get('test')!r}; {name} has {', '.join(data.splits)}.")
+    measure(folder, sides["choose"], sides["test"], with_votes=FERPLUS in card.data.get("targets", ()))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--data", type=Path, help="folder of the data set (default: in FER_DATA)")
+    args = parser.parse_args(argv)
+    try:
+        for folder in args.folders:
+            measure_again(folder, args.data)
+    except FerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,71 @@
+"""What a student learns from teachers: their answers to its training pictures, made once (Hinton et al. 2015).
+
+Teachers answer to the picture and its mirror image as they are; the student sees them augmented.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.emotions import EMOTIONS8
+from fer_core.errors import CheckpointError, RecipeError
+from fer_core.models.classifier import Classifier, load
+from fer_core.models.folders import find_checkpoint
+from training.prepare import Prepared
+from training.recipe import Recipe, Teacher
+
+Answers = dict[str, NDArray[np.float32]]
+
+
+def teachers_answers(prepared: Prepared, run: Path, out: Path) -> Answers:
+    """Target → probabilities (n, k) that its teachers give the n training pictures, softened; kept in ``run``.
+
+    Teachers are looked for in ``out``, then among the shipped checkpoints.
+
+    Raises:
+        RecipeError: a teacher is not there, cannot be used, or knows other classes.
+    """
+    recipe = prepared.recipe
+    wanted = {name: target.teacher for name, target in recipe.targets.items() if target.teacher}
+    return {name: _answers(teacher, recipe, prepared, run / f"teacher-{name}", out) for name, teacher in wanted.items()}
+
+
+def _answers(teacher: Teacher, recipe: Recipe, prepared: Prepared, path: Path, out: Path) -> NDArray[np.float32]:
+    loaded = [_load(name, recipe, out) for name in teacher.checkpoints]
+    images = np.asarray(prepared.seen.images)
+    told = [[each.sha256 for each in loaded], hashlib.sha256(images.tobytes()).hexdigest()]
+    record, file = path.with_suffix(".json"), path.with_suffix(".npy")
+    if not (record.is_file() and file.is_file() and json.loads(record.read_text(encoding="utf-8")) == told):
+        record.unlink(missing_ok=True)
+        means = np.mean([each.predict(images, tta="flip").probabilities for each in loaded], axis=0)
+        np.save(file, means.astype(np.float32))
+        record.write_text(json.dumps(told), encoding="utf-8")
+    return softened(np.load(file), teacher.temperature)
+
+
+def softened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """softmax(log p / temperature) of rows (n, k)."""
+    powers = np.clip(probabilities.astype(np.float64), 1e-8, 1) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _load(name: str, recipe: Recipe, out: Path) -> Classifier:
+    folder = out / name
+    try:
+        teacher = load(folder if folder.is_dir() else find_checkpoint(name))
+    except CheckpointError as error:
+        raise RecipeError(f"Teacher {name} cannot be used: {error} Train it first.") from error
+    _check(teacher.labels, recipe)
+    return teacher
+
+
+def _check(labels: Sequence[str], recipe: Recipe) -> None:
+    expected = EMOTIONS8[: recipe.data.labels]
+    if tuple(labels) != expected:
+        raise RecipeError(f"{recipe.name} has the labels {', '.join(expected)}; its teacher {', '.join(labels)}.")
