@@ -1,0 +1,235 @@
+"""MTCNN's three networks (Zhang et al. 2016) on a CPU, without what slows the library down.
+
+Weights, scales, thresholds and every rounding are those of facenet-pytorch; tests hold the faces to its own. What is
+different: the pyramid is made from one table of sums; the first network goes over strips that stay in the processor's
+cache, and turns only promising places into boxes; one thread works on one picture, so that
+several pictures go side by side. ``refine`` starts from boxes instead of a pyramid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.ops import nms
+
+from fer_core.faces.records import RGB, ArrayF, Faces
+
+THRESHOLDS = (0.6, 0.7, 0.7)
+"""Scores that a candidate needs after P-, R- and O-Net, as published."""
+FACTOR, CELL, STRIDE = 0.709, 12, 2
+"""Step of the pyramid; side in px and distance of the windows that P-Net judges."""
+STRIP_PX = 48_000
+"""Pixels of a strip: what P-Net makes of it stays in the cache."""
+CHUNK = 32
+"""Crops that R-Net and O-Net see at once."""
+_MEAN, _SCALE = np.float32(127.5), np.float32(0.0078125)
+
+
+class Window(NamedTuple):
+    """Corners of a crop in whole pixels, ends exclusive."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+class Cascade:
+    """The three networks, on the CPU, in the calling thread.
+
+    Args:
+        pnet, rnet, onet: the networks, as facenet-pytorch builds them.
+        min_face_px: smallest face that is looked for; the cost grows with its inverse square.
+    """
+
+    def __init__(self, pnet: Any, rnet: nn.Module, onet: nn.Module, *, min_face_px: int) -> None:
+        self.min_face_px = min_face_px
+        self._rnet, self._onet = rnet.eval(), onet.eval()
+        self._trunk = nn.Sequential(
+            pnet.conv1, pnet.prelu1, pnet.pool1, pnet.conv2, pnet.prelu2, pnet.conv3, pnet.prelu3
+        ).to(memory_format=torch.channels_last)
+        scores = pnet.conv4_1  # softmax over two is the logistic function of their difference
+        self._score = nn.Conv2d(scores.in_channels, 1, 1)
+        with torch.no_grad():
+            self._score.weight.copy_(scores.weight[1:] - scores.weight[:1])
+            assert scores.bias is not None and self._score.bias is not None
+            self._score.bias.copy_(scores.bias[1:] - scores.bias[:1])
+        self._score.to(memory_format=torch.channels_last)
+        self._offsets: Tensor = pnet.conv4_2.weight[:, :, 0, 0].detach()
+        self._offsets_bias: Tensor = pnet.conv4_2.bias.detach()
+
+    @torch.inference_mode()
+    def detect(self, image: RGB) -> Faces:
+        """All faces of an RGB picture uint8 (h, w, 3), in no order."""
+        boxes = self._candidates(image)
+        boxes = self._judged_small(image, boxes)
+        return self._judged_large(image, boxes)
+
+    @torch.inference_mode()
+    def refine(self, image: RGB, boxes: ArrayF) -> Faces:
+        """Faces near ``boxes`` (n, 4): what the second and third network make of them, one for each box that they
+        accept. Boxes need not be square."""
+        squares = _squares(torch.from_numpy(np.ascontiguousarray(boxes, np.float32)))
+        return self._judged_large(image, self._judged_small(image, squares))
+
+    # P-Net
+
+    def _candidates(self, image: RGB) -> Tensor:
+        """Squares (n, 4) in which P-Net sees a face."""
+        found = [self._at_scale(small, scale) for scale, small in pyramid(image, self.min_face_px)]
+        rows = torch.cat(found) if found else torch.zeros(0, 9)
+        rows = rows[nms(rows[:, :4], rows[:, 4], 0.7)]
+        sides = (rows[:, 2:4] - rows[:, :2]).repeat(1, 2)
+        return _squares(rows[:, :4] + rows[:, 5:] * sides)
+
+    def _at_scale(self, small: ArrayF, scale: float) -> Tensor:
+        """Rows (n, 9) of box, score and offsets, in pixels of the picture; the best of those that overlap."""
+        rows = torch.cat([self._of_strip(strip, top, scale) for top, strip in strips(small)])
+        return rows[nms(rows[:, :4], rows[:, 4], 0.5)]
+
+    def _of_strip(self, strip: ArrayF, top: int, scale: float) -> Tensor:
+        maps = self._trunk(_as_input(strip[None]))
+        logits = self._score(maps)[0, 0]
+        y, x = torch.nonzero(logits >= _LOGIT, as_tuple=True)
+        scores = logits[y, x].sigmoid()
+        offsets = maps[0, :, y, x].T @ self._offsets.T + self._offsets_bias
+        corner = torch.stack([x, y + top // STRIDE], dim=1).float() * STRIDE
+        low, high = ((corner + 1) / scale).floor(), ((corner + CELL) / scale).floor()
+        return torch.cat([low, high, scores[:, None], offsets], dim=1)
+
+    # R-Net and O-Net
+
+    def _judged_small(self, image: RGB, boxes: Tensor) -> Tensor:
+        """Squares (n, 4) that R-Net keeps, moved as it says."""
+        boxes, crops = _cut(image, boxes, 24)
+        if not len(boxes):
+            return boxes
+        offsets, scores = _in_chunks(self._rnet, crops)
+        kept = scores[:, 1] > THRESHOLDS[1]
+        boxes, offsets, score = boxes[kept], offsets[kept], scores[kept, 1]
+        best = nms(boxes, score, 0.7)
+        return _squares(_moved(boxes[best], offsets[best]))
+
+    def _judged_large(self, image: RGB, boxes: Tensor) -> Faces:
+        """Faces that O-Net keeps."""
+        boxes, crops = _cut(image, boxes, 48)
+        if not len(boxes):
+            return Faces.none()
+        offsets, points, scores = _in_chunks(self._onet, crops)
+        kept = scores[:, 1] > THRESHOLDS[2]
+        boxes, offsets, points, score = boxes[kept], offsets[kept], points[kept], scores[kept, 1]
+        sides = boxes[:, 2:] - boxes[:, :2] + 1
+        landmarks = torch.stack(
+            [points[:, :5] * sides[:, :1] + boxes[:, :1] - 1, points[:, 5:] * sides[:, 1:] + boxes[:, 1:2] - 1], dim=2
+        )
+        boxes = _moved(boxes, offsets)
+        best = suppressed(boxes.numpy(), score.numpy(), 0.7)
+        return Faces(boxes.numpy()[best], score.numpy()[best], landmarks.numpy()[best])
+
+
+_LOGIT = float(np.log(THRESHOLDS[0] / (1 - THRESHOLDS[0])))
+
+
+def pyramid(image: RGB, min_face_px: int) -> Iterator[tuple[float, ArrayF]]:
+    """Scales and pictures (h, w, 3) in which a face of 12 px is one of ``min_face_px`` and more in ``image``."""
+    height, width = image.shape[:2]
+    scale, sums = CELL / min_face_px, cv2.integral(image, sdepth=cv2.CV_32S)
+    while min(height, width) * scale >= CELL:
+        yield scale, means(sums, int(height * scale + 1), int(width * scale + 1))
+        scale *= FACTOR
+
+
+def means(sums: NDArray[np.int32], height: int, width: int) -> ArrayF:
+    """The picture (h, w, 3) with these ``sums`` (h + 1, w + 1, 3) over all pixels before each, as (height, width, 3).
+
+    Every new pixel is the mean of all old ones that it touches, as torch's ``area``. Sums may overflow: their
+    differences do not.
+    """
+    (top, bottom), (left, right) = _bins(sums.shape[0] - 1, height), _bins(sums.shape[1] - 1, width)
+    rows = sums.take(bottom, axis=0) - sums.take(top, axis=0)
+    totals = (rows.take(right, axis=1) - rows.take(left, axis=1)).astype(np.float32)
+    totals *= (1 / np.outer(bottom - top, right - left)).astype(np.float32)[:, :, None]
+    return totals
+
+
+@lru_cache(maxsize=1024)
+def _bins(n: int, side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First pixel and end of each of ``side`` bins of n pixels: floor(i n / side) and ceil((i + 1) n / side)."""
+    i = np.arange(side)
+    return i * n // side, -(-(i + 1) * n // side)
+
+
+def strips(picture: ArrayF) -> Iterator[tuple[int, ArrayF]]:
+    """First row and rows of strips whose windows, together, are those of the whole picture, each once."""
+    height, width = picture.shape[:2]
+    n_windows = (height - 1) // STRIDE - 4  # from top to bottom; the pool takes half a row at the end
+    rows = max(STRIP_PX // width // STRIDE * STRIDE, STRIDE)
+    for top in range(0, n_windows * STRIDE, rows):
+        yield top, picture[top : top + rows + CELL - STRIDE]
+
+
+def _as_input(pictures: ArrayF) -> Tensor:
+    """RGB (n, h, w, 3), 0-255 → (n, 3, h, w), channels last, about -1 to 1."""
+    return torch.from_numpy((pictures - _MEAN) * _SCALE).permute(0, 3, 1, 2)
+
+
+def _in_chunks(net: nn.Module, crops: ArrayF) -> list[Tensor]:
+    """Answers of a network to crops (n, h, w, 3), n > 0, made from so many at once that they stay in the cache."""
+    found = [net(chunk) for chunk in torch.split(_as_input(crops), CHUNK)]
+    return [torch.cat(each) for each in zip(*found, strict=True)]
+
+
+def _squares(boxes: Tensor) -> Tensor:
+    """Squares of the longer side around the middle of boxes (n, 4)."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    longer = sides.amax(dim=1, keepdim=True)
+    corner = boxes[:, :2] + sides * 0.5 - longer * 0.5
+    return torch.cat([corner, corner + longer], dim=1)
+
+
+def _moved(boxes: Tensor, offsets: Tensor) -> Tensor:
+    """Boxes (n, 4) moved by offsets (n, 4) in units of their sides."""
+    return boxes + offsets * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
+
+
+def windows(boxes: ArrayF, width: int, height: int) -> list[Window]:
+    """The pixels of boxes (n, 4) that lie in the picture; what is cut off at its edge is not filled up."""
+    whole = boxes.astype(np.int64)  # towards 0
+    low = np.maximum(whole[:, :2], 1) - 1
+    high = np.minimum(whole[:, 2:], [width, height])
+    return [Window(*row) for row in np.concatenate([low, high], axis=1).tolist()]
+
+
+def _scaled(image: RGB, window: Window, side: int) -> ArrayF:
+    crop = image[window.y0 : window.y1, window.x0 : window.x1]
+    return means(cv2.integral(crop, sdepth=cv2.CV_32S), side, side)
+
+
+def _cut(image: RGB, boxes: Tensor, side: int) -> tuple[Tensor, ArrayF]:
+    """The boxes that show anything of the picture, and their crops (n, side, side, 3)."""
+    found = windows(boxes.numpy(), image.shape[1], image.shape[0])
+    there = [each.x1 > each.x0 and each.y1 > each.y0 for each in found]
+    crops = [_scaled(image, window, side) for window, is_there in zip(found, there, strict=True) if is_there]
+    stacked = np.stack(crops) if crops else np.zeros((0, side, side, 3), np.float32)
+    return boxes[torch.tensor(there, dtype=torch.bool)], stacked
+
+
+def suppressed(boxes: ArrayF, scores: ArrayF, most: float) -> NDArray[np.int64]:
+    """Rows to keep, best first: none shares more than ``most`` of the smaller of two boxes with a better one."""
+    order = np.argsort(scores, kind="stable")[::-1]
+    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    kept: list[int] = []
+    while len(order):
+        first, rest = order[0], order[1:]
+        low, high = np.maximum(boxes[first, :2], boxes[rest, :2]), np.minimum(boxes[first, 2:], boxes[rest, 2:])
+        shared = np.maximum(high - low + 1, 0).prod(axis=1)
+        kept.append(int(first))
+        order = rest[shared / np.minimum(areas[first], areas[rest]) <= most]
+    return np.array(kept, np.int64)
