@@ -8,7 +8,7 @@ several pictures go side by side. ``refine`` starts from boxes instead of a pyra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -73,11 +73,23 @@ class Cascade:
         return self._judged_large(image, boxes)
 
     @torch.inference_mode()
-    def refine(self, image: RGB, boxes: ArrayF) -> Faces:
-        """Faces near ``boxes`` (n, 4): what the second and third network make of them, one for each box that they
-        accept. Boxes need not be square."""
+    def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces:
+        """The faces at boxes (n, 4), each in its own one of n pictures; a score of 0 where there is none.
+
+        R-Net moves each box, whatever it thinks of it, and O-Net judges. Boxes need not be square.
+        """
         squares = _squares(torch.from_numpy(np.ascontiguousarray(boxes, np.float32)))
-        return self._judged_large(image, self._judged_small(image, squares))
+        small, rows = _cut_each(images, squares, 24)
+        if not len(rows):
+            return _no_faces(len(boxes))
+        offsets, _ = _in_chunks(self._rnet, small)
+        squares[rows] = _squares(_moved(squares[rows], offsets))
+        large, rows = _cut_each(images, squares, 48)
+        found = _no_faces(len(boxes))
+        if len(rows):
+            faces = self._answers(squares[rows], large)
+            found.boxes[rows], found.scores[rows], found.landmarks[rows] = faces.boxes, faces.scores, faces.landmarks
+        return found
 
     # P-Net
 
@@ -122,16 +134,16 @@ class Cascade:
         boxes, crops = _cut(image, boxes, 48)
         if not len(boxes):
             return Faces.none()
+        faces = self._answers(boxes, crops)
+        faces = faces[faces.scores > THRESHOLDS[2]]
+        return faces[suppressed(faces.boxes, faces.scores, 0.7)]
+
+    def _answers(self, boxes: Tensor, crops: ArrayF) -> Faces:
+        """What O-Net makes of boxes (n, 4), n > 0."""
         offsets, points, scores = _in_chunks(self._onet, crops)
-        kept = scores[:, 1] > THRESHOLDS[2]
-        boxes, offsets, points, score = boxes[kept], offsets[kept], points[kept], scores[kept, 1]
-        sides = boxes[:, 2:] - boxes[:, :2] + 1
-        landmarks = torch.stack(
-            [points[:, :5] * sides[:, :1] + boxes[:, :1] - 1, points[:, 5:] * sides[:, 1:] + boxes[:, 1:2] - 1], dim=2
-        )
-        boxes = _moved(boxes, offsets)
-        best = suppressed(boxes.numpy(), score.numpy(), 0.7)
-        return Faces(boxes.numpy()[best], score.numpy()[best], landmarks.numpy()[best])
+        sides, low = (boxes[:, 2:] - boxes[:, :2] + 1)[:, None], boxes[:, None, :2]
+        landmarks = torch.stack([points[:, :5], points[:, 5:]], dim=2) * sides + low - 1
+        return Faces(_moved(boxes, offsets).numpy(), scores[:, 1].numpy(), landmarks.numpy())
 
 
 _LOGIT = float(np.log(THRESHOLDS[0] / (1 - THRESHOLDS[0])))
@@ -214,11 +226,21 @@ def _scaled(image: RGB, window: Window, side: int) -> ArrayF:
 
 def _cut(image: RGB, boxes: Tensor, side: int) -> tuple[Tensor, ArrayF]:
     """The boxes that show anything of the picture, and their crops (n, side, side, 3)."""
-    found = windows(boxes.numpy(), image.shape[1], image.shape[0])
-    there = [each.x1 > each.x0 and each.y1 > each.y0 for each in found]
-    crops = [_scaled(image, window, side) for window, is_there in zip(found, there, strict=True) if is_there]
-    stacked = np.stack(crops) if crops else np.zeros((0, side, side, 3), np.float32)
-    return boxes[torch.tensor(there, dtype=torch.bool)], stacked
+    crops, rows = _cut_each([image] * len(boxes), boxes, side)
+    return boxes[rows], crops
+
+
+def _cut_each(images: Sequence[RGB], boxes: Tensor, side: int) -> tuple[ArrayF, NDArray[np.int64]]:
+    """Crops (m, side, side, 3) of the boxes that show anything of their pictures, and which these are (m,)."""
+    found = [windows(box[None], *image.shape[1::-1])[0] for image, box in zip(images, boxes.numpy(), strict=True)]
+    rows = [i for i, each in enumerate(found) if each.x1 > each.x0 and each.y1 > each.y0]
+    crops = [_scaled(images[i], found[i], side) for i in rows]
+    return np.stack(crops) if crops else np.zeros((0, side, side, 3), np.float32), np.array(rows, np.int64)
+
+
+def _no_faces(n: int) -> Faces:
+    """n rows of no face."""
+    return Faces(np.zeros((n, 4), np.float32), np.zeros(n, np.float32), np.zeros((n, 5, 2), np.float32))
 
 
 def suppressed(boxes: ArrayF, scores: ArrayF, most: float) -> NDArray[np.int64]:
