@@ -14,6 +14,7 @@ from fer_core import cli_evaluate, cli_robustness
 from fer_core.cli_parts import Interrupt, add_device, progress_bar, show
 from fer_core.errors import Cancelled, FerError
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
+from fer_core.video.modes import MODES
 
 _MANUAL = """\
 Facial expressions from videos and pictures: who shows which of seven expressions, when, and how certain that is.
@@ -30,6 +31,11 @@ Analyse a video or picture and write the result into a folder:
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
   DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, scores of every model, features and a
                                picture of every person
+
+modes:
+  exact     looks for faces anew in every frame
+  fast      looks anew a few times a second and at every cut, and refines the faces in between; with MTCNN only
+  preview   two frames a second, or as many as --per-second says
 
 Stop with Ctrl-C: what was analysed until then is kept and marked as incomplete.
 
@@ -89,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument(
         "--min-face", type=int, default=40, metavar="PX", help="smallest face, in pixels (default: %(default)s)"
     )
+    analyze.add_argument("--mode", default="fast", choices=MODES, help="see above (default: %(default)s)")
     analyze.add_argument(
         "--per-second", type=float, metavar="N", help="frames analysed per second (default: every frame)"
     )
@@ -124,6 +131,7 @@ def _analyze(args: argparse.Namespace) -> int:
         detector=args.detector,
         min_face_px=args.min_face,
         per_second=args.per_second,
+        mode=args.mode,
         start_s=args.start,
         end_s=args.end,
     )

@@ -8,14 +8,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from facenet_pytorch import MTCNN
+from facenet_pytorch.models.mtcnn import MTCNN, ONet, PNet, RNet
 from facenet_pytorch.models.utils import detect_face
 from torch.nn import functional as F
 
 from fer_core.faces import Faces, cascade
-from fer_core.faces.cascade import means, pyramid, strips, suppressed, windows
-from fer_core.faces.mtcnn import make_cascade
+from fer_core.faces.cascade import Cascade, means, pyramid, strips, suppressed, windows
 from fer_core.faces.tracking import iou_matrix
+
+
+def make_cascade(min_face_px: int) -> Cascade:
+    return Cascade(PNet(), RNet(), ONet(), min_face_px=min_face_px)
 
 
 def crowd(portrait: np.ndarray, seed: int, *, height: int = 300, width: int = 421) -> np.ndarray:

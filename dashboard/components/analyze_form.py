@@ -10,14 +10,9 @@ from dashboard.components.frame import clock, megabytes, plain
 from dashboard.services import jobs
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.models.folders import runnable_names
+from fer_core.video.modes import MODES, PREVIEW_PER_SECOND
 
-RATES: dict[str, float | None] = {
-    "every frame": None,
-    "10 per second": 10,
-    "5 per second": 5,
-    "2 per second": 2,
-    "1 per second": 1,
-}
+RATES = (1.0, 2.0, 5.0, 10.0)
 CHECKPOINT_NOTES = {
     "mobilenetv2-ferplus": "trained on FER+ votes of ten people a picture (default)",
     "mobilenetv2-fer2013": "trained on the original FER2013 labels, for comparison with the literature",
@@ -59,7 +54,8 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
             help="One, or several to compare: faces are found once, and Review shows where the models disagree. "
             + " ".join(f"{name}: {CHECKPOINT_NOTES.get(name, 'from your checkpoints')}." for name in names),
         )  # fmt: skip
-        rate = right.selectbox("Frames analysed", list(RATES), help="Every frame is exact; fewer are faster.")
+        with right:
+            mode, per_second = _mode()
         min_face_px = left.slider(
             "Smallest face (pixels)",
             20,
@@ -73,8 +69,17 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         detector = _detector()
     if not detector:
         return {}
-    sampling = {"per_second": RATES[rate], "start_s": start_s, "end_s": end_s}
+    sampling = {"mode": mode, "per_second": per_second, "start_s": start_s, "end_s": end_s}
     return {"checkpoint": chosen or names[:1], "detector": detector, "min_face_px": min_face_px, **sampling}
+
+
+def _mode() -> tuple[str, float | None]:
+    """The mode, and frames per second where it takes few."""
+    told = " ".join(f"**{name}** {what}." for name, what in MODES.items())
+    mode = str(st.segmented_control("Mode", list(MODES), default=next(iter(MODES)), required=True, help=told))
+    if mode != "preview":
+        return mode, None
+    return mode, st.select_slider("Frames per second", RATES, PREVIEW_PER_SECOND, format_func=lambda each: f"{each:g}")
 
 
 def _detector() -> str:

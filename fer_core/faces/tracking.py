@@ -57,7 +57,7 @@ class Tracker:
 
     def update(self, time_s: float, faces: Faces, image: RGB) -> NDArray[np.int32]:
         """Person numbers (n,) of ``faces`` found in ``image`` at ``time_s``."""
-        scene = _histogram(cv2.resize(image, (64, 36), interpolation=cv2.INTER_AREA))
+        scene = scene_colours(image)
         if self._scene is not None and np.minimum(scene, self._scene).sum() < CUT:
             self._people = []
         self._scene = scene
@@ -91,6 +91,12 @@ class Tracker:
 
         rows, columns = linear_sum_assignment(-score)
         return [(int(i), self._people[j]) for i, j in zip(rows, columns, strict=True) if score[i, j] > 0]
+
+
+def scene_colours(image: RGB) -> ArrayF:
+    """Colours of a whole frame (128,), from some of its pixels, to tell cuts by (``CUT``)."""
+    height, width = image.shape[:2]
+    return _histogram(np.ascontiguousarray(image[:: max(height // 72, 1), :: max(width // 128, 1)]))
 
 
 def _could_be(box: ArrayF, last: ArrayF) -> bool:

@@ -15,6 +15,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,8 +29,10 @@ from fer_core.errors import Cancelled, InputError, StoreError
 from fer_core.faces import Tracker, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
+from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
 from fer_core.video.parts import Judge, PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
+from fer_core.video.scan import scan
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
 
@@ -41,7 +44,9 @@ class Settings:
     Attributes:
         detector: name of the face detector, one of ``fer_core.faces.DETECTORS``.
         min_face_px: smallest face looked for, shorter side in pixels of the video.
-        per_second: frames analysed per second; None takes every frame.
+        per_second: frames analysed per second; None takes every frame, or two a second in ``preview``.
+        mode: ``exact`` looks for faces anew in every frame, ``fast`` a few times a second and refines them in between
+            (see ``fer_core.video.scan``), ``preview`` takes few frames.
         start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
     """
 
@@ -50,6 +55,12 @@ class Settings:
     per_second: float | None = None
     start_s: float = 0.0
     end_s: float | None = None
+    mode: str = "fast"
+
+    @property
+    def rate(self) -> float | None:
+        """Frames analysed per second; None for every one."""
+        return PREVIEW_PER_SECOND if self.mode == "preview" and self.per_second is None else self.per_second
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ def analyze(
     source, out = Path(source), Path(out).absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} already exists and is not empty; choose another folder or remove it.")
+    check_mode(settings.mode)
     judges = _judges(checkpoint, device)
     temporary = out.with_name(out.name + ".tmp")
     if temporary.exists() and not any((temporary / name).exists() for name in ("parts", "timeline.parquet")):
@@ -143,7 +155,7 @@ class _Run:
         self.repeated = 0
         self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
         self.progress, self.should_stop = progress, should_stop
-        self.stopped = False
+        self.stopped, self.last_s = False, 0.0
         self.started, self._told = time.monotonic(), -1.0
         end_s = reader.info.duration_s if settings.end_s is None else min(settings.end_s, reader.info.duration_s)
         self.total_s = max(end_s - settings.start_s, 0.0)
@@ -151,20 +163,20 @@ class _Run:
     def go(self) -> None:
         tracker, settings = Tracker(), self.settings
         frames = self.reader.frames(
-            start_s=settings.start_s, end_s=settings.end_s, per_second=settings.per_second, while_skipping=self._skip
+            start_s=settings.start_s, end_s=settings.end_s, per_second=settings.rate, while_skipping=self._skip
         )
         self._tell("reading", 0.0)
-        for frame in frames:
-            faces = self.detector.detect([frame.image])[0]
-            tracks = tracker.update(frame.time_s, faces, frame.image)
-            order = np.argsort(tracks)
-            faces, tracks = faces[order], tracks[order]
-            self.parts.add(frame, faces, tracks)
-            self._compare(frame.image)
-            self._tell("analysing", frame.time_s - settings.start_s)
-            if self.should_stop():
-                self.stopped = True
-                break
+        with closing(scan(frames, self.detector, settings.mode)) as scanned:
+            for frame, faces, source in scanned:
+                tracks = tracker.update(frame.time_s, faces, frame.image)
+                order = np.argsort(tracks)
+                self.parts.add(frame, faces[order], tracks[order], source)
+                self._compare(frame.image)
+                self.last_s = frame.time_s
+                self._tell("analysing", frame.time_s - settings.start_s)
+                if self.should_stop():
+                    self.stopped = True
+                    break
         if not self.parts.frames:
             raise Cancelled("The analysis was stopped before the first frame.")
         self._tell("writing", self.total_s, always=True)
@@ -253,7 +265,7 @@ def _write_record(folder: Path, run: _Run, name: str) -> None:
             frames=run.parts.frames,
             with_faces=with_faces,
             whole=whole,
-            repeated=run.repeated if settings.per_second is None else None,
+            repeated=run.repeated if settings.rate is None else None,
         ),
         "faces_left_out": run.parts.faces_left_out,
         "summary": summary(timeline),
@@ -286,7 +298,7 @@ def _messages(run: _Run, with_faces: int) -> Iterator[str]:
             f"if there are people in it, try a smaller value."
         )
     if run.stopped:
-        yield f"Stopped by request at {stats.last_s:.2f} s; everything before that is here."
+        yield f"Stopped by request at {run.last_s:.2f} s; everything before that is here."
     if stats.ended_early:
         yield (
             f"The file ends early: {stats.last_s:.2f} s of {info.duration_s:.2f} s could be read. It may be cut off or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import streamlit as st
 from dashboard.services.playback import version
 from fer_core.emotions import EMOTIONS8, groups_of
 from fer_core.video.export import Selection
+from fer_core.video.modes import PREVIEW_PER_SECOND
 from fer_core.video.statistics import span_statistics
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import labels_of_columns, people_summary, score_columns, segments
@@ -165,7 +167,7 @@ def facts(analysis: Analysis) -> None:
     check, settings = record["time_check"], record["settings"]
     if not record["source"]["is_picture"]:
         _time_check(check)
-    sampling = f"{settings['per_second']:g} per second" if settings["per_second"] else "every frame"
+    sampling = _sampling(settings)
     end = f"{settings['end_s']:.2f} s" if settings["end_s"] is not None else "the end"
     rows = {
         "Frames decoded": check["frames_decoded"],
@@ -178,6 +180,13 @@ def facts(analysis: Analysis) -> None:
         "Speed": f"{record['frames_per_s']:.1f} frames/s on {record['device']}",
     }
     st.table(pd.DataFrame({"": [str(value) for value in rows.values()]}, index=list(rows)))
+
+
+def _sampling(settings: Mapping[str, Any]) -> str:
+    """Which frames were looked at, and how; older analyses looked anew at each."""
+    mode, rate = settings.get("mode", "exact"), settings["per_second"]
+    rate = rate or (PREVIEW_PER_SECOND if mode == "preview" else None)
+    return f"{mode}, {f'{rate:g} per second' if rate else 'every frame'}"
 
 
 def _time_check(check: dict[str, Any]) -> None:

@@ -1,0 +1,19 @@
+"""How thoroughly a video is looked at. Needs no torch, so that forms can list the modes."""
+
+from __future__ import annotations
+
+from fer_core.errors import InputError
+
+MODES: dict[str, str] = {
+    "fast": "looks anew a few times a second and at every cut, and refines the faces in between",
+    "exact": "looks for faces anew in every frame",
+    "preview": "two frames a second",
+}
+"""Name and promise of each mode, the default first."""
+PREVIEW_PER_SECOND = 2.0
+
+
+def check_mode(mode: str) -> None:
+    """Raise ``InputError`` unless it is one of ``MODES``."""
+    if mode not in MODES:
+        raise InputError(f"Unknown mode {mode!r}; expected one of {', '.join(MODES)}.")

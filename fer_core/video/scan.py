@@ -1,0 +1,299 @@
+"""Faces of every frame of a video: a decoder, detectors and what follows them are busy at once, in bounded memory.
+
+*exact* looks for faces anew in every frame, several frames side by side. *fast* does so a few times a second, at every
+cut of the scene, and before and after it; what lies between is known on both sides. There every face's box is guessed
+from its neighbours in time and judged by the second and third network of MTCNN in that very frame, so that each frame
+has its own boxes. A face that comes or goes in between is followed until it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fer_core.faces import Detector, Faces
+from fer_core.faces.cascade import suppressed
+from fer_core.faces.records import RGB, ArrayF
+from fer_core.faces.tracking import CUT, scene_colours
+from fer_core.video.reader import Frame
+
+KEY_S, KEY_FRAMES = 0.4, 12
+"""*fast* looks anew after so many seconds or frames, whichever comes first."""
+MAX_BYTES = 250_000_000
+"""Pictures that wait; of large ones fewer lie between two looks."""
+MAX_MOVE, MAX_GROWTH = 1.0, 1.6
+"""Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
+DETECTED, REFINED = "detected", "refined"
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Refiner(Protocol):
+    """Judges boxes: faces at boxes (n, 4) in n pictures, with a score of 0 where there is none."""
+
+    def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces: ...
+
+
+class Scanned(NamedTuple):
+    """A frame with its n faces; ``source`` says where they come from: looked for here, or refined from a guess."""
+
+    frame: Frame
+    faces: Faces
+    source: str
+
+
+def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
+    """Faces of successive frames, in order. Closing the generator stops its threads.
+
+    ``fast`` needs a detector that refines boxes; with another one every frame is looked at, as in ``exact``.
+    """
+    with _one_thread_each(), _ahead(frames) as decoded, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        look = _Look(detector, pool)
+        if mode == "fast" and isinstance(detector, Refiner):
+            yield from _fast(decoded, look, detector)
+        else:
+            yield from _exact(decoded, look)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Looks for faces in the background."""
+
+    detector: Detector
+    pool: ThreadPoolExecutor
+
+    def at(self, frame: Frame) -> Future[Faces]:
+        return self.pool.submit(lambda: self.detector.detect([frame.image])[0])
+
+    @property
+    def n_waiting(self) -> int:
+        """Frames that are looked at or wait for it."""
+        return 2 * (os.cpu_count() or 1)
+
+
+def _exact(frames: Iterator[Frame], look: _Look) -> Iterator[Scanned]:
+    waiting: deque[tuple[Frame, Future[Faces]]] = deque()
+    for frame in frames:
+        waiting.append((frame, look.at(frame)))
+        if len(waiting) > look.n_waiting:
+            yield _detected(*waiting.popleft())
+    while waiting:
+        yield _detected(*waiting.popleft())
+
+
+def _detected(frame: Frame, found: Future[Faces]) -> Scanned:
+    return Scanned(frame, found.result(), DETECTED)
+
+
+# fast
+
+
+def _fast(frames: Iterator[Frame], look: _Look, refiner: Refiner) -> Iterator[Scanned]:
+    waiting: deque[Future[list[Scanned]]] = deque()
+    for span in _spans(frames, look):
+        waiting.append(look.pool.submit(span.filled, refiner))
+        if len(waiting) > 2:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Successive frames of one scene; faces were looked for in the first and in the last one. The last one belongs to
+    the next span, unless ``is_end``."""
+
+    frames: list[Frame]
+    first: Future[Faces]
+    last: Future[Faces]
+    is_end: bool
+
+    def filled(self, refiner: Refiner) -> list[Scanned]:
+        """Faces of the frames that belong to this span."""
+        ends = self.first.result(), self.last.result()
+        between = fill([frame.image for frame in self.frames], *ends, refiner)
+        inside = [Scanned(f, faces, REFINED) for f, faces in zip(self.frames[1:-1], between, strict=True)]
+        found = [Scanned(self.frames[0], ends[0], DETECTED), *inside]
+        return [*found, Scanned(self.frames[-1], ends[1], DETECTED)] if self.is_end and len(self.frames) > 1 else found
+
+
+def _spans(frames: Iterator[Frame], look: _Look) -> Iterator[_Span]:
+    """Cut a video into spans; both ends of each are being looked at."""
+    held: list[Frame] = []
+    first: Future[Faces] | None = None
+    colours = np.zeros(0, np.float32)
+    for frame in frames:
+        before, colours = colours, scene_colours(frame.image)
+        is_cut = bool(held) and float(np.minimum(before, colours).sum()) < CUT
+        if first is None or is_cut:
+            if first is not None:
+                yield _closed(held, first, look)
+            held, first = [frame], look.at(frame)
+            continue
+        held.append(frame)
+        if _is_due(held):
+            last = look.at(frame)
+            yield _Span(held, first, last, is_end=False)
+            held, first = [frame], last
+    if first is not None:
+        yield _closed(held, first, look)
+
+
+def _closed(frames: list[Frame], first: Future[Faces], look: _Look) -> _Span:
+    """The last span of a scene."""
+    return _Span(frames, first, look.at(frames[-1]) if len(frames) > 1 else first, is_end=True)
+
+
+def _is_due(held: list[Frame]) -> bool:
+    """Whether it is time to look anew in the last of these frames."""
+    most = max(min(KEY_FRAMES, MAX_BYTES // (4 * held[0].image.nbytes)), 1)
+    spent_s = held[-1].time_s - held[0].time_s
+    next_s = spent_s + held[-1].time_s - held[-2].time_s
+    return len(held) > most or next_s > KEY_S + 1e-6
+
+
+def fill(images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> list[Faces]:
+    """Faces of the pictures between the first and the last, whose faces are known."""
+    if len(images) < 3 or not len(first) + len(last):
+        return [Faces.none() for _ in images[1:-1]]
+    course = _Course(images, first, last, refiner)
+    course.between()
+    course.follow(range(1, len(images) - 1), step=1)
+    course.follow(range(len(images) - 2, 0, -1), step=-1)
+    return [course.faces_at(i) for i in range(1, len(images) - 1)]
+
+
+class _Course:
+    """Boxes, scores and landmarks of p people over n pictures; a score of 0 where nobody was found."""
+
+    def __init__(self, images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> None:
+        self.images, self.refiner = images, refiner
+        self.pairs = pairs = same_faces(first, last)
+        alone = np.setdiff1d(np.arange(len(last)), pairs[:, 1])
+        n_people, n = len(first) + len(alone), len(images)
+        self.boxes, self.scores = np.zeros((n_people, n, 4), np.float32), np.zeros((n_people, n), np.float32)
+        self.landmarks = np.zeros((n_people, n, 5, 2), np.float32)
+        self._set(np.arange(len(first)), np.zeros(len(first), int), first)
+        self._set(pairs[:, 0], np.full(len(pairs), n - 1), last[pairs[:, 1]])
+        self._set(np.arange(len(first), n_people), np.full(len(alone), n - 1), last[alone])
+
+    def _set(self, people: NDArray, at: NDArray, faces: Faces) -> None:
+        self.boxes[people, at], self.scores[people, at] = faces.boxes, faces.scores
+        self.landmarks[people, at] = faces.landmarks
+
+    def _judge(self, people: NDArray, at: NDArray, boxes: ArrayF) -> None:
+        """Keep what the refiner is sure of."""
+        if len(people):
+            found = self.refiner.refine([self.images[i] for i in at.tolist()], boxes)
+            sure = found.scores > 0
+            self._set(people[sure], at[sure], found[sure])
+
+    def between(self) -> None:
+        """People who are known at both ends, on the straight way from one to the other."""
+        people, inside = self.pairs[:, 0], np.arange(1, len(self.images) - 1)
+        share = (inside / (len(self.images) - 1))[None, :, None]
+        boxes = self.boxes[people, :1] * (1 - share) + self.boxes[people, -1:] * share
+        who, at = np.repeat(people, len(inside)), np.tile(inside, len(people))
+        self._judge(who, at, boxes.reshape(-1, 4).astype(np.float32))
+
+    def follow(self, order: range, step: int) -> None:
+        """From picture to picture, the people who are known in the one before."""
+        for i in order:
+            lost = np.flatnonzero((self.scores[:, i] == 0) & (self.scores[:, i - step] > 0))
+            self._judge(lost, np.full(len(lost), i), self.boxes[lost, i - step])
+
+    def faces_at(self, i: int) -> Faces:
+        """Everybody in a picture, best first; of two who became one only the better."""
+        there = self.scores[:, i] > 0
+        faces = Faces(self.boxes[there, i], self.scores[there, i], self.landmarks[there, i])
+        return faces[suppressed(faces.boxes, faces.scores, 0.7)]
+
+
+def same_faces(first: Faces, last: Faces) -> NDArray[np.int64]:
+    """Rows (m, 2) of faces that are near each other and of like size, as near as possible in all."""
+    if not len(first) or not len(last):
+        return np.zeros((0, 2), np.int64)
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
+    middle = [(each.boxes[:, :2] + each.boxes[:, 2:]) / 2 for each in (first, last)]
+    size = [np.sqrt(np.maximum((each.boxes[:, 2:] - each.boxes[:, :2]).prod(axis=1), 1)) for each in (first, last)]
+    larger = np.maximum(size[0][:, None], size[1][None])
+    moved = np.linalg.norm(middle[0][:, None] - middle[1][None], axis=2) / larger
+    grown = larger / np.minimum(size[0][:, None], size[1][None])
+    could = (moved <= MAX_MOVE) & (grown <= MAX_GROWTH)
+    rows, columns = linear_sum_assignment(np.where(could, moved + np.log(grown), 1e3))
+    pairs = np.stack([rows, columns], axis=1)
+    return np.asarray(pairs[could[rows, columns]], np.int64)
+
+
+# threads
+
+
+_lock, _before = threading.Lock(), list[tuple[int, int]]()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Pictures go side by side, so each operation keeps to one thread; what was set before comes back with the last
+    scan that ends."""
+    with _lock:
+        _before.append((torch.get_num_threads(), cv2.getNumThreads()))
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            if len(_before) == 1:
+                torch.set_num_threads(_before[0][0])
+                cv2.setNumThreads(_before[0][1])
+            _before.pop()
+
+
+@contextmanager
+def _ahead(items: Iterator[T], depth: int = 4) -> Iterator[Iterator[T]]:
+    """The items of an iterator that runs in a thread of its own, a few ahead; its errors come out here."""
+    ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: tuple[T] | BaseException | None) -> None:
+        while not stop.is_set():
+            with suppress(queue.Full):
+                ready.put(item, timeout=0.1)
+                return
+
+    def work() -> None:
+        try:
+            for item in items:
+                put((item,))
+                if stop.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # raised again where the items are used
+            put(error)
+
+    def taken() -> Iterator[T]:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield taken()
+    finally:
+        stop.set()
+        thread.join()
