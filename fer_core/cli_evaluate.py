@@ -190,6 +190,8 @@ def _tell(reports: list[dict[str, Any]]) -> None:
                 print(_line(each, "official" if "clean" in each else "all"))
                 if "clean" in each:
                     print(_line(each["clean"], "clean"))
+        recalls = next(each["recalls"] for each in reports if each["labels"] == labels)
+        print("recall   " + ", ".join(f"{emotion} {100 * value:.1f}" for emotion, value in recalls.items()))
 
 
 def _line(figures: dict[str, Any], rows: str) -> str:

@@ -105,7 +105,7 @@ def test_all_five_systems_have_their_networks() -> None:
         found = registry.describe(name)
         assert (found.name, found.source > "", found.about > "") == (name, True, True)
         assert 8 <= found.min_px <= found.input_px <= 1024
-    with pytest.raises(CheckpointError, match="Unknown architecture 'resnet19'; known are densenet121, "):
+    with pytest.raises(CheckpointError, match="Unknown architecture 'resnet19'; known are compact-resnet, "):
         registry.describe("resnet19")
 
 

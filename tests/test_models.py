@@ -148,7 +148,7 @@ def pickle_instead(folder: Path) -> None:
         (damage_card(temperature=0), "mine/card.json: temperature 0 is outside"),
         (damage_card(input={"size": 10**9, "channels": 1, "mean": [0], "std": [1]}), "mine/card.json: input"),
         (damage_card(input="large"), "mine/card.json: "),
-        (damage_card(architecture="os.system"), "Unknown architecture 'os.system'; known are densenet121"),
+        (damage_card(architecture="os.system"), "Unknown architecture 'os.system'; known are compact-resnet"),
         (damage_card(name="../../evil"), "mine/card.json: name '../../evil' must be"),
         (damage_card(options=[1]), "mine/card.json: options are [1]"),
         (damage_card(options={"n_features": -1}), "does not take these options"),

@@ -90,14 +90,15 @@ def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyP
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
     app = open_page("analyze")
     app.slider[0].set_value(60)
-    app.selectbox[0].set_value("5 per second")
-    app.selectbox[1].set_value("haar")
+    app.segmented_control(key="mode").set_value("preview").run()
+    app.select_slider[0].set_value(5.0)
+    app.selectbox[0].set_value("haar")
     app.multiselect[0].set_value(["mobilenetv2-fer2013", "mobilenetv2-ferplus"])
     app.slider[1].set_value((2.0, 8.0))
     next(button for button in app.button if button.label == "Analyze").click().run()
     settings = {
-        "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "detector": "haar", "per_second": 5,
-        "min_face_px": 60, "start_s": 2.0, "end_s": 8.0,
+        "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "detector": "haar", "mode": "preview",
+        "per_second": 5.0, "min_face_px": 60, "start_s": 2.0, "end_s": 8.0,
     }  # fmt: skip
     assert started == [("a" * 32, settings)]
 

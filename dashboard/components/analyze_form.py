@@ -76,7 +76,9 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
 def _mode() -> tuple[str, float | None]:
     """The mode, and frames per second where it takes few."""
     told = " ".join(f"**{name}** {what}." for name, what in MODES.items())
-    mode = str(st.segmented_control("Mode", list(MODES), default=next(iter(MODES)), required=True, help=told))
+    mode = str(
+        st.segmented_control("Mode", list(MODES), default=next(iter(MODES)), required=True, help=told, key="mode")
+    )
     if mode != "preview":
         return mode, None
     return mode, st.select_slider("Frames per second", RATES, PREVIEW_PER_SECOND, format_func=lambda each: f"{each:g}")
