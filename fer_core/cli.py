@@ -25,21 +25,15 @@ Analyse a video or picture and write the result into a folder:
 
   DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1.
                                frame, time_s (the stream's own time in seconds), track (person), x0 y0 x1 y1 (box in
-                               pixels), detection (0-1), five landmarks, p_angry ... p_neutral (calibrated
-                               probabilities), distance (from the training pictures; above 1 is unusual), occlusion
-                               (probability that the face is covered), emotion, group (negative, neutral, positive)
+                               pixels), detection (0-1), source (detected anew, or refined from its neighbours in
+                               time), five landmarks, p_angry ... p_neutral (calibrated probabilities), distance (from
+                               the training pictures; above 1 is unusual), occlusion (probability that the face is
+                               covered), emotion, group (negative, neutral, positive)
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
   DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, scores of every model, features and a
                                picture of every person
 
-modes:
-  exact     looks for faces anew in every frame
-  fast      looks anew a few times a second and at every cut, and refines the faces in between; with MTCNN only
-  preview   two frames a second, or as many as --per-second says
-
 Stop with Ctrl-C: what was analysed until then is kept and marked as incomplete.
-
-detectors:
 """
 _ANALYZE_EXAMPLES = """\
 examples:
@@ -72,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze = commands.add_parser(
         "analyze",
         help="video or picture → timeline",
-        description=_ANALYZE + _detectors(),
+        description=_ANALYZE + _modes() + _detectors(),
         epilog=_ANALYZE_EXAMPLES,
         formatter_class=form,
     )
@@ -115,9 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _modes() -> str:
+    """A line for every mode."""
+    return "\nmodes:\n" + "".join(f"  {name:10}{what}\n" for name, what in MODES.items())
+
+
 def _detectors() -> str:
     """A line for every face detector: what it is good for, and whether it lacks something."""
-    return "".join(
+    return "\ndetectors:\n" + "".join(
         f"  {kind.name:24}{kind.note}{'; its weights are not there yet' if kind.missing else ''}\n"
         for kind in DETECTORS.values()
     )

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_core.cli_parts import Interrupt, add_device, progress_bar, show
+from fer_core.cli_parts import Interrupt, add_data, add_device, progress_bar, results_folder, show
 from fer_core.errors import InputError
-from fer_core.places import data_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +60,7 @@ def add_commands(commands: Any) -> None:
         "evaluate", help="checkpoint → figures on a data set", description=_EVALUATE, formatter_class=form
     )
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
-    _data(evaluate)
+    add_data(evaluate)
     evaluate.add_argument("--split", help="default: private_test, test, val or all, whichever is there first")
     evaluate.add_argument("--labels", help="one label set, see above (default: all that there are)")
     evaluate.add_argument("--tta", help="one view, see above (default: all of them)")
@@ -77,13 +76,9 @@ def add_commands(commands: Any) -> None:
     copies = commands.add_parser(
         "copies", help="test pictures that are training pictures", description=_COPIES, formatter_class=form
     )
-    _data(copies)
+    add_data(copies)
     copies.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     copies.set_defaults(run=_copies)
-
-
-def _data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="PATH", help="folder of the data set (default: $FER_DATA/fer2013)")
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -103,7 +98,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     reports = []
     for tta, table in _tables(args, classifier, faces):
         reports += _reports(args, classifier.name, faces, copies, tta, table)
-        path = (args.table or _table_path(args.checkpoint, classifier.name, faces)) if tta == "none" else None
+        path = _table_path(args, classifier.name, faces) if tta == "none" else None
         if path:
             write_table(table, path)
             print(f"Answers written to {path}", file=sys.stderr)
@@ -161,14 +156,10 @@ def _reports(
     return found
 
 
-def _table_path(given: str, name: str, faces: FaceSet) -> Path | None:
-    """Where the dashboard looks for a table of a checkpoint that it lists; None for a folder that it does not know."""
-    from fer_core.models.folders import checkpoint_folders, find_checkpoint
-
-    known = checkpoint_folders().get(name)
-    if known is None or known.resolve() != find_checkpoint(given).resolve():
-        return None
-    return data_home() / "evaluations" / name / f"{faces.name}-{faces.split}.parquet"
+def _table_path(args: argparse.Namespace, name: str, faces: FaceSet) -> Path | None:
+    """Where the answers go: as told, else where the dashboard looks for them."""
+    folder = results_folder(args.checkpoint, name)
+    return args.table or (folder / f"{faces.name}-{faces.split}.parquet" if folder else None)
 
 
 _COLUMNS = {

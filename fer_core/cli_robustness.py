@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_core.cli_parts import Interrupt, add_device, progress_bar, show
-from fer_core.places import data_home
+from fer_core.cli_parts import Interrupt, add_data, add_device, progress_bar, results_folder, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +42,7 @@ def add_command(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     robustness.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
-    robustness.add_argument(
-        "--data", type=Path, metavar="PATH", help="folder of the data set (default: $FER_DATA/fer2013)"
-    )
+    add_data(robustness)
     robustness.add_argument("--split", help="default: private_test, test, val or all, whichever is there first")
     robustness.add_argument("--limit", type=int, metavar="N", help="so many pictures at most, drawn by the seed")
     robustness.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and choice (default: 0)")
@@ -74,7 +71,7 @@ def _robustness(args: argparse.Namespace) -> int:
         should_stop=stop.asked,
     )
     bar.close()
-    folder = args.out or (None if args.limit is not None else _folder(args.checkpoint, classifier.name))
+    folder = args.out or (None if args.limit is not None else results_folder(args.checkpoint, classifier.name))
     if folder:
         write_table(folder, table)
     if args.json:
@@ -83,16 +80,6 @@ def _robustness(args: argparse.Namespace) -> int:
         _tell(table)
     print(f"Written to {folder}" if folder else "Written nowhere; --out says where to.", file=sys.stderr)
     return 0
-
-
-def _folder(given: str, name: str) -> Path | None:
-    """Where the dashboard looks for what it is to know of a checkpoint that it lists; None for another one."""
-    from fer_core.models.folders import checkpoint_folders, find_checkpoint
-
-    known = checkpoint_folders().get(name)
-    if known is None or known.resolve() != find_checkpoint(given).resolve():
-        return None
-    return data_home() / "evaluations" / name
 
 
 def _record(table: pd.DataFrame) -> dict[str, Any]:

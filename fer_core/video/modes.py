@@ -5,9 +5,9 @@ from __future__ import annotations
 from fer_core.errors import InputError
 
 MODES: dict[str, str] = {
-    "fast": "looks anew a few times a second and at every cut, and refines the faces in between",
+    "fast": "looks anew a few times a second and at every cut, and refines the faces in between (with MTCNN)",
     "exact": "looks for faces anew in every frame",
-    "preview": "two frames a second",
+    "preview": "looks at two frames a second, or as many as you say",
 }
 """Name and promise of each mode, the default first."""
 PREVIEW_PER_SECOND = 2.0

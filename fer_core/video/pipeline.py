@@ -32,7 +32,7 @@ from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
 from fer_core.video.parts import Judge, PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
-from fer_core.video.scan import scan
+from fer_core.video.scan import can_refine, scan
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
 
@@ -297,6 +297,8 @@ def _messages(run: _Run, with_faces: int) -> Iterator[str]:
             f"No face was found in this {what}. Faces smaller than {run.settings.min_face_px} px are not looked for; "
             f"if there are people in it, try a smaller value."
         )
+    if run.settings.mode == "fast" and not can_refine(run.detector) and not info.is_picture:
+        yield f"The detector {run.detector.name} cannot refine faces, so they were looked for anew in every frame."
     if run.stopped:
         yield f"Stopped by request at {run.last_s:.2f} s; everything before that is here."
     if stats.ended_early:

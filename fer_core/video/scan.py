@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
@@ -54,14 +54,16 @@ class Scanned(NamedTuple):
     source: str
 
 
-def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
-    """Faces of successive frames, in order. Closing the generator stops its threads.
+def can_refine(detector: Detector) -> TypeGuard[Refiner]:
+    """Whether a detector can do what ``fast`` needs; with another one every frame is looked at, as in ``exact``."""
+    return isinstance(detector, Refiner)
 
-    ``fast`` needs a detector that refines boxes; with another one every frame is looked at, as in ``exact``.
-    """
+
+def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
+    """Faces of successive frames, in order. Closing the generator stops its threads."""
     with _one_thread_each(), _ahead(frames) as decoded, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         look = _Look(detector, pool)
-        if mode == "fast" and isinstance(detector, Refiner):
+        if mode == "fast" and can_refine(detector):
             yield from _fast(decoded, look, detector)
         else:
             yield from _exact(decoded, look)
