@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from fer_core.errors import CheckpointError, FerError, RecipeError
 from fer_core.models.card import ONNX, Card, read_card
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.onnx_net import FEATURES, INPUT, LOGITS, OnnxNetwork
+from fer_core.models.onnx_net import INPUT, LOGITS, OnnxNetwork, exported
 from fer_core.models.parts import TrunkNetwork
 from fer_core.models.pca import PCA
 from fer_core.models.registry import EmotionNetwork
@@ -49,40 +49,11 @@ TOLERANCE = 1e-3
 _BLOCK = (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.MaxPool2d, nn.Dropout)
 
 
-class Both(nn.Module):
-    """Pictures → features and logits, as the graph has them."""
-
-    def __init__(self, net: EmotionNetwork) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.features_and_logits(x)
-
-
 def to_onnx(net: EmotionNetwork, card: Card) -> onnx.ModelProto:
-    """The graph of a network in float32 for any number of pictures; batch norms are part of the convolutions.
-
-    Raises:
-        CheckpointError: the network takes one number of pictures only, as far as the exporter can see.
-    """
-    net = copy.deepcopy(net).cpu().eval().to(memory_format=torch.contiguous_format)
+    """The graph of a network in float32 for any number of pictures; batch norms are part of the convolutions."""
+    net = copy.deepcopy(net)
     fold_norms(net)
-    spec = card.input
-    program = torch.onnx.export(
-        Both(net).eval(),
-        (torch.zeros(2, spec.channels, spec.size, spec.size),),
-        input_names=[INPUT],
-        output_names=[FEATURES, LOGITS],
-        dynamic_shapes=({0: torch.export.Dim("n")},),
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    model = without_notes(program.model_proto)
-    if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
-        raise CheckpointError(f"{card.network} cannot be exported: its graph is for one number of pictures only.")
-    return model
+    return without_notes(onnx.load_model_from_string(exported(net, card.input)))
 
 
 def without_notes(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,12 @@ class Classifier:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.card.labels)
+
+    def run_by(self, net: EmotionNetwork) -> Classifier:
+        """The same classifier, computed by another network that gives the same answers on the same device."""
+        other = copy.copy(self)
+        other.net = net.eval()
+        return other
 
     def predict(self, crops: NDArray[np.uint8], *, tta: str = "none", batch_size: int = 256) -> Scores:
         """Scores of face crops.

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from fer_core.faces import CropGeometry, Faces, crop_faces, sharpness_and_brightness
 from fer_core.models.classifier import Classifier
+from fer_core.models.runtime import Runtime
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.timeline import DOUBT_COLUMNS, FACE_COLUMNS, with_labels, without_rows
 
-BATCH_FACES = 64
+BATCH_FACES, BATCH_FACES_GPU = 64, 256
 PART_FRAMES = 512
 PART_WALL_S = 3.0
 FEATURES_PER_S = 5.0
@@ -42,8 +43,8 @@ class _Sighting:
 class Judge:
     """One of the classifiers of a run: its scores of the faces of the current part, and its doubts about them."""
 
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
+    def __init__(self, classifier: Classifier, runtime: Runtime) -> None:
+        self.classifier, self.runtime = classifier, runtime
         self.columns = [*(f"p_{label}" for label in classifier.labels), *DOUBT_COLUMNS]
         self.features: list[NDArray] = []
         self._scores: list[NDArray] = []
@@ -77,6 +78,8 @@ class PartWriter:
         self.frames = self.faces = 0
         self._rows: list[dict[str, NDArray]] = []
         self._crops: dict[CropGeometry, list[RGB]] = {judge.classifier.card.crop: [] for judge in judges}
+        on_cpu = all(judge.classifier.device.type == "cpu" for judge in judges)
+        self._batch = BATCH_FACES if on_cpu else BATCH_FACES_GPU
         self._feature_due: dict[int, float] = {}
         self._people: defaultdict[int, _Sighting] = defaultdict(_Sighting)
         self._first_s = self._last_s = 0.0
@@ -99,7 +102,7 @@ class PartWriter:
         self.faces += len(faces)
         self._waiting += len(faces)
         self._part_frames += 1
-        if self._waiting >= BATCH_FACES:
+        if self._waiting >= self._batch:
             self._classify()
         if self._part_frames >= PART_FRAMES or time.monotonic() - self._wrote > PART_WALL_S:
             self._write_part()

@@ -29,10 +29,11 @@ from fer_core.errors import Cancelled, InputError, StoreError
 from fer_core.faces import Tracker, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
+from fer_core.models.runtime import fastest
 from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
 from fer_core.video.parts import Judge, PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
-from fer_core.video.scan import can_refine, scan
+from fer_core.video.scan import can_refine, one_thread_each, scan
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
 
@@ -122,13 +123,13 @@ def analyze(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} already exists and is not empty; choose another folder or remove it.")
     check_mode(settings.mode)
-    judges = _judges(checkpoint, device)
     temporary = out.with_name(out.name + ".tmp")
     if temporary.exists() and not any((temporary / name).exists() for name in ("parts", "timeline.parquet")):
         raise StoreError(f"{temporary} is in the way and no unfinished analysis; remove it or choose another folder.")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        with VideoReader(source, name=name or source.name) as reader:
+        with one_thread_each(), VideoReader(source, name=name or source.name) as reader:
+            judges = _judges(checkpoint, device)
             (temporary / "parts").mkdir(parents=True)
             run = _Run(reader, judges, settings, temporary, progress, should_stop or (lambda: False))
             run.go()
@@ -206,7 +207,7 @@ def _judges(checkpoint: Checkpoint | Sequence[Checkpoint], device: str) -> list[
     names = [classifier.name for classifier in loaded]
     if not names or len(set(names)) < len(names):
         raise InputError(f"Expected one or more models of different names, got {', '.join(names) or 'none'}.")
-    return [Judge(classifier) for classifier in loaded]
+    return [Judge(*fastest(classifier)) for classifier in loaded]
 
 
 def time_check(
@@ -285,6 +286,8 @@ def _described(judge: Judge) -> dict[str, Any]:
         "labels": classifier.labels,
         "margin": card.crop.margin,
         "field": card.input.field,
+        "runtime": judge.runtime.name,
+        "ms_per_face": judge.runtime.ms_per_face,
     }
 
 

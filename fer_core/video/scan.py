@@ -61,7 +61,7 @@ def can_refine(detector: Detector) -> TypeGuard[Refiner]:
 
 def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
     """Faces of successive frames, in order. Closing the generator stops its threads."""
-    with _one_thread_each(), _ahead(frames) as decoded, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with one_thread_each(), _ahead(frames) as decoded, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         look = _Look(detector, pool)
         if mode == "fast" and can_refine(detector):
             yield from _fast(decoded, look, detector)
@@ -247,7 +247,7 @@ _lock, _before = threading.Lock(), list[tuple[int, int]]()
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Pictures go side by side, so each operation keeps to one thread; what was set before comes back with the last
     scan that ends."""
     with _lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -178,8 +178,18 @@ def facts(analysis: Analysis) -> None:
         "Detector": f"{settings['detector']}, faces from {settings['min_face_px']} px",
         "Models": ", ".join(f"{model['name']} (SHA-256 {model['sha256'][:12]})" for model in analysis.checkpoints),
         "Speed": f"{record['frames_per_s']:.1f} frames/s on {record['device']}",
+        "Scores computed by": _runtimes([record["checkpoint"], *record.get("other_checkpoints", [])]),
     }
     st.table(pd.DataFrame({"": [str(value) for value in rows.values()]}, index=list(rows)))
+
+
+def _runtimes(models: Sequence[Mapping[str, Any]]) -> str:
+    """How each model was run, and what was measured; older analyses do not tell."""
+    told = []
+    for model in models:
+        each = ", ".join(f"{name} {ms:.2f}" for name, ms in model.get("ms_per_face", {}).items())
+        told.append(model.get("runtime", "torch float32") + (f" (ms a face on one core: {each})" if each else ""))
+    return "; ".join(told)
 
 
 def _sampling(settings: Mapping[str, Any]) -> str:

@@ -1,0 +1,166 @@
+"""The fastest way to run a network here that still gives the network's own scores.
+
+torch in float32 is the measure. ONNX Runtime and lower precision are tried beside it on drawn faces: what answers
+otherwise is out, the fastest of the rest is taken. What was found is kept in the data folder, for the next time with
+the same weights, device, threads and versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fer_core.models.classifier import ArrayF, Classifier
+from fer_core.models.onnx_net import OnnxNetwork, exported
+from fer_core.models.registry import EmotionNetwork
+from fer_core.places import data_home
+
+TORCH, BFLOAT16, HALF, ONNX_RUNTIME = "torch float32", "torch bfloat16", "torch float16", "ONNX Runtime float32"
+BATCH, ROUNDS = 32, 3
+TOLERANCE = 0.02
+"""No probability of a face may differ by more."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What was chosen, and why.
+
+    Attributes:
+        name: of the way chosen.
+        ms_per_face: of each way that gives the network's scores, in batches of ``BATCH`` faces.
+        refused: why others are out, by name.
+    """
+
+    name: str
+    ms_per_face: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class LowPrecision(EmotionNetwork):
+    """A network whose layers compute in fewer bits where torch holds that to be safe; answers are float32."""
+
+    def __init__(self, net: EmotionNetwork, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.net, self.head, self.dtype = net, net.head, dtype
+
+    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(x.device.type, self.dtype):
+            features, logits = self.net.features_and_logits(x)
+        return features.float(), logits.float()
+
+
+def fastest(classifier: Classifier) -> tuple[Classifier, Runtime]:
+    """The same classifier, run the fastest way, and what that is. Measured with as many threads as torch has now."""
+    ways = _ways(classifier)
+    if len(ways) < 2:
+        return classifier, Runtime(next(iter(ways)))
+    kept = _kept_at(classifier)
+    known = _read(kept)
+    if known is not None and known.name in ways:
+        try:
+            return classifier.run_by(ways[known.name]()), known
+        except Exception:  # an exporter or a runtime may fail in any way; then all is measured again
+            kept.unlink(missing_ok=True)
+    chosen, found = _measured(classifier, ways)
+    if classifier.sha256:
+        _write(kept, found)
+    return chosen, found
+
+
+def _ways(classifier: Classifier) -> dict[str, Callable[[], EmotionNetwork]]:
+    net, device = classifier.net, classifier.device
+    if net.closed:
+        return {f"ONNX Runtime {classifier.card.options.get('precision', '')}".strip(): lambda: net}
+    ways: dict[str, Callable[[], EmotionNetwork]] = {TORCH: lambda: net}
+    if device.type == "cuda":
+        ways[HALF] = partial(LowPrecision, net, torch.float16)
+    if device.type == "cpu":
+        ways[BFLOAT16] = partial(LowPrecision, net, torch.bfloat16)
+        ways[ONNX_RUNTIME] = lambda: OnnxNetwork(exported(net, classifier.card.input), of=classifier.name)
+    return ways
+
+
+def _measured(classifier: Classifier, ways: dict[str, Callable[[], EmotionNetwork]]) -> tuple[Classifier, Runtime]:
+    faces = _faces(classifier.card.crop.size)
+    wanted = classifier.predict(faces[:-1]).probabilities
+    ready: dict[str, Classifier] = {}
+    refused: dict[str, str] = {}
+    for name, make in ways.items():
+        try:
+            tried = classifier.run_by(make())
+            if problem := _problem(tried, faces[:-1], wanted):
+                refused[name] = problem
+            else:
+                ready[name] = tried
+        except Exception as error:  # as above
+            refused[name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    spent: dict[str, list[float]] = {name: [] for name in ready}
+    for _ in range(ROUNDS):
+        for name, tried in ready.items():
+            spent[name].append(_seconds(tried, faces))
+    cost = {name: round(1000 * min(each) / len(faces), 3) for name, each in spent.items()}
+    best = min(cost, key=cost.__getitem__)
+    return ready[best], Runtime(best, cost, refused)
+
+
+def _problem(tried: Classifier, faces: NDArray[np.uint8], wanted: ArrayF) -> str:
+    found = tried.predict(faces).probabilities
+    if found.shape != wanted.shape or not np.isfinite(found).all():
+        return "its answers are not finite, or of another shape"
+    far = float(np.abs(found - wanted).max())
+    return f"a probability differs by {far:.2g}" if far > TOLERANCE else ""
+
+
+def _seconds(tried: Classifier, faces: NDArray[np.uint8]) -> float:
+    if tried.device.type == "cuda":
+        torch.cuda.synchronize(tried.device)
+    started = time.perf_counter()
+    tried.predict(faces)  # its answers are copied to the CPU, so that it has ended
+    return time.perf_counter() - started
+
+
+def _faces(size: int) -> NDArray[np.uint8]:
+    """Drawn faces uint8 (BATCH, size, size, 3), always the same."""
+    from fer_core.data.drawn.faces import draw_face
+
+    random = np.random.default_rng(0)
+    return np.stack([draw_face(i % 7, random, size=(size, size)) for i in range(BATCH)])
+
+
+def _kept_at(classifier: Classifier) -> Path:
+    device = torch.cuda.get_device_name(classifier.device) if classifier.device.type == "cuda" else "cpu"
+    versions = [f"{name} {version(name)}" for name in ("torch", "onnxruntime")]
+    what = [classifier.sha256, device, str(torch.get_num_threads()), *versions]
+    return data_home() / "runtimes" / f"{hashlib.sha256(' '.join(what).encode()).hexdigest()[:24]}.json"
+
+
+def _read(path: Path) -> Runtime | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Runtime(str(found["name"]), dict(found["ms_per_face"]), dict(found["refused"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not measured yet, or damaged: measured again
+
+
+def _write(path: Path, found: Runtime) -> None:
+    new = path.with_suffix(f".{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps({"name": found.name, "ms_per_face": found.ms_per_face, "refused": found.refused}))
+        new.replace(path)
+    except OSError:  # a folder that cannot be written to costs a measurement the next time, nothing else
+        with suppress(OSError):
+            new.unlink()

@@ -1,0 +1,127 @@
+"""The way a network is run: the fastest of those that give its own scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fer_core.models import runtime
+from fer_core.models.classifier import Classifier, load
+from fer_core.models.onnx_net import OnnxNetwork
+from fer_core.models.runtime import BFLOAT16, ONNX_RUNTIME, TORCH, LowPrecision, fastest
+from tests.networks import Wrapped, classifier_of, squares
+
+
+def kept(home: Path) -> list[Path]:
+    return sorted((home / "runtimes").glob("*"))
+
+
+def test_a_shipped_network_gives_its_scores_whichever_way_it_is_run(home: Path, classifier: Classifier) -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
+    wanted = classifier.predict(crops)
+    for name, make in runtime._ways(classifier).items():
+        found = classifier.run_by(make()).predict(crops)
+        exact = name != BFLOAT16
+        np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=1e-5 if exact else 0.05)
+        assert found.features.shape == wanted.features.shape and found.features.dtype == np.float32
+    assert set(runtime._ways(classifier)) == {TORCH, BFLOAT16, ONNX_RUNTIME}
+
+
+def test_the_choice_is_measured_once_and_kept(
+    home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, found = fastest(classifier)
+    assert found.name == min(found.ms_per_face, key=found.ms_per_face.__getitem__) and TORCH in found.ms_per_face
+    assert chosen.name == classifier.name and chosen.card is classifier.card
+    (path,) = kept(home)
+    assert json.loads(path.read_text())["name"] == found.name
+    monkeypatch.setattr(runtime, "_measured", lambda *_: pytest.fail("measured again"))
+    assert fastest(classifier)[1] == found
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "torch float32"}', '{"name": "abacus"}'])
+def test_a_damaged_note_is_measured_again(home: Path, classifier: Classifier, content: str) -> None:
+    fastest(classifier)
+    (path,) = kept(home)
+    path.write_text(content)
+    found = fastest(classifier)[1]
+    assert json.loads(path.read_text())["name"] == found.name and found.ms_per_face
+
+
+def test_other_weights_or_threads_are_measured_on_their_own(home: Path, classifier: Classifier) -> None:
+    threads = torch.get_num_threads()
+    fastest(classifier)
+    fastest(load("mobilenetv2-fer2013", device="cpu"))
+    torch.set_num_threads(threads + 1)
+    try:
+        fastest(classifier)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(kept(home)) == 3
+
+
+class Odd(nn.Module):
+    """Answers otherwise when a trace is made, or more than two pictures come."""
+
+    def __init__(self, answer: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.answer = answer
+        self.layer = nn.Linear(48 * 48, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.answer(self.layer(x.flatten(1)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: x + 10 * torch.jit.is_tracing(),
+        lambda x: x / (0 if torch.jit.is_tracing() else 1),
+        lambda x: x.reshape(2, 3) if torch.jit.is_tracing() else x,
+        lambda x: torch.from_numpy(x.numpy().copy()),
+    ],
+    ids=["other", "infinite", "two pictures only", "a constant"],
+)
+def test_what_answers_otherwise_is_out(home: Path, answer: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    tried = classifier_of(Wrapped(Odd(answer), 3))
+    chosen, found = fastest(tried)
+    assert ONNX_RUNTIME in found.refused and ONNX_RUNTIME not in found.ms_per_face and TORCH in found.ms_per_face
+    crops = np.stack([squares(), squares(dark=False)])
+    np.testing.assert_allclose(chosen.predict(crops).probabilities, tried.predict(crops).probabilities, atol=0.02)
+    assert kept(home) == [], "weights without a name are not remembered"
+
+
+def test_lower_precision_that_changes_scores_is_out(home: Path) -> None:
+    """Every logit is a large number that all have in common, and what bfloat16 rounds away decides."""
+    torch.manual_seed(0)
+    net = Wrapped(nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 16), nn.Sigmoid()), 16)
+    nn.init.normal_(net.head.weight, mean=300.0)
+    assert BFLOAT16 in fastest(classifier_of(net))[1].refused
+
+
+def test_onnx_checkpoints_run_as_they_are(home: Path, classifier: Classifier) -> None:
+    net = runtime._ways(classifier)[ONNX_RUNTIME]()
+    assert isinstance(net, OnnxNetwork)
+    closed = classifier.run_by(net)
+    chosen, found = fastest(closed)
+    assert chosen is closed and found.name.startswith("ONNX Runtime") and not found.ms_per_face
+
+
+def test_a_folder_that_cannot_be_written_to_does_not_matter(home: Path, classifier: Classifier) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "runtimes").write_text("in the way")
+    assert fastest(classifier)[1].ms_per_face
+
+
+def test_low_precision_answers_in_float32(classifier: Classifier) -> None:
+    net = LowPrecision(classifier.net, torch.bfloat16)
+    with torch.inference_mode():
+        answers = net.features_and_logits(torch.randn(2, 1, 44, 44))
+    assert {each.dtype for each in answers} == {torch.float32}
