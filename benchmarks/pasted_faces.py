@@ -75,13 +75,19 @@ class Answers:
     cut: Mapping[Variant, NDArray[np.int64]]
 
 
-def background(rng: np.random.Generator) -> RGB:
-    """Clouds of colour in five sizes, with lines and ellipses before them."""
-    image = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+def clouds(rng: np.random.Generator, size: tuple[int, int]) -> RGB:
+    """Clouds of colour in five sizes, in a picture of ``size`` (width, height)."""
+    width, height = size
+    image = np.zeros((height, width, 3), np.float32)
     for cells in (3, 8, 20, 60, 200):
-        noise = rng.normal(size=(cells, cells * WIDTH // HEIGHT, 3)).astype(np.float32)
-        image += cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) / np.float32(cells**0.3)
-    image = np.clip(120 + 45 * image / image.std(), 0, 255).astype(np.uint8)
+        noise = rng.normal(size=(cells, cells * width // height, 3)).astype(np.float32)
+        image += cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC) / np.float32(cells**0.3)
+    return np.clip(120 + 45 * image / image.std(), 0, 255).astype(np.uint8)
+
+
+def background(rng: np.random.Generator) -> RGB:
+    """Clouds of colour with lines and ellipses before them."""
+    image = clouds(rng, (WIDTH, HEIGHT))
     for _ in range(30):
         colour, width = rng.integers(0, 256, 3).tolist(), int(rng.integers(2, 12))
         (x, y), (a, b) = rng.integers(0, (WIDTH, HEIGHT), (2, 2)).tolist()

@@ -9,8 +9,7 @@ several pictures go side by side. ``refine`` starts from boxes instead of a pyra
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,18 +26,15 @@ FACTOR, CELL, STRIDE = 0.709, 12, 2
 """Step of the pyramid; side in px and distance of the windows that P-Net judges."""
 STRIP_PX = 48_000
 """Pixels of a strip: what P-Net makes of it stays in the cache."""
+ENOUGH = 2
 CHUNK = 32
 """Crops that R-Net and O-Net see at once."""
 _MEAN, _SCALE = np.float32(127.5), np.float32(0.0078125)
 
 
-class Window(NamedTuple):
-    """Corners of a crop in whole pixels, ends exclusive."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
+Sums = NDArray[np.int32]
+"""Of all pixels above and to the left of each of a picture (h, w, 3), (h + 1, w + 1, 3). Sums may overflow: their
+differences do not."""
 
 
 class Cascade:
@@ -68,9 +64,10 @@ class Cascade:
     @torch.inference_mode()
     def detect(self, image: RGB) -> Faces:
         """All faces of an RGB picture uint8 (h, w, 3), in no order."""
-        boxes = self._candidates(image)
-        boxes = self._judged_small(image, boxes)
-        return self._judged_large(image, boxes)
+        sums = cv2.integral(image, sdepth=cv2.CV_32S)
+        boxes = self._candidates(sums)
+        boxes = self._judged_small(sums, boxes)
+        return self._judged_large(sums, boxes)
 
     @torch.inference_mode()
     def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces:
@@ -91,11 +88,21 @@ class Cascade:
             found.boxes[rows], found.scores[rows], found.landmarks[rows] = faces.boxes, faces.scores, faces.landmarks
         return found
 
+    @torch.inference_mode()
+    def glance(self, images: Sequence[RGB], boxes: ArrayF) -> ArrayF:
+        """How sure R-Net is (n,) that boxes (n, 4), each in its own one of n pictures, show a face; 0-1."""
+        squares = _squares(torch.from_numpy(np.ascontiguousarray(boxes, np.float32)))
+        small, rows = _cut_each(images, squares, 24)
+        found = np.zeros(len(boxes), np.float32)
+        if len(rows):
+            found[rows] = _in_chunks(self._rnet, small)[1][:, 1].numpy()
+        return found
+
     # P-Net
 
-    def _candidates(self, image: RGB) -> Tensor:
+    def _candidates(self, sums: Sums) -> Tensor:
         """Squares (n, 4) in which P-Net sees a face."""
-        found = [self._at_scale(small, scale) for scale, small in pyramid(image, self.min_face_px)]
+        found = [self._at_scale(small, scale) for scale, small in pyramid(sums, self.min_face_px)]
         rows = torch.cat(found) if found else torch.zeros(0, 9)
         rows = rows[nms(rows[:, :4], rows[:, 4], 0.7)]
         sides = (rows[:, 2:4] - rows[:, :2]).repeat(1, 2)
@@ -118,9 +125,9 @@ class Cascade:
 
     # R-Net and O-Net
 
-    def _judged_small(self, image: RGB, boxes: Tensor) -> Tensor:
+    def _judged_small(self, sums: Sums, boxes: Tensor) -> Tensor:
         """Squares (n, 4) that R-Net keeps, moved as it says."""
-        boxes, crops = _cut(image, boxes, 24)
+        boxes, crops = _cut(sums, boxes, 24)
         if not len(boxes):
             return boxes
         offsets, scores = _in_chunks(self._rnet, crops)
@@ -129,9 +136,9 @@ class Cascade:
         best = nms(boxes, score, 0.7)
         return _squares(_moved(boxes[best], offsets[best]))
 
-    def _judged_large(self, image: RGB, boxes: Tensor) -> Faces:
+    def _judged_large(self, sums: Sums, boxes: Tensor) -> Faces:
         """Faces that O-Net keeps."""
-        boxes, crops = _cut(image, boxes, 48)
+        boxes, crops = _cut(sums, boxes, 48)
         if not len(boxes):
             return Faces.none()
         faces = self._answers(boxes, crops)
@@ -149,20 +156,20 @@ class Cascade:
 _LOGIT = float(np.log(THRESHOLDS[0] / (1 - THRESHOLDS[0])))
 
 
-def pyramid(image: RGB, min_face_px: int) -> Iterator[tuple[float, ArrayF]]:
-    """Scales and pictures (h, w, 3) in which a face of 12 px is one of ``min_face_px`` and more in ``image``."""
-    height, width = image.shape[:2]
-    scale, sums = CELL / min_face_px, cv2.integral(image, sdepth=cv2.CV_32S)
+def pyramid(sums: Sums, min_face_px: int) -> Iterator[tuple[float, ArrayF]]:
+    """Scales and pictures (h, w, 3) in which a face of 12 px is one of ``min_face_px`` and more in the picture with
+    these sums."""
+    height, width = (each - 1 for each in sums.shape[:2])
+    scale = CELL / min_face_px
     while min(height, width) * scale >= CELL:
         yield scale, means(sums, int(height * scale + 1), int(width * scale + 1))
         scale *= FACTOR
 
 
-def means(sums: NDArray[np.int32], height: int, width: int) -> ArrayF:
-    """The picture (h, w, 3) with these ``sums`` (h + 1, w + 1, 3) over all pixels before each, as (height, width, 3).
+def means(sums: Sums, height: int, width: int) -> ArrayF:
+    """The picture (h, w, 3) with these ``sums`` as (height, width, 3).
 
-    Every new pixel is the mean of all old ones that it touches, as torch's ``area``. Sums may overflow: their
-    differences do not.
+    Every new pixel is the mean of all old ones that it touches, as torch's ``area``.
     """
     (top, bottom), (left, right) = _bins(sums.shape[0] - 1, height), _bins(sums.shape[1] - 1, width)
     rows = sums.take(bottom, axis=0) - sums.take(top, axis=0)
@@ -171,9 +178,9 @@ def means(sums: NDArray[np.int32], height: int, width: int) -> ArrayF:
     return totals
 
 
-@lru_cache(maxsize=1024)
-def _bins(n: int, side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First pixel and end of each of ``side`` bins of n pixels: floor(i n / side) and ceil((i + 1) n / side)."""
+def _bins(n: int | NDArray[np.int64], side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First pixel and end of each of ``side`` bins of n pixels, or of each of n (m, 1): floor(i n / side) and
+    ceil((i + 1) n / side)."""
     i = np.arange(side)
     return i * n // side, -(-(i + 1) * n // side)
 
@@ -211,31 +218,43 @@ def _moved(boxes: Tensor, offsets: Tensor) -> Tensor:
     return boxes + offsets * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
 
-def windows(boxes: ArrayF, width: int, height: int) -> list[Window]:
-    """The pixels of boxes (n, 4) that lie in the picture; what is cut off at its edge is not filled up."""
+def windows(boxes: ArrayF, width: int, height: int) -> NDArray[np.int64]:
+    """The pixels of boxes (n, 4) that lie in the picture, ends exclusive; what is cut off at its edge is not filled
+    up."""
     whole = boxes.astype(np.int64)  # towards 0
     low = np.maximum(whole[:, :2], 1) - 1
     high = np.minimum(whole[:, 2:], [width, height])
-    return [Window(*row) for row in np.concatenate([low, high], axis=1).tolist()]
+    return np.concatenate([low, high], axis=1)
 
 
-def _scaled(image: RGB, window: Window, side: int) -> ArrayF:
-    crop = image[window.y0 : window.y1, window.x0 : window.x1]
-    return means(cv2.integral(crop, sdepth=cv2.CV_32S), side, side)
-
-
-def _cut(image: RGB, boxes: Tensor, side: int) -> tuple[Tensor, ArrayF]:
-    """The boxes that show anything of the picture, and their crops (n, side, side, 3)."""
-    crops, rows = _cut_each([image] * len(boxes), boxes, side)
-    return boxes[rows], crops
+def _cut(sums: Sums, boxes: Tensor, side: int) -> tuple[Tensor, ArrayF]:
+    """The boxes that show anything of the picture with these sums, and their crops (n, side, side, 3), as ``means``
+    makes them."""
+    found = windows(boxes.numpy(), sums.shape[1] - 1, sums.shape[0] - 1)
+    kept = (found[:, :2] < found[:, 2:]).all(axis=1)
+    x0, y0, x1, y1 = found[kept].T[:, :, None]
+    (left, right), (top, bottom) = _bins(x1 - x0, side), _bins(y1 - y0, side)
+    columns = np.stack([left, right]) + x0
+    rows = np.stack([top, bottom]) + y0
+    corners = sums.reshape(-1, 3).take(rows[:, None, :, :, None] * sums.shape[1] + columns[None, :, :, None], axis=0)
+    totals = ((corners[1, 1] - corners[0, 1]) - (corners[1, 0] - corners[0, 0])).astype(np.float32)
+    areas = (bottom - top)[:, :, None] * (right - left)[:, None]
+    return boxes[torch.from_numpy(kept)], totals * (1 / areas).astype(np.float32)[..., None]
 
 
 def _cut_each(images: Sequence[RGB], boxes: Tensor, side: int) -> tuple[ArrayF, NDArray[np.int64]]:
     """Crops (m, side, side, 3) of the boxes that show anything of their pictures, and which these are (m,)."""
     found = [windows(box[None], *image.shape[1::-1])[0] for image, box in zip(images, boxes.numpy(), strict=True)]
-    rows = [i for i, each in enumerate(found) if each.x1 > each.x0 and each.y1 > each.y0]
+    rows = [i for i, (x0, y0, x1, y1) in enumerate(found) if x1 > x0 and y1 > y0]
     crops = [_scaled(images[i], found[i], side) for i in rows]
     return np.stack(crops) if crops else np.zeros((0, side, side, 3), np.float32), np.array(rows, np.int64)
+
+
+def _scaled(image: RGB, window: NDArray[np.int64], side: int) -> ArrayF:
+    """Of large windows every k-th pixel is enough."""
+    x0, y0, x1, y1 = window.tolist()
+    step = max(min(x1 - x0, y1 - y0) // (ENOUGH * side), 1)
+    return means(cv2.integral(image[y0:y1:step, x0:x1:step], sdepth=cv2.CV_32S), side, side)
 
 
 def _no_faces(n: int) -> Faces:

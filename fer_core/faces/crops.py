@@ -20,6 +20,8 @@ MIDDLE = (0.505, 0.583)
 """Where the middle between eyes and mouth lies in a FER2013 picture, in units of its side."""
 SIDE_PER_EYE_DISTANCE, SIDE_PER_EYE_MOUTH_DISTANCE = 2.52, 2.26
 ALIGNMENTS = ("eyes-mouth",)
+FINE = 3
+"""A face this many times larger than its crop is first shrunk as it stands, by a whole number."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ def cut_squares(image: RGB, squares: NDArray[np.float64], size: int) -> RGB:
 
 def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     origin, x_axis, y_axis = square
+    shrink = int(np.clip(np.linalg.norm(x_axis) / (FINE * size), 1, 64))
+    if shrink > 1:
+        image, corner = _shrunk(image, square, shrink)
+        origin, x_axis, y_axis = (origin - corner) / shrink, x_axis / shrink, y_axis / shrink
     factor = int(np.clip(np.ceil(np.linalg.norm(x_axis) / size), 1, 16))
     large = size * factor
     step = np.stack([x_axis, y_axis], axis=1) / large
@@ -92,6 +98,18 @@ def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     cut = cv2.warpAffine(image, matrix, (large, large), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return cut if factor == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _shrunk(image: RGB, square: NDArray[np.float64], times: int) -> tuple[RGB, NDArray[np.int64]]:
+    """The part of the picture around a square, so many times smaller, and its corner in the picture."""
+    origin, x_axis, y_axis = square
+    corners = np.stack([origin, origin + x_axis, origin + y_axis, origin + x_axis + y_axis])
+    limit = np.array(image.shape[1::-1])
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2 * times, 0, np.maximum(limit - times, 0))
+    parts = (np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2 * times, low + times, limit) - low) // times
+    high = low + np.maximum(parts, 1) * times
+    part = image[low[1] : high[1], low[0] : high[0]]
+    return cv2.resize(part, tuple(np.maximum(parts, 1).tolist()), interpolation=cv2.INTER_AREA), low
 
 
 def crop_qualities(crops: NDArray[np.uint8]) -> dict[str, ArrayF]:

@@ -111,7 +111,8 @@ def _inside(image: RGB, box: ArrayF) -> RGB:
     height, width = image.shape[:2]
     x0, y0 = (int(np.clip(box[k], 0, limit - 1)) for k, limit in ((0, width), (1, height)))
     x1, y1 = (int(np.clip(box[k], low + 1, limit)) for k, low, limit in ((2, x0, width), (3, y0, height)))
-    return cv2.resize(image[y0:y1, x0:x1], (32, 32), interpolation=cv2.INTER_AREA)
+    step = max(min(x1 - x0, y1 - y0) // 64, 1)
+    return cv2.resize(image[y0:y1:step, x0:x1:step], (32, 32), interpolation=cv2.INTER_AREA)
 
 
 def _histogram(picture: RGB) -> ArrayF:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,6 +67,7 @@ class Classifier:
         self.device = pick_device(device)
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
         self.card, self.sha256, self.reference, self.pca = card, sha256, reference, pca
+        self.faster: dict[int, tuple[Classifier, Any]] = {}  # by threads, see ``fer_core.models.runtime``
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ class Classifier:
     def run_by(self, net: EmotionNetwork) -> Classifier:
         """The same classifier, computed by another network that gives the same answers on the same device."""
         other = copy.copy(self)
-        other.net = net.eval()
+        other.net, other.faster = net.eval(), {}
         return other
 
     def predict(self, crops: NDArray[np.uint8], *, tta: str = "none", batch_size: int = 256) -> Scores:

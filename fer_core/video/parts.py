@@ -89,13 +89,13 @@ class PartWriter:
         for name in ("parts", "crops", "scores"):
             (folder / name).mkdir(exist_ok=True)
 
-    def add(self, frame: Frame, faces: Faces, tracks: NDArray, source: str = "detected") -> None:
-        """One frame: its faces (n), their people (n,), and how they were found. Faces are cut once for every crop
+    def add(self, frame: Frame, faces: Faces, tracks: NDArray, sources: NDArray) -> None:
+        """One frame: its faces (n), their people (n,), and how each was found (n,). Faces are cut once for every crop
         geometry."""
         for geometry, crops in self._crops.items():
             crops.append(crop_faces(frame.image, faces, geometry))
         sharpness, brightness = sharpness_and_brightness(next(iter(self._crops.values()))[-1])
-        self._rows.append(_rows(frame, faces, tracks, sharpness, brightness, source))
+        self._rows.append(_rows(frame, faces, tracks, sharpness, brightness, sources))
         self._meet(frame, faces, tracks, sharpness)
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
@@ -263,7 +263,7 @@ def _arrow(table: pd.DataFrame) -> pa.Table:
 
 
 def _rows(
-    frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray, brightness: NDArray, source: str
+    frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray, brightness: NDArray, sources: NDArray
 ) -> dict[str, NDArray]:
     """Columns of one frame: a row per face, or one row with track -1."""
     n = max(len(faces), 1)
@@ -278,7 +278,7 @@ def _rows(
         "frame": np.full(n, frame.index),
         "time_s": np.full(n, frame.time_s),
         "track": tracks,
-        "source": np.full(n, source if len(faces) else None, dtype=object),
+        "source": sources if len(faces) else np.full(n, None, object),
         **{name: numbers[:, i] for i, name in enumerate(names)},
     }
 

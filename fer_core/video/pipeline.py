@@ -168,10 +168,10 @@ class _Run:
         )
         self._tell("reading", 0.0)
         with closing(scan(frames, self.detector, settings.mode)) as scanned:
-            for frame, faces, source in scanned:
+            for frame, faces, sources in scanned:
                 tracks = tracker.update(frame.time_s, faces, frame.image)
                 order = np.argsort(tracks)
-                self.parts.add(frame, faces[order], tracks[order], source)
+                self.parts.add(frame, faces[order], tracks[order], sources[order])
                 self._compare(frame.image)
                 self.last_s = frame.time_s
                 self._tell("analysing", frame.time_s - settings.start_s)
@@ -185,9 +185,9 @@ class _Run:
 
     def _compare(self, image: RGB) -> None:
         """Count a frame whose picture is the one before once more."""
-        look = image[::8, ::8]
+        look = np.ascontiguousarray(image[::8, ::8])
         self.repeated += np.array_equal(look, self._last_look)
-        self._last_look = look.copy()
+        self._last_look = look
 
     def _skip(self) -> None:
         self._tell("looking for the start", 0.0)

@@ -2,8 +2,9 @@
 
 *exact* looks for faces anew in every frame, several frames side by side. *fast* does so a few times a second, at every
 cut of the scene, and before and after it; what lies between is known on both sides. There every face's box is guessed
-from its neighbours in time and judged by the second and third network of MTCNN in that very frame, so that each frame
-has its own boxes. A face that comes or goes in between is followed until it is gone.
+from its neighbours in time and judged by the second and third network of MTCNN in that very frame, in every other one
+of them; in the frame between two such, the face is put midway if it hardly moved and a glance finds it there, and
+judged too if not. So each frame has its own boxes. A face that comes or goes in between is followed until it is gone.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,29 +29,37 @@ from fer_core.faces.records import RGB, ArrayF
 from fer_core.faces.tracking import CUT, scene_colours
 from fer_core.video.reader import Frame
 
-KEY_S, KEY_FRAMES = 0.4, 12
+KEY_S, KEY_FRAMES = 0.5, 15
 """*fast* looks anew after so many seconds or frames, whichever comes first."""
-MAX_BYTES = 250_000_000
-"""Pictures that wait; of large ones fewer lie between two looks."""
-MAX_MOVE, MAX_GROWTH = 1.0, 1.6
+MAX_BYTES, SPANS = 500_000_000, 5
+"""Pictures that wait, in so many spans; of large ones fewer lie between two looks."""
+MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
-DETECTED, REFINED = "detected", "refined"
+DETECTED, REFINED, PREDICTED = "detected", "refined", "predicted"
+MIDWAY, MIDWAY_GROWTH = 0.5, 1.15
+"""A face that moves and grows no more within two frames, in units of its size, is put midway in the one between."""
 T = TypeVar("T")
+Look = Callable[[Frame], "Future[Faces]"]
+"""Looks for faces in the background."""
 
 
 @runtime_checkable
 class Refiner(Protocol):
-    """Judges boxes: faces at boxes (n, 4) in n pictures, with a score of 0 where there is none."""
+    """Judges boxes (n, 4), each in its own one of n pictures: ``refine`` gives the faces there, with a score of 0 where
+    there is none; ``glance`` only says whether there is one (n,), at a fraction of the cost."""
 
     def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces: ...
 
+    def glance(self, images: Sequence[RGB], boxes: ArrayF) -> NDArray[np.bool_]: ...
+
 
 class Scanned(NamedTuple):
-    """A frame with its n faces; ``source`` says where they come from: looked for here, or refined from a guess."""
+    """A frame with its n faces; ``sources`` (n,) says where each comes from: ``detected`` here, ``refined`` here from a
+    guess, or ``predicted`` from the frames before and after."""
 
     frame: Frame
     faces: Faces
-    source: str
+    sources: NDArray[np.object_]
 
 
 def can_refine(detector: Detector) -> TypeGuard[Refiner]:
@@ -61,55 +69,32 @@ def can_refine(detector: Detector) -> TypeGuard[Refiner]:
 
 def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
     """Faces of successive frames, in order. Closing the generator stops its threads."""
-    with one_thread_each(), _ahead(frames) as decoded, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        look = _Look(detector, pool)
+    with one_thread_each(), _pool() as lookers, _pool() as fillers:
+
+        def look(frame: Frame) -> Future[Faces]:
+            return lookers.submit(lambda: detector.detect([frame.image])[0])
+
         if mode == "fast" and can_refine(detector):
-            yield from _fast(decoded, look, detector)
+            # a filler waits until both ends of its span were looked at, so lookers have threads of their own
+            jobs = (fillers.submit(span.filled, detector) for span in _spans(frames, look))
+            depth = SPANS - 3  # one is being cut, one waits for its place, one is being taken
         else:
-            yield from _exact(decoded, look)
+            jobs = (fillers.submit(_detected, frame, look(frame)) for frame in frames)
+            depth = 2 * (os.cpu_count() or 1)
+        with _ahead(jobs, depth) as ready:
+            for job in ready:
+                yield from job.result()
 
 
-@dataclass(frozen=True)
-class _Look:
-    """Looks for faces in the background."""
-
-    detector: Detector
-    pool: ThreadPoolExecutor
-
-    def at(self, frame: Frame) -> Future[Faces]:
-        return self.pool.submit(lambda: self.detector.detect([frame.image])[0])
-
-    @property
-    def n_waiting(self) -> int:
-        """Frames that are looked at or wait for it."""
-        return 2 * (os.cpu_count() or 1)
+def _detected(frame: Frame, found: Future[Faces]) -> list[Scanned]:
+    return [_looked_at(frame, found.result())]
 
 
-def _exact(frames: Iterator[Frame], look: _Look) -> Iterator[Scanned]:
-    waiting: deque[tuple[Frame, Future[Faces]]] = deque()
-    for frame in frames:
-        waiting.append((frame, look.at(frame)))
-        if len(waiting) > look.n_waiting:
-            yield _detected(*waiting.popleft())
-    while waiting:
-        yield _detected(*waiting.popleft())
-
-
-def _detected(frame: Frame, found: Future[Faces]) -> Scanned:
-    return Scanned(frame, found.result(), DETECTED)
+def _looked_at(frame: Frame, faces: Faces) -> Scanned:
+    return Scanned(frame, faces, np.full(len(faces), DETECTED, object))
 
 
 # fast
-
-
-def _fast(frames: Iterator[Frame], look: _Look, refiner: Refiner) -> Iterator[Scanned]:
-    waiting: deque[Future[list[Scanned]]] = deque()
-    for span in _spans(frames, look):
-        waiting.append(look.pool.submit(span.filled, refiner))
-        if len(waiting) > 2:
-            yield from waiting.popleft().result()
-    while waiting:
-        yield from waiting.popleft().result()
 
 
 @dataclass(frozen=True)
@@ -126,12 +111,12 @@ class _Span:
         """Faces of the frames that belong to this span."""
         ends = self.first.result(), self.last.result()
         between = fill([frame.image for frame in self.frames], *ends, refiner)
-        inside = [Scanned(f, faces, REFINED) for f, faces in zip(self.frames[1:-1], between, strict=True)]
-        found = [Scanned(self.frames[0], ends[0], DETECTED), *inside]
-        return [*found, Scanned(self.frames[-1], ends[1], DETECTED)] if self.is_end and len(self.frames) > 1 else found
+        inside = [Scanned(frame, *found) for frame, found in zip(self.frames[1:-1], between, strict=True)]
+        found = [_looked_at(self.frames[0], ends[0]), *inside]
+        return [*found, _looked_at(self.frames[-1], ends[1])] if self.is_end and len(self.frames) > 1 else found
 
 
-def _spans(frames: Iterator[Frame], look: _Look) -> Iterator[_Span]:
+def _spans(frames: Iterator[Frame], look: Look) -> Iterator[_Span]:
     """Cut a video into spans; both ends of each are being looked at."""
     held: list[Frame] = []
     first: Future[Faces] | None = None
@@ -142,36 +127,38 @@ def _spans(frames: Iterator[Frame], look: _Look) -> Iterator[_Span]:
         if first is None or is_cut:
             if first is not None:
                 yield _closed(held, first, look)
-            held, first = [frame], look.at(frame)
+            held, first = [frame], look(frame)
             continue
         held.append(frame)
         if _is_due(held):
-            last = look.at(frame)
+            last = look(frame)
             yield _Span(held, first, last, is_end=False)
             held, first = [frame], last
     if first is not None:
         yield _closed(held, first, look)
 
 
-def _closed(frames: list[Frame], first: Future[Faces], look: _Look) -> _Span:
+def _closed(frames: list[Frame], first: Future[Faces], look: Look) -> _Span:
     """The last span of a scene."""
-    return _Span(frames, first, look.at(frames[-1]) if len(frames) > 1 else first, is_end=True)
+    return _Span(frames, first, look(frames[-1]) if len(frames) > 1 else first, is_end=True)
 
 
 def _is_due(held: list[Frame]) -> bool:
     """Whether it is time to look anew in the last of these frames."""
-    most = max(min(KEY_FRAMES, MAX_BYTES // (4 * held[0].image.nbytes)), 1)
+    most = max(min(KEY_FRAMES, MAX_BYTES // (SPANS * held[0].image.nbytes)), 1)
     spent_s = held[-1].time_s - held[0].time_s
     next_s = spent_s + held[-1].time_s - held[-2].time_s
     return len(held) > most or next_s > KEY_S + 1e-6
 
 
-def fill(images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> list[Faces]:
-    """Faces of the pictures between the first and the last, whose faces are known."""
+def fill(images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> list[tuple[Faces, NDArray[np.object_]]]:
+    """Faces of the pictures between the first and the last, whose faces are known, and where each comes from."""
     if len(images) < 3 or not len(first) + len(last):
-        return [Faces.none() for _ in images[1:-1]]
+        return [(Faces.none(), np.zeros(0, object)) for _ in images[1:-1]]
     course = _Course(images, first, last, refiner)
     course.between()
+    course.part_strangers()
+    course.put_midway()
     course.follow(range(1, len(images) - 1), step=1)
     course.follow(range(len(images) - 2, 0, -1), step=-1)
     return [course.faces_at(i) for i in range(1, len(images) - 1)]
@@ -187,6 +174,7 @@ class _Course:
         n_people, n = len(first) + len(alone), len(images)
         self.boxes, self.scores = np.zeros((n_people, n, 4), np.float32), np.zeros((n_people, n), np.float32)
         self.landmarks = np.zeros((n_people, n, 5, 2), np.float32)
+        self.sources = np.full((n_people, n), REFINED, object)
         self._set(np.arange(len(first)), np.zeros(len(first), int), first)
         self._set(pairs[:, 0], np.full(len(pairs), n - 1), last[pairs[:, 1]])
         self._set(np.arange(len(first), n_people), np.full(len(alone), n - 1), last[alone])
@@ -203,12 +191,41 @@ class _Course:
             self._set(people[sure], at[sure], found[sure])
 
     def between(self) -> None:
-        """People who are known at both ends, on the straight way from one to the other."""
-        people, inside = self.pairs[:, 0], np.arange(1, len(self.images) - 1)
+        """People who are known at both ends, on the straight way from one to the other, in every second picture."""
+        people, inside = self.pairs[:, 0], np.arange(2, len(self.images) - 1, 2)
         share = (inside / (len(self.images) - 1))[None, :, None]
         boxes = self.boxes[people, :1] * (1 - share) + self.boxes[people, -1:] * share
         who, at = np.repeat(people, len(inside)), np.tile(inside, len(people))
         self._judge(who, at, boxes.reshape(-1, 4).astype(np.float32))
+
+    def part_strangers(self) -> None:
+        """Who was known at both ends and seen nowhere in between: somebody at the start, somebody else at the end."""
+        if len(self.images) < 4:
+            return
+        people = self.pairs[self.scores[self.pairs[:, 0], 1:-1].max(axis=1) == 0, 0]
+        self.boxes, self.landmarks, self.scores, self.sources = (
+            np.concatenate([each, each[people]]) for each in (self.boxes, self.landmarks, self.scores, self.sources)
+        )
+        self.scores[people, -1] = 0
+        self.scores[len(self.scores) - len(people) :, 0] = 0
+
+    def put_midway(self) -> None:
+        """Whoever hardly moves from the picture before to the one after is midway in between, if a glance agrees."""
+        before, after = self.boxes[:, :-2], self.boxes[:, 2:]
+        sides = [np.sqrt(np.maximum((each[..., 2:] - each[..., :2]).prod(axis=2), 1)) for each in (before, after)]
+        small, large = np.minimum(*sides), np.maximum(*sides)
+        moved = np.linalg.norm((after - before).reshape(*before.shape[:2], 2, 2).mean(axis=2), axis=2)
+        known = (self.scores[:, :-2] > 0) & (self.scores[:, 1:-1] == 0) & (self.scores[:, 2:] > 0)
+        people, at = np.nonzero(known & (moved <= MIDWAY * small) & (large <= MIDWAY_GROWTH * small))
+        if not len(people):
+            return
+        boxes = np.asarray((self.boxes[people, at] + self.boxes[people, at + 2]) / 2, np.float32)
+        there = self.refiner.glance([self.images[i] for i in (at + 1).tolist()], boxes)
+        people, at = people[there], at[there]
+        self.boxes[people, at + 1] = boxes[there]
+        self.landmarks[people, at + 1] = (self.landmarks[people, at] + self.landmarks[people, at + 2]) / 2
+        self.scores[people, at + 1] = np.minimum(self.scores[people, at], self.scores[people, at + 2])
+        self.sources[people, at + 1] = PREDICTED
 
     def follow(self, order: range, step: int) -> None:
         """From picture to picture, the people who are known in the one before."""
@@ -216,11 +233,12 @@ class _Course:
             lost = np.flatnonzero((self.scores[:, i] == 0) & (self.scores[:, i - step] > 0))
             self._judge(lost, np.full(len(lost), i), self.boxes[lost, i - step])
 
-    def faces_at(self, i: int) -> Faces:
+    def faces_at(self, i: int) -> tuple[Faces, NDArray[np.object_]]:
         """Everybody in a picture, best first; of two who became one only the better."""
         there = self.scores[:, i] > 0
         faces = Faces(self.boxes[there, i], self.scores[there, i], self.landmarks[there, i])
-        return faces[suppressed(faces.boxes, faces.scores, 0.7)]
+        kept = suppressed(faces.boxes, faces.scores, 0.7)
+        return faces[kept], self.sources[there, i][kept]
 
 
 def same_faces(first: Faces, last: Faces) -> NDArray[np.int64]:
@@ -265,7 +283,17 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def _ahead(items: Iterator[T], depth: int = 4) -> Iterator[Iterator[T]]:
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """A thread for every core; what has not begun at the end is dropped."""
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     """The items of an iterator that runs in a thread of its own, a few ahead; its errors come out here."""
     ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
     stop = threading.Event()
