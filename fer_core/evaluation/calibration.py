@@ -136,9 +136,11 @@ def calibration_report(outcomes: Outcomes) -> pd.DataFrame:
 
 def stored_temperature(logits: NDArray[np.floating], probabilities: NDArray[np.floating]) -> float:
     """The temperature at which ``logits`` (n, k) give ``probabilities`` (n, k), or NaN if none does (within 0.001)."""
-    z = logits - logits.mean(axis=1, keepdims=True)
+    top = logits.argmax(axis=1)[:, None]
+    told = probabilities > 1e-6  # smaller ones are lost in rounding
+    z = np.where(told, logits - np.take_along_axis(logits, top, axis=1), 0)
     log_p = np.log(np.maximum(probabilities, 1e-12))
-    log_p = log_p - log_p.mean(axis=1, keepdims=True)
+    log_p = np.where(told, log_p - np.take_along_axis(log_p, top, axis=1), 0)
     inverse = float((z * log_p).sum() / max(float((z * z).sum()), 1e-12))
     if inverse <= 0 or np.abs(probabilities_at(logits, 1 / inverse) - probabilities).max() > 1e-3:
         return float("nan")
