@@ -25,10 +25,10 @@ Analyse a video or picture and write the result into a folder:
 
   DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1.
                                frame, time_s (the stream's own time in seconds), track (person), x0 y0 x1 y1 (box in
-                               pixels), detection (0-1), source (detected anew, or refined from its neighbours in
-                               time), five landmarks, p_angry ... p_neutral (calibrated probabilities), distance (from
-                               the training pictures; above 1 is unusual), occlusion (probability that the face is
-                               covered), emotion, group (negative, neutral, positive)
+                               pixels), detection (0-1), source (detected anew, refined from its neighbours in time,
+                               or midway between them), five landmarks, p_angry ... p_neutral (calibrated
+                               probabilities), distance (from the training pictures; above 1 is unusual), occlusion
+                               (probability that the face is covered), emotion, group (negative, neutral, positive)
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
   DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, scores of every model, features and a
                                picture of every person

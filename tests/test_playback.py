@@ -49,7 +49,7 @@ def test_frames_are_the_table(analysis: Analysis) -> None:
     np.testing.assert_array_equal(unpack(person["boxes"], "<f4", 4), seen[COLUMNS])
     reasons = seen[[f"why_{code}" for code in CODES]].to_numpy() @ (1 << np.arange(len(CODES)))
     np.testing.assert_array_equal(unpack(person["reasons"], "<u2"), reasons)
-    assert "raw" not in person and set(unpack(person["source"], "<u1")) == {0, 1}  # detected, refined
+    assert "raw" not in person and set(unpack(person["source"], "<u1")) == {0, 1, 3}  # detected, refined, midway
     smoothed = playback.frames(analysis, Lens(1.0), 0)["people"]["0"]
     np.testing.assert_array_equal(unpack(smoothed["raw"], "<u2"), unpack(person["p"], "<u2"))
 

@@ -90,7 +90,7 @@ def test_a_face_between_two_looks_has_its_own_box_in_every_picture() -> None:
     got = fill(pictures(6), truth[0], truth[-1], Known(truth))
     assert [faces.boxes[0, 0] for faces, _ in got] == [10 + x for x in (8, 12, 13.5, 15)]
     assert [faces.landmarks[0, 0, 0] for faces, _ in got] == [10 + x for x in (8, 12, 13.5, 15)]
-    assert [source.tolist() for _, source in got] == [["refined"], ["refined"], ["predicted"], ["refined"]], (
+    assert [source.tolist() for _, source in got] == [["refined"], ["refined"], ["midway"], ["refined"]], (
         "far from the first to the third, so the second was judged"
     )
 
@@ -233,7 +233,7 @@ def test_fast_finds_what_exact_finds(walk: Path, tmp_path: Path, classifier: Cla
         tables[mode] = pd.read_parquet(tmp_path / mode / "timeline.parquet")
     exact, fast = tables["exact"], tables["fast"]
     assert set(exact["source"].dropna()) == {"detected"} and (fast["source"] == "refined").sum() > 10
-    assert (fast["source"] == "predicted").sum() > 8
+    assert (fast["source"] == "midway").sum() > 8
     assert exact["frame"].tolist() == fast["frame"].tolist() == list(range(30))
     seen = (exact["track"] >= 0).to_numpy()
     assert seen.sum() >= 28 and ((fast["track"] >= 0).to_numpy() == seen).mean() > 0.95

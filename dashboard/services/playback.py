@@ -38,7 +38,7 @@ from fer_core.video.trust import CODES, reasons
 from fer_core.video.view import Lens, differing, edited, opinions
 
 P_SCALE, SHARE_SCALE = 65535, 255
-SOURCES = ("detected", "refined", "predicted")
+SOURCES = ("detected", "refined", "predicted", "midway")
 KEPT, KEPT_VIEWS = 3, 12
 """Analyses held in memory, each about 250 bytes per face and frame; outlines of views kept on disk."""
 OUTLINE = 1

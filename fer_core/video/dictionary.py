@@ -19,7 +19,7 @@ _FIXED = {
     "x1": "right edge of the box, px",
     "y1": "lower edge of the box, px",
     "detection": "how sure the detector is that this is a face, 0-1; every detector has its own scale",
-    "source": "where the box comes from: detected, refined or predicted",
+    "source": "where the box comes from: detected, refined, midway (between neighbours, and seen there) or predicted",
     "sharpness": "variance of the Laplacian of the face crop, grey values 0-255",
     "brightness": "mean grey value of the face crop, 0-1",
     "distance": "distance of the face's features from the training pictures; above 1 is farther than 99 % of those",

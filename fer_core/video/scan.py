@@ -35,8 +35,8 @@ MAX_BYTES, SPANS = 500_000_000, 5
 """Pictures that wait, in so many spans; of large ones fewer lie between two looks."""
 MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
-DETECTED, REFINED, PREDICTED = "detected", "refined", "predicted"
-MIDWAY, MIDWAY_GROWTH = 0.5, 1.15
+DETECTED, REFINED, MIDWAY = "detected", "refined", "midway"
+STEADY, STEADY_GROWTH = 0.5, 1.15
 """A face that moves and grows no more within two frames, in units of its size, is put midway in the one between."""
 T = TypeVar("T")
 Look = Callable[[Frame], "Future[Faces]"]
@@ -55,7 +55,7 @@ class Refiner(Protocol):
 
 class Scanned(NamedTuple):
     """A frame with its n faces; ``sources`` (n,) says where each comes from: ``detected`` here, ``refined`` here from a
-    guess, or ``predicted`` from the frames before and after."""
+    guess, or ``midway`` from the frames before and after, and seen there."""
 
     frame: Frame
     faces: Faces
@@ -216,7 +216,7 @@ class _Course:
         small, large = np.minimum(*sides), np.maximum(*sides)
         moved = np.linalg.norm((after - before).reshape(*before.shape[:2], 2, 2).mean(axis=2), axis=2)
         known = (self.scores[:, :-2] > 0) & (self.scores[:, 1:-1] == 0) & (self.scores[:, 2:] > 0)
-        people, at = np.nonzero(known & (moved <= MIDWAY * small) & (large <= MIDWAY_GROWTH * small))
+        people, at = np.nonzero(known & (moved <= STEADY * small) & (large <= STEADY_GROWTH * small))
         if not len(people):
             return
         boxes = np.asarray((self.boxes[people, at] + self.boxes[people, at + 2]) / 2, np.float32)
@@ -225,7 +225,7 @@ class _Course:
         self.boxes[people, at + 1] = boxes[there]
         self.landmarks[people, at + 1] = (self.landmarks[people, at] + self.landmarks[people, at + 2]) / 2
         self.scores[people, at + 1] = np.minimum(self.scores[people, at], self.scores[people, at + 2])
-        self.sources[people, at + 1] = PREDICTED
+        self.sources[people, at + 1] = MIDWAY
 
     def follow(self, order: range, step: int) -> None:
         """From picture to picture, the people who are known in the one before."""
