@@ -18,7 +18,7 @@ from tests.clips import write_clip
 from tests.test_reader import write_bad
 
 pytestmark = pytest.mark.browser
-SLOW_MS = 240_000
+SLOW_MS, LONG = 240_000, 1500
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,14 @@ def start(page: Any, *paths: Path) -> None:
     page.get_by_role("button", name=re.compile("^(play_arrow )?Analyze( all .*)?$")).click()
 
 
+def long_clip(path: Path, portrait: np.ndarray) -> Path:
+    """One that takes long enough to be watched."""
+    import cv2
+
+    picture = cv2.resize(portrait, (960, 720))
+    return write_clip(path, [i / 25 for i in range(LONG)], pictures=[picture] * LONG, key_every=50)
+
+
 def test_sample_to_progress_to_review_to_click_to_download(page: Any) -> None:
     page.get_by_role("button", name="Try the sample").click()
     page.get_by_role("progressbar").first.wait_for()
@@ -118,7 +126,7 @@ def test_sample_to_progress_to_review_to_click_to_download(page: Any) -> None:
 
 def test_a_refresh_in_the_middle_loses_nothing(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
     """Upload, refresh while it is analysed, and open a second tab: the result still arrives in both."""
-    clip = write_clip(tmp_path / "long.mp4", [i / 25 for i in range(250)], pictures=[portrait] * 250)
+    clip = long_clip(tmp_path / "long.mp4", portrait)
     start(page, clip)
     page.get_by_text(re.compile(r"analysing, [1-9]\d?%")).wait_for(timeout=SLOW_MS)
     page.reload()
@@ -126,19 +134,19 @@ def test_a_refresh_in_the_middle_loses_nothing(page: Any, tmp_path: Path, portra
     second = page.context.new_page()
     second.goto(page.url)
     for tab in (page, second):
-        tab.get_by_text("250 faces in 250 frames").wait_for(timeout=SLOW_MS)
+        tab.get_by_text(f"{LONG} faces in {LONG} frames").wait_for(timeout=SLOW_MS)
     open_review(page, "long.mp4")
 
 
 def test_a_dead_worker_is_replaced_and_the_job_goes_on(
     page: Any, server: tuple[str, Path, int], tmp_path: Path, portrait: np.ndarray
 ) -> None:
-    clip = write_clip(tmp_path / "again.mp4", [i / 25 for i in range(200)], pictures=[portrait] * 200)
+    clip = long_clip(tmp_path / "again.mp4", portrait)
     start(page, clip)
     page.get_by_text(re.compile(r"analysing, [1-9]\d?%")).wait_for(timeout=SLOW_MS)
     (worker,) = [line for line in _children_of(server[2]) if "dashboard.services.worker analyses" in line]
     os.kill(int(worker.split()[0]), signal.SIGKILL)
-    page.get_by_text("200 faces in 200 frames").wait_for(timeout=SLOW_MS)
+    job(page, "again.mp4").get_by_text(f"{LONG} faces in {LONG} frames").wait_for(timeout=SLOW_MS)
 
 
 def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
@@ -197,10 +205,10 @@ def test_a_video_that_browsers_cannot_play_opens_at_once_and_plays_soon(
 
 
 def test_cancel_keeps_a_partial_result(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
-    clip = write_clip(tmp_path / "endless.mp4", [i / 25 for i in range(1500)], pictures=[portrait] * 1500)
+    clip = long_clip(tmp_path / "endless.mp4", portrait)
     start(page, clip)
     page.get_by_text(re.compile(r"analysing, [1-9]\d?%")).wait_for(timeout=SLOW_MS)
-    page.get_by_role("button", name="Cancel").click()
+    job(page, "endless.mp4").get_by_role("button", name="Cancel").click()
     open_review(page, "endless.mp4")
     assert page.get_by_text("This analysis is not complete").is_visible()
     assert page.get_by_text("Stopped by request").is_visible()
