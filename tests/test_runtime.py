@@ -18,6 +18,12 @@ from fer_core.models.runtime import BFLOAT16, ONNX_RUNTIME, TORCH, LowPrecision,
 from tests.networks import Wrapped, classifier_of, squares
 
 
+@pytest.fixture
+def classifier() -> Classifier:
+    """Nothing is known about it yet."""
+    return load("mobilenetv2-ferplus", device="cpu")
+
+
 def kept(home: Path) -> list[Path]:
     return sorted((home / "runtimes").glob("*"))
 
@@ -42,7 +48,9 @@ def test_the_choice_is_measured_once_and_kept(
     (path,) = kept(home)
     assert json.loads(path.read_text())["name"] == found.name
     monkeypatch.setattr(runtime, "_measured", lambda *_: pytest.fail("measured again"))
-    assert fastest(classifier)[1] == found
+    assert fastest(classifier) == (chosen, found), "ready"
+    classifier.faster.clear()
+    assert fastest(classifier)[1] == found, "read from the folder"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "torch float32"}', '{"name": "abacus"}'])
@@ -50,6 +58,7 @@ def test_a_damaged_note_is_measured_again(home: Path, classifier: Classifier, co
     fastest(classifier)
     (path,) = kept(home)
     path.write_text(content)
+    classifier.faster.clear()
     found = fastest(classifier)[1]
     assert json.loads(path.read_text())["name"] == found.name and found.ms_per_face
 
