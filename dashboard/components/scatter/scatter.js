@@ -305,6 +305,7 @@ class ScatterMap {
 
   draw() {
     const { points, view, panels } = this;
+    if (!panels[0].stage.isConnected) return; // taken off the page meanwhile: it has no colours any more
     this.style = this.look();
     for (const panel of panels) panel.palette = panel.colouring.palette(this.style.isDark);
     const { clientWidth: width, clientHeight: height } = panels[0].stage;
