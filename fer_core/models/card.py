@@ -124,7 +124,9 @@ class Card:
         if self.architecture == ONNX:
             return f"python -m training.edge {self.options.get('of', 'CHECKPOINT')}"
         if isinstance(pruned := self.data.get("pruned"), Mapping):
-            return f"python -m training.edge {pruned.get('of')} --prune {pruned.get('share')}"
+            epochs = self.data.get("epochs")
+            more = f" --epochs {epochs}" if isinstance(epochs, int) else ""
+            return f"python -m training.edge {pruned.get('of')} --prune {pruned.get('share')}{more}"
         said = self.data.get("command")
         words = dict(said) if isinstance(said, Mapping) else {"recipe": self.recipe}
         recipe, given = words.get("recipe", ""), {key: words[key] for key in COMMAND_OPTIONS if key in words}
