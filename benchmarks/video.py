@@ -65,13 +65,16 @@ SURE = 0.9
 BOX = ["x0", "y0", "x1", "y1"]
 
 
+def street() -> Path:
+    """The generated clip, made once."""
+    path = Path(tempfile.gettempdir()) / "fer-workbench-street.mp4"
+    return path if path.is_file() else write(path)
+
+
 def clips() -> list[Path]:
-    """The generated clip, made once, and the real ones that are here."""
-    generated = Path(tempfile.gettempdir()) / "fer-workbench-street.mp4"
-    if not generated.is_file():
-        write(generated)
+    """The generated clip, and the real ones that are here."""
     videos = Path(os.environ.get("FER_DATA", "")) / "videos"
-    return [generated, *sorted(videos.glob("sad_to_happy.mp4"))]
+    return [street(), *sorted(videos.glob("sad_to_happy.mp4"))]
 
 
 class PlainLoop:
@@ -179,17 +182,18 @@ def parity(clip: Path, n_frames: int) -> float:
     return round(shared / total, 4) if total else 1.0
 
 
-def peak_mb(clip: Path) -> int:
-    """Largest resident memory of ``python -m fer_core analyze`` in a process of its own, in MB."""
+def command(clip: Path, *options: str) -> tuple[float, int]:
+    """Wall seconds and largest resident memory in MB of ``python -m fer_core analyze`` in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         code = (
             "import resource, sys; from fer_core.cli import main; rc = main(sys.argv[1:]);"
             "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
             "print(peak if sys.platform == 'linux' else peak // 1024); sys.exit(rc)"
         )
-        asked = ["analyze", str(clip), "--out", f"{folder}/a"]
+        asked = ["analyze", str(clip), "--out", f"{folder}/a", *options]
+        started = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code, *asked], capture_output=True, text=True, check=True)
-        return round(int(done.stdout.split()[-1]) * 1024 / 1e6)
+        return time.perf_counter() - started, round(int(done.stdout.split()[-1]) * 1024 / 1e6)
 
 
 # stages
@@ -281,7 +285,7 @@ def measure(clip: Path, classifier: Classifier, rounds: int) -> dict[str, Any]:
         **agreement(timelines["exact"], timelines["fast"]),
         "min_face_px": PLAIN_MIN_FACE_PX,
         "parity_iou90": parity(clip, n_frames),
-        "peak_mb": peak_mb(clip),
+        "peak_mb": command(clip)[1],
         "stages": stages(clip, classifier, wanted["fast"], n_frames),
     }
 
@@ -292,7 +296,7 @@ def told(rows: list[dict[str, Any]]) -> str:
         "plain_fps", "fer_fps", "exact_fps", "fast_fps", "preview_fps", "ratio_exact", "ratio_fast",
         "ratio_exact_equal", "ratio_fast_equal", "recall_iou50", "mean_iou", "same_emotion", "parity_iou90", "peak_mb",
     ]  # fmt: skip
-    lines = [f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}:", ""]
+    lines = [f"{datetime.now(UTC):%Y-%m-%d}, {machine()}:", ""]
     heads = [f"`{each['clip']}`, {each['size']}, {each['faces_per_frame']:g} faces a frame" for each in rows]
     lines += [f"| | {' | '.join(heads)} |", "| --- |" + " --- |" * len(rows)]
     for name in names:
@@ -304,7 +308,8 @@ def told(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What the figures were measured on."""
     names = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     model = next((line.split(":")[1].strip() for line in names if line.startswith("model name")), platform.machine())
     return f"{os.cpu_count()} cores ({model}), torch {torch.__version__.split('+')[0]}, no GPU"

@@ -123,6 +123,9 @@ def _detectors() -> str:
 
 
 def _analyze(args: argparse.Namespace) -> int:
+    from fer_core.quick_start import import_torchvision
+
+    import_torchvision()
     from fer_core.models.folders import DEFAULT_CHECKPOINT
     from fer_core.video.pipeline import Settings, analyze
 

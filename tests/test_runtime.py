@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fer_core.models import runtime
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.onnx_net import OnnxNetwork
+from fer_core.models.registry import EmotionNetwork
 from fer_core.models.runtime import BFLOAT16, ONNX_RUNTIME, TORCH, LowPrecision, fastest
 from tests.networks import Wrapped, classifier_of, squares
 
@@ -25,18 +26,22 @@ def classifier() -> Classifier:
 
 
 def kept(home: Path) -> list[Path]:
-    return sorted((home / "runtimes").glob("*"))
+    return sorted((home / "runtimes").glob("*.json"))
+
+
+def ways(classifier: Classifier, home: Path) -> dict[str, Callable[[], EmotionNetwork]]:
+    return runtime._ways(classifier, home / "runtimes" / "graph.onnx")
 
 
 def test_a_shipped_network_gives_its_scores_whichever_way_it_is_run(home: Path, classifier: Classifier) -> None:
     crops = np.random.default_rng(1).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
     wanted = classifier.predict(crops)
-    for name, make in runtime._ways(classifier).items():
+    for name, make in ways(classifier, home).items():
         found = classifier.run_by(make()).predict(crops)
         exact = name != BFLOAT16
         np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=1e-5 if exact else 0.05)
         assert found.features.shape == wanted.features.shape and found.features.dtype == np.float32
-    assert set(runtime._ways(classifier)) == {TORCH, BFLOAT16, ONNX_RUNTIME}
+    assert set(ways(classifier, home)) == {TORCH, BFLOAT16, ONNX_RUNTIME}
 
 
 def test_the_choice_is_measured_once_and_kept(
@@ -61,6 +66,24 @@ def test_a_damaged_note_is_measured_again(home: Path, classifier: Classifier, co
     classifier.faster.clear()
     found = fastest(classifier)[1]
     assert json.loads(path.read_text())["name"] == found.name and found.ms_per_face
+
+
+def test_the_graph_is_made_once(home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ways(classifier, home)[ONNX_RUNTIME]()
+    monkeypatch.setattr(runtime, "exported", lambda *_: pytest.fail("made again"))
+    again = ways(classifier, home)[ONNX_RUNTIME]()
+    answers = [classifier.run_by(each).predict(squares()[None]).logits for each in (made, again)]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_a_damaged_graph_is_made_again(home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_seconds", lambda tried, _: 1.0 - 0.5 * isinstance(tried.net, OnnxNetwork))
+    assert fastest(classifier)[1].name == ONNX_RUNTIME
+    (graph,) = (home / "runtimes").glob("*.onnx")
+    graph.write_bytes(graph.read_bytes()[:1000])
+    classifier.faster.clear()
+    assert fastest(classifier)[1].name == ONNX_RUNTIME
+    assert graph.stat().st_size > 1000
 
 
 def test_other_weights_or_threads_are_measured_on_their_own(home: Path, classifier: Classifier) -> None:
@@ -116,7 +139,7 @@ def test_lower_precision_that_changes_scores_is_out(home: Path) -> None:
 
 
 def test_onnx_checkpoints_run_as_they_are(home: Path, classifier: Classifier) -> None:
-    net = runtime._ways(classifier)[ONNX_RUNTIME]()
+    net = ways(classifier, home)[ONNX_RUNTIME]()
     assert isinstance(net, OnnxNetwork)
     closed = classifier.run_by(net)
     chosen, found = fastest(closed)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import video
+from benchmarks import long_video, video
+from benchmarks.long_video import looped
 from benchmarks.street import HEAD, walkers, write
 from benchmarks.video import agreement, frames_per_second, told
 from fer_core.faces import make_detector
@@ -81,3 +82,22 @@ def test_everything_is_measured_and_told(
     assert set(stages) == {"decode", *video.STAGES, "all"} and stages["detect"] > 0 and stages["score"] > 0
     assert sum(value for name, value in stages.items() if name != "all") < 1.5 * stages["all"]
     assert "| `ratio_fast` |" in told([found]) and "street.mp4" in told([found])
+
+
+def test_a_clip_is_repeated_without_a_jump(street: Path, tmp_path: Path) -> None:
+    with VideoReader(street) as reader:
+        once = [frame.image for frame in reader.frames()]
+    with VideoReader(looped(street, tmp_path / "long.mp4", minutes=0.1, rate=12.5)) as reader:
+        frames = list(reader.frames())
+        assert reader.info.duration_s == pytest.approx(6.0, abs=0.5)
+    assert len(frames) == 75
+    np.testing.assert_allclose(np.diff([frame.time_s for frame in frames]), 0.08, atol=1e-3)
+    np.testing.assert_array_equal(frames[2 * len(once) + 3].image, once[3])
+
+
+def test_a_long_video_costs_so_much_a_minute(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert long_video.main(["--clip", str(street), "--minutes", "0.02", "0.04", "--rate", "25", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["start_s"] > 0
+    assert [row["frames"] for row in told["lengths"]] == [30, 60]
+    assert all(row["peak_mb"] > 50 and row["wall_s_per_minute"] > row["wall_s"] for row in told["lengths"])

@@ -1,8 +1,8 @@
 """The fastest way to run a network here that still gives the network's own scores.
 
 torch in float32 is the measure. ONNX Runtime and lower precision are tried beside it on drawn faces: what answers
-otherwise is out, the fastest of the rest is taken. What was found is kept in the data folder, for the next time with
-the same weights, device, threads and versions.
+otherwise is out, the fastest of the rest is taken. What was found is kept in the data folder with the graph of ONNX
+Runtime, for the next time with the same weights, device, threads and versions.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ TORCH, BFLOAT16, HALF, ONNX_RUNTIME = "torch float32", "torch bfloat16", "torch 
 BATCH, ROUNDS = 32, 3
 TOLERANCE = 0.02
 """No probability of a face may differ by more."""
+MAX_GRAPH_BYTES = 100_000_000
+"""Larger graphs are made anew each time."""
 
 
 @dataclass(frozen=True)
@@ -75,23 +77,25 @@ def fastest(classifier: Classifier) -> tuple[Classifier, Runtime]:
 
 
 def _chosen(classifier: Classifier) -> tuple[Classifier, Runtime]:
-    ways = _ways(classifier)
+    kept = _kept_at(classifier)
+    ways = _ways(classifier, kept.with_suffix(".onnx"))
     if len(ways) < 2:
         return classifier, Runtime(next(iter(ways)))
-    kept = _kept_at(classifier)
     known = _read(kept)
     if known is not None and known.name in ways:
         try:
             return classifier.run_by(ways[known.name]()), known
         except Exception:  # an exporter or a runtime may fail in any way; then all is measured again
             kept.unlink(missing_ok=True)
+            kept.with_suffix(".onnx").unlink(missing_ok=True)
     chosen, found = _measured(classifier, ways)
     if classifier.sha256:
-        _write(kept, found)
+        told = {"name": found.name, "ms_per_face": found.ms_per_face, "refused": found.refused}
+        _write(kept, json.dumps(told).encode())
     return chosen, found
 
 
-def _ways(classifier: Classifier) -> dict[str, Callable[[], EmotionNetwork]]:
+def _ways(classifier: Classifier, graph: Path) -> dict[str, Callable[[], EmotionNetwork]]:
     net, device = classifier.net, classifier.device
     if net.closed:
         return {f"ONNX Runtime {classifier.card.options.get('precision', '')}".strip(): lambda: net}
@@ -100,8 +104,18 @@ def _ways(classifier: Classifier) -> dict[str, Callable[[], EmotionNetwork]]:
         ways[HALF] = partial(LowPrecision, net, torch.float16)
     if device.type == "cpu":
         ways[BFLOAT16] = partial(LowPrecision, net, torch.bfloat16)
-        ways[ONNX_RUNTIME] = lambda: OnnxNetwork(exported(net, classifier.card.input), of=classifier.name)
+        ways[ONNX_RUNTIME] = lambda: OnnxNetwork(_graph(classifier, graph), of=classifier.name)
     return ways
+
+
+def _graph(classifier: Classifier, kept: Path) -> bytes:
+    """The network as a graph, from the last time where it was kept."""
+    if classifier.sha256 and kept.is_file():
+        return kept.read_bytes()
+    graph = exported(classifier.net, classifier.card.input)
+    if classifier.sha256 and len(graph) <= MAX_GRAPH_BYTES:
+        _write(kept, graph)
+    return graph
 
 
 def _measured(classifier: Classifier, ways: dict[str, Callable[[], EmotionNetwork]]) -> tuple[Classifier, Runtime]:
@@ -166,11 +180,11 @@ def _read(path: Path) -> Runtime | None:
         return None  # not measured yet, or damaged: measured again
 
 
-def _write(path: Path, found: Runtime) -> None:
+def _write(path: Path, content: bytes) -> None:
     new = path.with_suffix(f".{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps({"name": found.name, "ms_per_face": found.ms_per_face, "refused": found.refused}))
+        new.write_bytes(content)
         new.replace(path)
     except OSError:  # a folder that cannot be written to costs a measurement the next time, nothing else
         with suppress(OSError):
