@@ -52,9 +52,9 @@ def test_pages_open_without_a_model(server: tuple[str, int], browser: Any, capsy
                 tab.locator(awaited).first.wait_for()
                 spent[path].append(time.perf_counter() - started)
     with capsys.disabled():
-        print("\nseconds until a page can be used, first time and median of the next five, in a new tab each:")
+        print("\nseconds until a page can be used, first time and median of the next five, in a new tab each:")  # noqa: T201
         for path, seconds in spent.items():
-            print(f"  /{path.split('?')[0]:12} {seconds[0]:5.2f} {statistics.median(seconds[1:]):5.2f}")
+            print(f"  /{path.split('?')[0]:12} {seconds[0]:5.2f} {statistics.median(seconds[1:]):5.2f}")  # noqa: T201
     if sys.platform == "linux":
         mapped = Path(f"/proc/{pid}/maps").read_text()
         assert "libpython" in mapped or "python" in mapped
