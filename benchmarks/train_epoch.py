@@ -3,8 +3,9 @@
     python -m benchmarks.train_epoch [RECIPE …] [--steps 20] [--data PATH] [--device auto]
 
 trains each recipe for some steps just as ``python -m training.train`` does, once for each size of picture in its
-schedule. "Network" is forward, backward and the optimiser's step; the rest is cutting batches,
-augmentation, averaged weights, metrics. The first steps, in which memory is laid out, are not counted.
+schedule. "Network" is forward, backward and the optimiser's step; the rest is cutting batches, augmentation, averaged
+weights, metrics. On a GPU every timer waits for it, which takes some speed. The first steps, in which memory is laid
+out, are not counted.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from training import module
 from training.module import EmotionModule
 from training.prepare import choose_pictures, find_all, prepare
 from training.recipe import Recipe, load_recipe
+from training.schedule import make_optimiser
 from training.train import Machine, quiet, train
 
 WARM = 3
@@ -54,10 +56,17 @@ def watched() -> Iterator[Spent]:
 
         return run
 
-    def step(optimiser: torch.optim.Optimizer, closure: Callable[[], Any] | None = None) -> Any:
-        loss = closure() if closure else None
-        timed("step", real_step)(optimiser)
-        return loss
+    def optimiser(*args: Any) -> torch.optim.Optimizer:
+        made: torch.optim.Optimizer = make_optimiser(*args)
+        real_step = made.step
+
+        def step(closure: Callable[[], Any] | None = None) -> Any:
+            loss = closure() if closure else None
+            timed("step", real_step)()
+            return loss
+
+        made.step = step  # type: ignore[method-assign]
+        return made
 
     def batch_end(self: EmotionModule, *args: Any) -> None:
         nonlocal n_batches, began
@@ -68,7 +77,6 @@ def watched() -> Iterator[Spent]:
         elif n_batches > WARM:
             told.update(spent, all=now() - began, steps=n_batches - WARM)
 
-    real_step = torch.optim.SGD.step
     with ExitStack() as stack:
         for owner, name, known in (
             (EmotionModule, "_logits", "forward"),
@@ -76,7 +84,7 @@ def watched() -> Iterator[Spent]:
             (module, "train_batch", "augment"),
         ):
             stack.enter_context(patch.object(owner, name, timed(known, getattr(owner, name))))
-        stack.enter_context(patch.object(torch.optim.SGD, "step", step))
+        stack.enter_context(patch.object(module, "make_optimiser", optimiser))
         stack.enter_context(patch.object(EmotionModule, "on_train_batch_end", batch_end))
         yield told
 
@@ -100,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", default=["usfq-2024-fer2013", "workbench-resnet"], metavar="RECIPE")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20, help="1 or more")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--device", default="auto")
     args = parser.parse_args(argv)

@@ -33,8 +33,10 @@ def crowd(portrait: np.ndarray, seed: int, *, height: int = 300, width: int = 42
 
 
 def theirs(picture: np.ndarray, min_face_px: int) -> Faces:
-    net = MTCNN(keep_all=True, min_face_size=min_face_px)
-    return Faces.from_facenet(*net.detect(picture, landmarks=True))
+    boxes, scores, landmarks = MTCNN(keep_all=True, min_face_size=min_face_px).detect(picture, landmarks=True)
+    if boxes is None:
+        return Faces.none()
+    return Faces(*(np.asarray(np.stack(each), np.float32) for each in (boxes, scores, landmarks)))
 
 
 def check_same(ours: Faces, wanted: Faces) -> None:

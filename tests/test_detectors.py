@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -466,3 +467,15 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
         convert(SMALL, tmp_path / "c.pth", tmp_path / "out.safetensors")
     with pytest.raises(InputError, match="converted for retinaface-resnet50, retinaface-mobilenet025"):
         convert("haar", tmp_path / "a.safetensors", tmp_path / "out.safetensors")
+
+
+@pytest.mark.parametrize("name", ["haar", "mtcnn"])
+def test_pictures_side_by_side_do_not_get_in_each_others_way(portrait: np.ndarray, name: str) -> None:
+    detector = make_detector(name)
+    picture = cv2.resize(portrait, (320, 320))
+    pictures = [np.roll(picture, 7 * i, axis=1) if i % 3 else np.full_like(picture, 9 * i) for i in range(24)]
+    alone = [detector.detect([each])[0] for each in pictures]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda each: detector.detect([each])[0], pictures * 3))
+    for i, faces in enumerate(together):
+        np.testing.assert_array_equal(faces.boxes, alone[i % 24].boxes)

@@ -48,15 +48,14 @@ def test_a_face_is_found_where_it_is(portrait: RGB) -> None:
     assert x0 < left_eye[0] and right_eye[0] < x1 and y0 < left_eye[1] and nose[1] < y1
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_detection_of_a_batch_is_that_of_singles(portrait: RGB, two_faces: RGB, together: bool) -> None:
-    """Faceless pictures and pictures of other sizes among them; ``together`` is the path of a GPU."""
+def test_detection_of_a_batch_is_that_of_singles(portrait: RGB, two_faces: RGB) -> None:
+    """Faceless pictures and pictures of other sizes among them."""
     detector = make_detector("mtcnn")
     blank = np.full_like(portrait, 128)
-    images = [portrait, blank, portrait[:, ::-1].copy()] + ([] if together else [two_faces])
-    batch = detector._detect_batch(images) if together else detector.detect(images)  # type: ignore[attr-defined]
+    images = [portrait, blank, portrait[:, ::-1].copy(), two_faces]
+    batch = detector.detect(images)
     singles = [detector.detect([image])[0] for image in images]
-    assert [len(faces) for faces in batch] == [1, 0, 1] + ([] if together else [2])
+    assert [len(faces) for faces in batch] == [1, 0, 1, 2]
     for one, other in zip(batch, singles, strict=True):
         np.testing.assert_allclose(one.boxes, other.boxes, atol=0.05)
         np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.05)

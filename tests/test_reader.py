@@ -113,14 +113,20 @@ def test_an_avi_whose_beginning_is_damaged_keeps_its_times(tmp_path: Path) -> No
     np.testing.assert_allclose([seen[0], seen[-1]], [1.0, 3.96], atol=1e-6)
 
 
-def test_what_is_skipped_before_a_range_can_be_interrupted(tmp_path: Path) -> None:
+def test_what_is_passed_over_can_be_interrupted(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.ts", [i / 25 for i in range(100)])
 
-    def stop() -> None:
-        raise KeyboardInterrupt
+    asked: list[int] = []
 
-    with VideoReader(clip) as reader, pytest.raises(KeyboardInterrupt):
-        next(iter(reader.frames(start_s=3.0, while_skipping=stop)))
+    def goes_on() -> bool:
+        asked.append(1)
+        return len(asked) < 10
+
+    with VideoReader(clip) as reader:
+        assert not list(reader.frames(start_s=3.0, goes_on=goes_on))
+        assert len(asked) == 10
+        asked.clear()
+        assert [frame.time_s for frame in reader.frames(per_second=1, goes_on=goes_on)] == [0.0], "between two samples"
 
 
 def test_a_last_frame_that_stays_is_no_early_end(tmp_path: Path) -> None:
@@ -320,3 +326,20 @@ def test_opening_reads_no_other_file(tmp_path: Path) -> None:
         (tmp_path / name).write_text(body)
         with pytest.raises(VideoError):
             VideoReader(tmp_path / name)
+
+
+def test_pictures_that_nobody_holds_lend_their_memory(tmp_path: Path) -> None:
+    shown = [np.full((64, 96, 3), value, np.uint8) for value in (10, 60, 110, 160, 210)]
+    clip = write_clip(tmp_path / "a.mp4", [i / 25 for i in range(5)], pictures=shown)
+    with VideoReader(clip) as reader:
+        frames = reader.frames()
+        first = next(frames).image
+        corner = first[:8, :8]  # what is cut from a picture keeps all of it
+        at, wanted = first.ctypes.data, corner.copy()
+        del first
+        others = [frame.image for frame in frames]
+    assert all(each.ctypes.data != at for each in others) and len({each.ctypes.data for each in others}) == 4
+    np.testing.assert_array_equal(corner, wanted)
+    with VideoReader(clip) as reader:
+        places = {frame.image.ctypes.data for frame in reader.frames()}
+    assert len(places) < 4, "one is looked at while the next one is made"

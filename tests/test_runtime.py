@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,25 @@ def test_a_damaged_graph_is_made_again(home: Path, classifier: Classifier, monke
     classifier.faster.clear()
     assert fastest(classifier)[1].name == ONNX_RUNTIME
     assert graph.stat().st_size > 1000
+
+
+def test_a_network_of_other_options_is_measured_on_its_own(home: Path, classifier: Classifier) -> None:
+    fastest(classifier)
+    classifier.card = dataclasses.replace(classifier.card, options=classifier.card.options | {"negative_slope": 0.2})
+    classifier.faster.clear()
+    fastest(classifier)
+    assert len(kept(home)) == 2
+
+
+def test_a_way_that_came_to_answer_otherwise_is_out(home: Path, classifier: Classifier) -> None:
+    fastest(classifier)
+    with torch.no_grad():
+        classifier.net.head.bias[0] += 3  # the same name and checksum, but not what the graph was made from
+    classifier.faster.clear()
+    chosen, _ = fastest(classifier)
+    np.testing.assert_allclose(
+        chosen.predict(squares()[None]).probabilities, classifier.predict(squares()[None]).probabilities, atol=0.02
+    )
 
 
 def test_other_weights_or_threads_are_measured_on_their_own(home: Path, classifier: Classifier) -> None:

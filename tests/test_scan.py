@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,8 +76,9 @@ def frames(n: int, step_s: float = 0.04, images: list[RGB] | None = None) -> Ite
         yield Frame(i, i * step_s, image)
 
 
-def filled(truth: list[Faces], reach: float = 0.5) -> list[Faces]:
-    return [faces for faces, _ in fill(pictures(len(truth)), truth[0], truth[-1], Known(truth, reach))]
+def filled(truth: list[Faces], reach: float = 0.5, times: Sequence[float] = ()) -> list[Faces]:
+    at = np.array(times or range(len(truth)), float)
+    return [faces for faces, _ in fill(pictures(len(truth)), at, truth[0], truth[-1], Known(truth, reach))]
 
 
 def sources(scanned: Iterable[Scanned]) -> list[str]:
@@ -87,12 +89,20 @@ def sources(scanned: Iterable[Scanned]) -> list[str]:
 def test_a_face_between_two_looks_has_its_own_box_in_every_picture() -> None:
     bend = [0, 8, 12, 14, 15, 15]  # not on the straight way
     truth = [faces_at((10 + x, 5)) for x in bend]
-    got = fill(pictures(6), truth[0], truth[-1], Known(truth))
+    got = fill(pictures(6), np.arange(6.0), truth[0], truth[-1], Known(truth))
     assert [faces.boxes[0, 0] for faces, _ in got] == [10 + x for x in (8, 12, 13.5, 15)]
     assert [faces.landmarks[0, 0, 0] for faces, _ in got] == [10 + x for x in (8, 12, 13.5, 15)]
     assert [source.tolist() for _, source in got] == [["refined"], ["refined"], ["midway"], ["refined"]], (
         "far from the first to the third, so the second was judged"
     )
+
+
+def test_a_face_is_where_it_is_at_that_time() -> None:
+    times = [0.0, 0.04, 0.4, 0.44]
+    truth = [faces_at((10 + 20 * each, 5)) for each in times]
+    got = filled(truth, times=times)
+    np.testing.assert_allclose([each.boxes[0, 0] for each in got], [10.8, 18.0], atol=1e-4)
+    np.testing.assert_allclose([each.landmarks[0, 0, 0] for each in got], [10.8, 18.0], atol=1e-4)
 
 
 def test_faces_that_come_and_go_are_followed() -> None:
@@ -160,6 +170,13 @@ def test_both_sides_of_a_cut_are_looked_at() -> None:
     got = list(scan(frames(9, images=images), Known(truth), "fast"))
     assert [each.frame.index for each in got if each.sources[0] == "detected"] == [0, 3, 4, 8]
     assert [each.faces.boxes[0, 0] for each in got] == [10.0] * 4 + [40.0] * 5
+
+
+def test_both_sides_of_a_long_time_without_a_frame_are_looked_at() -> None:
+    known = Known([faces_at((10.0, 5.0))] * 10)
+    late = (dataclasses.replace(frame, time_s=frame.time_s + 3.0 * (frame.index >= 5)) for frame in frames(10))
+    assert len(list(scan(late, known, "fast"))) == 10
+    assert {0, 4, 5, 9} <= set(known.looked)
 
 
 def test_a_detector_that_cannot_refine_looks_at_every_frame() -> None:

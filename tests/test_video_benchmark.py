@@ -37,8 +37,13 @@ def test_agreement_counts_faces_found_again() -> None:
     exact = rows((0, 0.0, "happy"), (1, 0.0, "happy"), (2, 0.0, "sad"), (3, 0.0, ""), (4, 0.0, "sad"))
     fast = rows((0, 0.0, "happy"), (1, 2.0, "sad"), (2, 8.0, "sad"), (3, 0.0, "sad"), (4, 0.0, ""))
     found = agreement(exact, fast)
-    assert found == {"recall_iou50": 0.5, "mean_iou": pytest.approx((1 + 8 / 12) / 2, abs=1e-4), "same_emotion": 0.5}
-    assert agreement(exact, fast.assign(track=-1)) == {"recall_iou50": 0.0, "mean_iou": 0.0, "same_emotion": 0.0}
+    assert found == {
+        "recall_iou50": 0.5,
+        "precision_iou50": 0.5,
+        "mean_iou": pytest.approx((1 + 8 / 12) / 2, abs=1e-4),
+        "same_emotion": 0.5,
+    }
+    assert agreement(exact, fast.assign(track=-1)) == dict.fromkeys(found, 0.0)
 
 
 def test_the_clip_has_faces_of_many_sizes_and_a_cut(street: Path) -> None:

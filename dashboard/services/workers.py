@@ -64,7 +64,8 @@ def _is_due(name: str, since_s: float) -> bool:
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "4"}
+    # every analysis has threads of its own, whose memory glibc else keeps for the next ones, more after each
     if name == "inspector":  # its short work beside a long analysis: threads that wait for each other cost tenfold
         environment["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // 4, 1))
     with (places.logs() / f"{name}.out").open("ab") as out:

@@ -8,6 +8,7 @@ several pictures go side by side. ``refine`` starts from boxes instead of a pyra
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -47,6 +48,7 @@ class Cascade:
 
     def __init__(self, pnet: Any, rnet: nn.Module, onet: nn.Module, *, min_face_px: int) -> None:
         self.min_face_px = min_face_px
+        self._own = threading.local()
         self._rnet, self._onet = rnet.eval(), onet.eval()
         self._trunk = nn.Sequential(
             pnet.conv1, pnet.prelu1, pnet.pool1, pnet.conv2, pnet.prelu2, pnet.conv3, pnet.prelu3
@@ -64,10 +66,16 @@ class Cascade:
     @torch.inference_mode()
     def detect(self, image: RGB) -> Faces:
         """All faces of an RGB picture uint8 (h, w, 3), in no order."""
-        sums = cv2.integral(image, sdepth=cv2.CV_32S)
+        sums = self._sums(image)
         boxes = self._candidates(sums)
         boxes = self._judged_small(sums, boxes)
         return self._judged_large(sums, boxes)
+
+    def _sums(self, image: RGB) -> Sums:
+        """In memory that this thread keeps for pictures of one size; a large table takes long to lay out."""
+        found = cv2.integral(image, getattr(self._own, "sums", None), cv2.CV_32S)
+        self._own.sums = found
+        return np.asarray(found)
 
     @torch.inference_mode()
     def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces:

@@ -66,9 +66,10 @@ class DetectorKind:
 
 
 def _mtcnn(min_face_px: int, device: str) -> Detector:
+    """Runs on the CPU, whatever ``device`` says."""
     from fer_core.faces.mtcnn import MtcnnDetector
 
-    return MtcnnDetector(min_face_px=min_face_px, device=device)
+    return MtcnnDetector(min_face_px=min_face_px)
 
 
 def _haar(min_face_px: int, device: str) -> Detector:
@@ -135,16 +136,3 @@ def check_rgb(image: RGB) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(f"Expected an RGB picture uint8 (h, w, 3), got {got}.")
-
-
-def in_passes(images: Sequence[RGB], detect: Callable[[list[RGB]], list[Faces]], *, together: bool) -> list[Faces]:
-    """Faces of RGB pictures: ``together`` takes pictures of one size in one pass, else each has its own.
-
-    Raises:
-        InputError: one is no RGB picture.
-    """
-    for image in images:
-        check_rgb(image)
-    if together and len(images) > 1 and len({image.shape for image in images}) == 1:
-        return detect(list(images))
-    return [detect([image])[0] for image in images]

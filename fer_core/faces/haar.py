@@ -7,6 +7,7 @@ in such a square on average, upright; so a tilted head is not turned upright, an
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,8 +47,8 @@ class HaarDetector:
         self, *, min_face_px: int = 40, scale_factor: float = SCALE_FACTOR, min_neighbours: int = MIN_NEIGHBOURS
     ) -> None:
         self.min_face_px, self.scale_factor, self.min_neighbours = min_face_px, scale_factor, min_neighbours
-        self._cascade = cv2.CascadeClassifier(str(Path(haarcascades) / CASCADE))
-        if self._cascade.empty():
+        self._own = threading.local()
+        if self._cascade().empty():
             raise InputError(f"OpenCV {cv2.__version__} comes without {CASCADE}; install version 4.")
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
@@ -56,10 +57,17 @@ class HaarDetector:
             check_rgb(image)
         return [self._detect(image) for image in images]
 
+    def _cascade(self) -> cv2.CascadeClassifier:
+        """One for each thread: it keeps the picture that it is looking at."""
+        if not hasattr(self._own, "cascade"):
+            self._own.cascade = cv2.CascadeClassifier(str(Path(haarcascades) / CASCADE))
+        cascade: cv2.CascadeClassifier = self._own.cascade
+        return cascade
+
     def _detect(self, image: RGB) -> Faces:
         if min(image.shape[:2]) < self.min_face_px:
             return Faces.none()
-        squares, _, weights = self._cascade.detectMultiScale3(
+        squares, _, weights = self._cascade().detectMultiScale3(
             cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)),
             scaleFactor=self.scale_factor,
             minNeighbors=self.min_neighbours,

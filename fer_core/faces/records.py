@@ -47,14 +47,3 @@ class Faces:
     def none(cls) -> Faces:
         """No face."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-
-    @classmethod
-    def from_facenet(cls, boxes: object, scores: object, landmarks: object) -> Faces:
-        """One picture's output of facenet-pytorch's ``MTCNN.detect``: object arrays, or None where there is no face."""
-        if boxes is None:
-            return cls.none()
-        return cls(
-            np.asarray(boxes, np.float32).reshape(-1, 4),
-            np.asarray(scores, np.float32).reshape(-1),
-            np.asarray(landmarks, np.float32).reshape(-1, 5, 2),
-        )

@@ -164,7 +164,7 @@ class _Run:
     def go(self) -> None:
         tracker, settings = Tracker(), self.settings
         frames = self.reader.frames(
-            start_s=settings.start_s, end_s=settings.end_s, per_second=settings.rate, while_skipping=self._skip
+            start_s=settings.start_s, end_s=settings.end_s, per_second=settings.rate, goes_on=self._goes_on
         )
         self._tell("reading", 0.0)
         with closing(scan(frames, self.detector, settings.mode)) as scanned:
@@ -189,10 +189,11 @@ class _Run:
         self.repeated += np.array_equal(look, self._last_look)
         self._last_look = look
 
-    def _skip(self) -> None:
-        self._tell("looking for the start", 0.0)
-        if self.should_stop():
-            raise Cancelled("The analysis was stopped before the first frame.")
+    def _goes_on(self) -> bool:
+        if not self.parts.frames:
+            self._tell("looking for the start", 0.0)
+        self.stopped = self.stopped or self.should_stop()
+        return not self.stopped
 
     def _tell(self, stage: str, done_s: float, always: bool = False) -> None:
         now = time.monotonic()

@@ -7,7 +7,9 @@ shows. It is never a frame number divided by a rate. PyAV decodes, one frame at 
 from __future__ import annotations
 
 import math
+import mmap
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +112,7 @@ class VideoReader:
         self.path = Path(self.path)
         self.name = self.name or self.path.name
         self._picture: RGB | None = None
+        self._memory = _Memory()
         self._container: Any = None
         self._last_end_s = 0.0
         self._length_is_sound = False
@@ -130,12 +133,13 @@ class VideoReader:
         start_s: float = 0.0,
         end_s: float | None = None,
         per_second: float | None = None,
-        while_skipping: Callable[[], None] | None = None,
+        goes_on: Callable[[], bool] | None = None,
     ) -> Iterator[Frame]:
         """Frames with ``start_s <= time_s < end_s``, in order; every one, or at most ``per_second``.
 
         With ``per_second`` = r the first frame at or after each multiple of 1/r is taken. Damaged frames are counted in
-        ``stats`` and passed over. ``while_skipping`` is called for every decoded frame before ``start_s``.
+        ``stats`` and passed over. ``goes_on`` is asked after every frame that was decoded and not taken, of which there
+        may be many in a row; nothing more comes when it says no.
 
         Raises:
             InputError: the range or rate makes no sense, or the range lies behind the end.
@@ -146,12 +150,14 @@ class VideoReader:
             if end_s is not None and time_s >= end_s:
                 break
             if time_s < start_s - 1e-9:
-                if while_skipping is not None:
-                    while_skipping()
+                if goes_on is not None and not goes_on():
+                    return
                 continue
             self.stats.count(time_s, self.info.mean_fps)
             if per_second is not None:
                 if time_s < due - 1e-9:
+                    if goes_on is not None and not goes_on():
+                        return
                     continue
                 due = (math.floor(time_s * per_second + 1e-6) + 1) / per_second
             taken += 1
@@ -347,9 +353,32 @@ class VideoReader:
 
     def _upright(self, frame: Any) -> RGB:
         """RGB picture of a decoded frame: square pixels, one size for the whole video, turned as the file says."""
-        image = frame.to_ndarray(format="rgb24", width=self._size[0], height=self._size[1])
+        image = frame.to_ndarray(format="rgb24", width=self._size[0], height=self._size[1], threads=1)
         turns = self.info.rotation_deg // 90 % 4  # clockwise
-        return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
+        return self._memory.copy(np.rot90(image, -turns))
+
+
+class _Memory:
+    """Room for pictures; that of pictures which nobody holds any more is used again.
+
+    Pictures live in one thread and die in others, of which the usual allocator makes twice the memory.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[mmap.mmap]] = {}
+
+    def copy(self, image: RGB) -> RGB:
+        """The same picture, C-contiguous; what is cut from it keeps it, too."""
+        free = self._free.setdefault(image.nbytes, [])
+        try:
+            room = free.pop()
+        except IndexError:
+            room = mmap.mmap(-1, image.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        flat = np.frombuffer(room, np.uint8)
+        weakref.finalize(flat, free.append, room).atexit = False
+        picture = flat.reshape(image.shape)
+        picture[:] = image
+        return picture
 
 
 def _plays_in_browser(path: Path, codec: Any) -> bool:

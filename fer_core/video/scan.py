@@ -9,6 +9,7 @@ judged too if not. So each frame has its own boxes. A face that comes or goes in
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
@@ -22,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from fer_core.faces import Detector, Faces
 from fer_core.faces.cascade import suppressed
@@ -31,13 +33,13 @@ from fer_core.video.reader import Frame
 
 KEY_S, KEY_FRAMES = 0.5, 15
 """*fast* looks anew after so many seconds or frames, whichever comes first."""
-MAX_BYTES, SPANS = 500_000_000, 5
+MAX_BYTES, SPANS = 300_000_000, 4
 """Pictures that wait, in so many spans; of large ones fewer lie between two looks."""
 MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
 DETECTED, REFINED, MIDWAY = "detected", "refined", "midway"
 STEADY, STEADY_GROWTH = 0.5, 1.15
-"""A face that moves and grows no more within two frames, in units of its size, is put midway in the one between."""
+"""A face that moves and grows no more within two frames, in units of its size, is put on the way in the one between."""
 T = TypeVar("T")
 Look = Callable[[Frame], "Future[Faces]"]
 """Looks for faces in the background."""
@@ -69,6 +71,10 @@ def can_refine(detector: Detector) -> TypeGuard[Refiner]:
 
 def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
     """Faces of successive frames, in order. Closing the generator stops its threads."""
+    head = next(frames, None)
+    if head is None:
+        return
+    frames = itertools.chain([head], frames)
     with one_thread_each(), _pool() as lookers, _pool() as fillers:
 
         def look(frame: Frame) -> Future[Faces]:
@@ -80,7 +86,7 @@ def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Sc
             depth = SPANS - 3  # one is being cut, one waits for its place, one is being taken
         else:
             jobs = (fillers.submit(_detected, frame, look(frame)) for frame in frames)
-            depth = 2 * (os.cpu_count() or 1)
+            depth = max(min(2 * cores(), MAX_BYTES // head.image.nbytes), 1)
         with _ahead(jobs, depth) as ready:
             for job in ready:
                 yield from job.result()
@@ -110,21 +116,24 @@ class _Span:
     def filled(self, refiner: Refiner) -> list[Scanned]:
         """Faces of the frames that belong to this span."""
         ends = self.first.result(), self.last.result()
-        between = fill([frame.image for frame in self.frames], *ends, refiner)
+        times = np.array([frame.time_s for frame in self.frames])
+        between = fill([frame.image for frame in self.frames], times, *ends, refiner)
         inside = [Scanned(frame, *found) for frame, found in zip(self.frames[1:-1], between, strict=True)]
         found = [_looked_at(self.frames[0], ends[0]), *inside]
         return [*found, _looked_at(self.frames[-1], ends[1])] if self.is_end and len(self.frames) > 1 else found
 
 
 def _spans(frames: Iterator[Frame], look: Look) -> Iterator[_Span]:
-    """Cut a video into spans; both ends of each are being looked at."""
+    """Cut a video into spans; both ends of each are being looked at. A scene also ends before a long time without any
+    frame."""
     held: list[Frame] = []
     first: Future[Faces] | None = None
     colours = np.zeros(0, np.float32)
     for frame in frames:
         before, colours = colours, scene_colours(frame.image)
         is_cut = bool(held) and float(np.minimum(before, colours).sum()) < CUT
-        if first is None or is_cut:
+        is_gap = bool(held) and frame.time_s - held[-1].time_s > KEY_S + 1e-6
+        if first is None or is_cut or is_gap:
             if first is not None:
                 yield _closed(held, first, look)
             held, first = [frame], look(frame)
@@ -151,11 +160,16 @@ def _is_due(held: list[Frame]) -> bool:
     return len(held) > most or next_s > KEY_S + 1e-6
 
 
-def fill(images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> list[tuple[Faces, NDArray[np.object_]]]:
-    """Faces of the pictures between the first and the last, whose faces are known, and where each comes from."""
+def fill(
+    images: Sequence[RGB], times: NDArray[np.float64], first: Faces, last: Faces, refiner: Refiner
+) -> list[tuple[Faces, NDArray[np.object_]]]:
+    """Faces of the pictures between the first and the last, whose faces are known, and where each comes from.
+
+    ``times`` (n,) are those of the n pictures in s, rising.
+    """
     if len(images) < 3 or not len(first) + len(last):
         return [(Faces.none(), np.zeros(0, object)) for _ in images[1:-1]]
-    course = _Course(images, first, last, refiner)
+    course = _Course(images, times, first, last, refiner)
     course.between()
     course.part_strangers()
     course.put_midway()
@@ -167,8 +181,10 @@ def fill(images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> 
 class _Course:
     """Boxes, scores and landmarks of p people over n pictures; a score of 0 where nobody was found."""
 
-    def __init__(self, images: Sequence[RGB], first: Faces, last: Faces, refiner: Refiner) -> None:
-        self.images, self.refiner = images, refiner
+    def __init__(
+        self, images: Sequence[RGB], times: NDArray[np.float64], first: Faces, last: Faces, refiner: Refiner
+    ) -> None:
+        self.images, self.times, self.refiner = images, times, refiner
         self.pairs = pairs = same_faces(first, last)
         alone = np.setdiff1d(np.arange(len(last)), pairs[:, 1])
         n_people, n = len(first) + len(alone), len(images)
@@ -193,7 +209,7 @@ class _Course:
     def between(self) -> None:
         """People who are known at both ends, on the straight way from one to the other, in every second picture."""
         people, inside = self.pairs[:, 0], np.arange(2, len(self.images) - 1, 2)
-        share = (inside / (len(self.images) - 1))[None, :, None]
+        share = ((self.times[inside] - self.times[0]) / (self.times[-1] - self.times[0]))[None, :, None]
         boxes = self.boxes[people, :1] * (1 - share) + self.boxes[people, -1:] * share
         who, at = np.repeat(people, len(inside)), np.tile(inside, len(people))
         self._judge(who, at, boxes.reshape(-1, 4).astype(np.float32))
@@ -210,7 +226,7 @@ class _Course:
         self.scores[len(self.scores) - len(people) :, 0] = 0
 
     def put_midway(self) -> None:
-        """Whoever hardly moves from the picture before to the one after is midway in between, if a glance agrees."""
+        """Whoever hardly moves from the picture before to the one after is on the way between, if a glance agrees."""
         before, after = self.boxes[:, :-2], self.boxes[:, 2:]
         sides = [np.sqrt(np.maximum((each[..., 2:] - each[..., :2]).prod(axis=2), 1)) for each in (before, after)]
         small, large = np.minimum(*sides), np.maximum(*sides)
@@ -219,11 +235,16 @@ class _Course:
         people, at = np.nonzero(known & (moved <= STEADY * small) & (large <= STEADY_GROWTH * small))
         if not len(people):
             return
-        boxes = np.asarray((self.boxes[people, at] + self.boxes[people, at + 2]) / 2, np.float32)
+        share = ((self.times[1:-1] - self.times[:-2]) / (self.times[2:] - self.times[:-2]))[at].astype(np.float32)
+
+        def on_the_way(known: ArrayF) -> ArrayF:
+            weight = share.reshape(-1, *[1] * (known.ndim - 2))
+            return np.asarray(known[people, at] * (1 - weight) + known[people, at + 2] * weight, np.float32)
+
+        boxes, landmarks = on_the_way(self.boxes), on_the_way(self.landmarks)
         there = self.refiner.glance([self.images[i] for i in (at + 1).tolist()], boxes)
         people, at = people[there], at[there]
-        self.boxes[people, at + 1] = boxes[there]
-        self.landmarks[people, at + 1] = (self.landmarks[people, at] + self.landmarks[people, at + 2]) / 2
+        self.boxes[people, at + 1], self.landmarks[people, at + 1] = boxes[there], landmarks[there]
         self.scores[people, at + 1] = np.minimum(self.scores[people, at], self.scores[people, at + 2])
         self.sources[people, at + 1] = MIDWAY
 
@@ -261,7 +282,7 @@ def same_faces(first: Faces, last: Faces) -> NDArray[np.int64]:
 # threads
 
 
-_lock, _before = threading.Lock(), list[tuple[int, int]]()
+_lock, _before = threading.Lock(), list[tuple[int, int, threadpool_limits]]()
 
 
 @contextmanager
@@ -269,7 +290,7 @@ def one_thread_each() -> Iterator[None]:
     """Pictures go side by side, so each operation keeps to one thread; what was set before comes back with the last
     scan that ends."""
     with _lock:
-        _before.append((torch.get_num_threads(), cv2.getNumThreads()))
+        _before.append((torch.get_num_threads(), cv2.getNumThreads(), threadpool_limits(1, "blas")))
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
     try:
@@ -279,13 +300,19 @@ def one_thread_each() -> Iterator[None]:
             if len(_before) == 1:
                 torch.set_num_threads(_before[0][0])
                 cv2.setNumThreads(_before[0][1])
+                _before[0][2].restore_original_limits()
             _before.pop()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
     """A thread for every core; what has not begun at the end is dropped."""
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(cores())
     try:
         yield pool
     finally:

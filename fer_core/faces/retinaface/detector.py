@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_core.faces.detectors import in_passes
+from fer_core.faces.detectors import check_rgb
 from fer_core.faces.records import RGB, Faces
 from fer_core.faces.retinaface.boxes import SIDES, anchors, best, decode_boxes, decode_landmarks
 from fer_core.faces.retinaface.network import RetinaFace
@@ -44,7 +44,11 @@ class RetinaFaceDetector:
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
         """See ``Detector.detect``."""
-        return in_passes(images, self._detect_batch, together=self.device.type != "cpu")
+        for image in images:
+            check_rgb(image)
+        if self.device.type != "cpu" and len({image.shape for image in images}) == 1:
+            return self._detect_batch(list(images))
+        return [self._detect_batch([image])[0] for image in images]
 
     def _detect_batch(self, images: list[RGB]) -> list[Faces]:
         """Pictures of one size in one pass."""
