@@ -22,7 +22,7 @@ from fer_core.models import registry
 from fer_core.models.classifier import load
 from training import train as command
 from training.augment import mix, named_transforms, train_batch
-from training.data import EpochBatches, FerDataModule, balanced
+from training.data import EpochBatches, FaceTensors, FerDataModule, balanced
 from training.prepare import choose_pictures, find_all, held_out_rows, mean_and_std, prepare
 from training.recipe import (
     OPTIMISERS,
@@ -369,6 +369,19 @@ def test_pixels_are_taken_from_the_same_places_in_half_precision(drawn: Path, tm
         trainer.fit(module, FerDataModule(recipe, prepared.train, prepared.choose))
         seen.append(torch.cat(kept[:2]).float())
     torch.testing.assert_close(seen[0], seen[1], rtol=0, atol=0)
+
+
+def test_pictures_move_to_a_gpu_where_they_fit(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = FaceTensors(prepared_from(DEMO, drawn, tmp_path).train, needs_votes=False)
+    moved: list[torch.device] = []
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: moved.append(device) or tensor)
+    size = sum(tensor.nbytes for tensor in faces.tensors.values())
+    for free, device, wanted in ((0, "cuda", 0), (size, "cuda", 0), (3 * size, "cuda", 2), (3 * size, "cpu", 0)):
+        moved.clear()
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, free))
+        faces.move_to(torch.device(device))
+        assert len(moved) == wanted
+    assert len(faces[[3, 1]]["images"]) == 2
 
 
 def test_the_best_epoch_is_remembered_by_a_resumed_run(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Lightning data module: pictures as tensors in memory, batches by index, no worker processes."""
+"""Lightning data module: pictures as tensors in memory, a GPU's own where they fit, batches by index, no worker
+processes."""
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ from training.prepare import Side
 from training.recipe import FERPLUS, FERPLUS7, Balance, Recipe
 
 Batch = dict[str, Tensor]
+MAX_SHARE_OF_GPU = 0.4
+"""So much of a GPU's free memory may be filled with pictures; larger sets stay in the computer's."""
 NOBODY: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
 
 
@@ -50,8 +53,14 @@ class FaceTensors(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.tensors["images"])
 
+    def move_to(self, device: torch.device) -> None:
+        """Cut batches on a GPU from now on; nothing changes for other devices, and where it has too little memory."""
+        needed = sum(tensor.nbytes for tensor in self.tensors.values())
+        if device.type == "cuda" and needed <= MAX_SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+            self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+
     def __getitem__(self, index: list[int]) -> Batch:
-        chosen = torch.as_tensor(index)
+        chosen = torch.as_tensor(index, device=self.tensors["own"].device)
         rows = chosen % len(self)
         return {name: tensor[rows] for name, tensor in self.tensors.items()} | {"copy": chosen >= len(self)}
 
@@ -149,6 +158,8 @@ class FerDataModule(pl.LightningDataModule):
 
     def _loader(self, faces: FaceTensors, draw: Draw, *, shuffle: bool) -> DataLoader[Batch]:
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if self.trainer:
+            faces.move_to(self.trainer.strategy.root_device)
         batches = EpochBatches(
             draw, min(self.recipe.batch_size, len(draw.rows)), seed=self.recipe.seed, shuffle=shuffle,
             rank=rank, n_ranks=n_ranks,

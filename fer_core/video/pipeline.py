@@ -2,8 +2,9 @@
 
     file → frames → faces → people → crops → emotion scores → tables
 
-Each stage hands the next one record. Nothing grows with the length of the video: rows go to disk in parts, crops are
-classified in batches and forgotten. The folder is built as ``<out>.tmp`` and renamed when it is whole.
+Each stage hands the next one record. Pictures and crops are forgotten once they are classified, and rows go to disk in
+parts; only at the end, when all pictures are gone, some columns of the table are read for the summary. The folder is
+built as ``<out>.tmp`` and renamed when it is whole.
 """
 
 from __future__ import annotations

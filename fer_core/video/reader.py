@@ -112,7 +112,6 @@ class VideoReader:
         self.path = Path(self.path)
         self.name = self.name or self.path.name
         self._picture: RGB | None = None
-        self._memory = _Memory()
         self._container: Any = None
         self._last_end_s = 0.0
         self._length_is_sound = False
@@ -145,7 +144,7 @@ class VideoReader:
             InputError: the range or rate makes no sense, or the range lies behind the end.
         """
         self._check_range(start_s, end_s, per_second)
-        taken, due = 0, start_s
+        memory, taken, due = _Memory(), 0, start_s
         for frame, time_s, index in self._decode(start_s):
             if end_s is not None and time_s >= end_s:
                 break
@@ -161,7 +160,7 @@ class VideoReader:
                     continue
                 due = (math.floor(time_s * per_second + 1e-6) + 1) / per_second
             taken += 1
-            yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else self._upright(frame))
+            yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else self._upright(frame, memory))
         if not taken:
             raise VideoError(f"{self.name} has no readable frame between {start_s:g} s and its end.")
         self._check_end(end_s)
@@ -351,11 +350,11 @@ class VideoReader:
         self._container.seek(key, stream=stream, backward=True)
         return sum(pts < key for pts in times)
 
-    def _upright(self, frame: Any) -> RGB:
+    def _upright(self, frame: Any, memory: _Memory) -> RGB:
         """RGB picture of a decoded frame: square pixels, one size for the whole video, turned as the file says."""
         image = frame.to_ndarray(format="rgb24", width=self._size[0], height=self._size[1], threads=1)
         turns = self.info.rotation_deg // 90 % 4  # clockwise
-        return self._memory.copy(np.rot90(image, -turns))
+        return memory.copy(np.rot90(image, -turns))
 
 
 class _Memory:
