@@ -106,7 +106,7 @@ class FerPackage:
     """The ``fer`` package with MTCNN."""
 
     def __init__(self) -> None:
-        from fer import FER
+        from fer.fer import FER
 
         self.detector = FER(mtcnn=True)
 

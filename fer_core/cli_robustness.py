@@ -57,9 +57,9 @@ def _robustness(args: argparse.Namespace) -> int:
     from fer_core.data.locate import find_dataset
     from fer_core.evaluation.robustness import measure, write_table
     from fer_core.models.classifier import load
-    from fer_core.models.runtime import fastest
+    from fer_core.models.runtime import EXACT, fastest
 
-    classifier, _ = fastest(load(args.checkpoint, device=args.device))
+    classifier, _ = fastest(load(args.checkpoint, device=args.device), EXACT)
     data = open_dataset(find_dataset("fer2013", args.data))
     faces = data.read(args.split or data.default_split)
     stop, bar = Interrupt(), progress_bar("measuring", hidden=args.json)

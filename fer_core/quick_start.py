@@ -15,7 +15,7 @@ def import_torchvision() -> None:
 
     torchvision's operators import the compiler to ask it one question, whether it compiles for a device. While they are
     imported, another module stands in its place, which passes that question on once it is asked. Does nothing where
-    either of them is loaded already. For torchvision 0.29; a test says when a later one wants more of the compiler.
+    either of them is loaded already.
     """
     if "torchvision" in sys.modules or _COMPILER in sys.modules:
         return
@@ -33,5 +33,8 @@ def import_torchvision() -> None:
     sys.modules |= {_COMPILER: compiler, _UTILS: utils}
     try:
         import_module("torchvision")
+    except ImportError:  # it wants more of the compiler: the ordinary way
+        for name in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
     finally:
         del sys.modules[_COMPILER], sys.modules[_UTILS]

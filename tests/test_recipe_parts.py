@@ -376,9 +376,9 @@ def test_pictures_move_to_a_gpu_where_they_fit(drawn: Path, tmp_path: Path, monk
     moved: list[torch.device] = []
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: moved.append(device) or tensor)
     size = sum(tensor.nbytes for tensor in faces.tensors.values())
-    for free, device, wanted in ((0, "cuda", 0), (size, "cuda", 0), (3 * size, "cuda", 2), (3 * size, "cpu", 0)):
+    for free, device, wanted in ((0, "cuda", 0), (size, "cuda", 0), (3 * size, "cuda", 2), (0, "cpu", 2)):
         moved.clear()
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, free))
+        monkeypatch.setattr("training.data._free_bytes", lambda _, free=free: free)
         faces.move_to(torch.device(device))
         assert len(moved) == wanted
     assert len(faces[[3, 1]]["images"]) == 2

@@ -16,7 +16,7 @@ from fer_core.models import runtime
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.onnx_net import OnnxNetwork
 from fer_core.models.registry import EmotionNetwork
-from fer_core.models.runtime import BFLOAT16, ONNX_RUNTIME, TORCH, LowPrecision, fastest
+from fer_core.models.runtime import BFLOAT16, EXACT, ONNX_RUNTIME, TORCH, LowPrecision, fastest
 from tests.networks import Wrapped, classifier_of, squares
 
 
@@ -77,11 +77,16 @@ def test_the_graph_is_made_once(home: Path, classifier: Classifier, monkeypatch:
     np.testing.assert_array_equal(*answers)
 
 
-def test_a_damaged_graph_is_made_again(home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("note", [True, False])
+def test_a_damaged_graph_is_made_again(
+    home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch, note: bool
+) -> None:
     monkeypatch.setattr(runtime, "_seconds", lambda tried, _: 1.0 - 0.5 * isinstance(tried.net, OnnxNetwork))
     assert fastest(classifier)[1].name == ONNX_RUNTIME
     (graph,) = (home / "runtimes").glob("*.onnx")
     graph.write_bytes(graph.read_bytes()[:1000])
+    if not note:
+        kept(home)[0].unlink()
     classifier.faster.clear()
     assert fastest(classifier)[1].name == ONNX_RUNTIME
     assert graph.stat().st_size > 1000
@@ -104,6 +109,15 @@ def test_a_way_that_came_to_answer_otherwise_is_out(home: Path, classifier: Clas
     np.testing.assert_allclose(
         chosen.predict(squares()[None]).probabilities, classifier.predict(squares()[None]).probabilities, atol=0.02
     )
+
+
+def test_figures_that_are_published_do_not_come_from_lower_precision(
+    home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_seconds", lambda tried, _: 1.0 - 0.5 * isinstance(tried.net, LowPrecision))
+    assert fastest(classifier, 1.0)[1].name == BFLOAT16
+    assert not list((home / "runtimes").glob("*.onnx")), "a graph that is not used is not kept"
+    assert BFLOAT16 in fastest(classifier, EXACT)[1].refused
 
 
 def test_other_weights_or_threads_are_measured_on_their_own(home: Path, classifier: Classifier) -> None:

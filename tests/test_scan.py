@@ -23,7 +23,7 @@ from fer_core.models.classifier import Classifier
 from fer_core.video.modes import MODES
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import Frame
-from fer_core.video.scan import KEY_FRAMES, KEY_S, SPANS, Scanned, fill, same_faces, scan
+from fer_core.video.scan import KEY_FRAMES, KEY_S, MAX_SPANS, Scanned, fill, same_faces, scan
 from tests.clips import write_clip
 
 SIDE = 20
@@ -223,7 +223,7 @@ def test_the_reader_is_only_a_little_ahead() -> None:
     scanned = scan(counted(), Known([faces_at((10.0, 5.0))] * 250), "fast")
     next(scanned)
     time.sleep(0.3)
-    assert len(read) <= SPANS * KEY_FRAMES + 5
+    assert len(read) <= MAX_SPANS * KEY_FRAMES + 5
     scanned.close()
 
 

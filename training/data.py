@@ -54,15 +54,21 @@ class FaceTensors(Dataset[Batch]):
         return len(self.tensors["images"])
 
     def move_to(self, device: torch.device) -> None:
-        """Cut batches on a GPU from now on; nothing changes for other devices, and where it has too little memory."""
+        """Cut batches on a GPU from now on, unless it has too little memory, or on the CPU again."""
         needed = sum(tensor.nbytes for tensor in self.tensors.values())
-        if device.type == "cuda" and needed <= MAX_SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+        if device.type == "cpu" or (device.type == "cuda" and needed <= MAX_SHARE_OF_GPU * _free_bytes(device)):
             self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
 
     def __getitem__(self, index: list[int]) -> Batch:
         chosen = torch.as_tensor(index, device=self.tensors["own"].device)
         rows = chosen % len(self)
         return {name: tensor[rows] for name, tensor in self.tensors.items()} | {"copy": chosen >= len(self)}
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Memory of a GPU that nobody uses; what torch keeps for itself is free."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,11 @@ class FerDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return self._loader(self.choose, Draw(np.arange(len(self.choose))), shuffle=False)
+
+    def teardown(self, stage: str) -> None:
+        """The GPU is free for the next run."""
+        for faces in (self.train, self.choose):
+            faces.move_to(torch.device("cpu"))
 
     def _loader(self, faces: FaceTensors, draw: Draw, *, shuffle: bool) -> DataLoader[Batch]:
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -67,7 +67,7 @@ class Classifier:
         self.device = pick_device(device)
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
         self.card, self.sha256, self.reference, self.pca = card, sha256, reference, pca
-        self.faster: dict[int, tuple[Classifier, Any]] = {}  # by threads, see ``fer_core.models.runtime``
+        self.faster: dict[tuple[int, float], tuple[Classifier, Any]] = {}  # see ``fer_core.models.runtime``
 
     @property
     def name(self) -> str:

@@ -157,7 +157,7 @@ class _Run:
         self.repeated = 0
         self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
         self.progress, self.should_stop = progress, should_stop
-        self.stopped, self.last_s = False, 0.0
+        self.stopped, self.last_s = False, settings.start_s
         self.started, self._told = time.monotonic(), -1.0
         end_s = reader.info.duration_s if settings.end_s is None else min(settings.end_s, reader.info.duration_s)
         self.total_s = max(end_s - settings.start_s, 0.0)
@@ -191,8 +191,8 @@ class _Run:
         self._last_look = look
 
     def _goes_on(self) -> bool:
-        if not self.parts.frames:
-            self._tell("looking for the start", 0.0)
+        before = self.settings.start_s and not self.parts.frames
+        self._tell("looking for the start" if before else "analysing", self.last_s - self.settings.start_s)
         self.stopped = self.stopped or self.should_stop()
         return not self.stopped
 

@@ -23,7 +23,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from fer_core.faces import Detector, Faces
 from fer_core.faces.cascade import suppressed
@@ -33,8 +32,8 @@ from fer_core.video.reader import Frame
 
 KEY_S, KEY_FRAMES = 0.5, 15
 """*fast* looks anew after so many seconds or frames, whichever comes first."""
-MAX_BYTES, SPANS = 300_000_000, 4
-"""Pictures that wait, in so many spans; of large ones fewer lie between two looks."""
+SPAN_BYTES, MAX_SPANS = 75_000_000, 10
+"""Pictures of a span, and spans that wait or are in work; of large pictures fewer lie between two looks."""
 MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
 DETECTED, REFINED, MIDWAY = "detected", "refined", "midway"
@@ -83,10 +82,10 @@ def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Sc
         if mode == "fast" and can_refine(detector):
             # a filler waits until both ends of its span were looked at, so lookers have threads of their own
             jobs = (fillers.submit(span.filled, detector) for span in _spans(frames, look))
-            depth = SPANS - 3  # one is being cut, one waits for its place, one is being taken
+            depth = _spans_at_once() - 3  # one is being cut, one waits for its place, one is being taken
         else:
             jobs = (fillers.submit(_detected, frame, look(frame)) for frame in frames)
-            depth = max(min(2 * cores(), MAX_BYTES // head.image.nbytes), 1)
+            depth = max(min(2 * cores(), _spans_at_once() * SPAN_BYTES // head.image.nbytes), 1)
         with _ahead(jobs, depth) as ready:
             for job in ready:
                 yield from job.result()
@@ -154,10 +153,14 @@ def _closed(frames: list[Frame], first: Future[Faces], look: Look) -> _Span:
 
 def _is_due(held: list[Frame]) -> bool:
     """Whether it is time to look anew in the last of these frames."""
-    most = max(min(KEY_FRAMES, MAX_BYTES // (SPANS * held[0].image.nbytes)), 1)
+    most = max(min(KEY_FRAMES, SPAN_BYTES // held[0].image.nbytes), 1)
     spent_s = held[-1].time_s - held[0].time_s
     next_s = spent_s + held[-1].time_s - held[-2].time_s
     return len(held) > most or next_s > KEY_S + 1e-6
+
+
+def _spans_at_once() -> int:
+    return min(cores() + 2, MAX_SPANS)
 
 
 def fill(
@@ -282,7 +285,7 @@ def same_faces(first: Faces, last: Faces) -> NDArray[np.int64]:
 # threads
 
 
-_lock, _before = threading.Lock(), list[tuple[int, int, threadpool_limits]]()
+_lock, _before = threading.Lock(), list[tuple[int, int]]()
 
 
 @contextmanager
@@ -290,7 +293,7 @@ def one_thread_each() -> Iterator[None]:
     """Pictures go side by side, so each operation keeps to one thread; what was set before comes back with the last
     scan that ends."""
     with _lock:
-        _before.append((torch.get_num_threads(), cv2.getNumThreads(), threadpool_limits(1, "blas")))
+        _before.append((torch.get_num_threads(), cv2.getNumThreads()))
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
     try:
@@ -300,7 +303,6 @@ def one_thread_each() -> Iterator[None]:
             if len(_before) == 1:
                 torch.set_num_threads(_before[0][0])
                 cv2.setNumThreads(_before[0][1])
-                _before[0][2].restore_original_limits()
             _before.pop()
 
 
