@@ -250,7 +250,7 @@ def test_a_checkpoint_is_uploaded_and_a_pickle_refused(page: Any, address: str, 
     page.get_by_text("Add a checkpoint").click()
     page.locator("input[type=file]").set_input_files([tmp_path / "weights.pt", tmp_path / "card.json"])
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_text("can hold a program").wait_for()
+    page.get_by_text("weights.pt is refused").wait_for()
     page.reload()
     page.get_by_text("Add a checkpoint").click()
     page.locator("input[type=file]").set_input_files([tmp_path / "net.safetensors", tmp_path / "card.json"])

@@ -1,4 +1,4 @@
-"""Students that learn from teachers: the softened answers, the loss, and a run from end to end."""
+"""Networks that learn from others: where they start, the softened answers, the loss, and a run from end to end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.data import FaceTensors, teacher_of
 from training.export import export_checkpoints
 from training.prepare import Prepared, choose_pictures, find_all, prepare
 from training.recipe import OWN, Recipe, Target, Teacher, load_recipe, network_recipe
-from training.teach import softened, teachers_answers
+from training.teach import softened, start_net, teachers_answers
 
 OPTIONS = {"widths": [4, 4, 8, 8], "kernels": [3, 3, 3, 3], "hidden": [8], "dropout": 0.0, "map_dropout": 0.0}
 DEMO = dataclasses.replace(network_recipe("demo"), options=OPTIONS, epochs=1, batch_size=16)
@@ -105,10 +105,40 @@ def test_answers_are_kept_until_the_teacher_changes(
         teachers_answers(ready, tmp_path, out)
 
 
+def test_a_run_starts_from_the_weights_of_a_checkpoint(drawn: Path, out: Path, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(DEMO, name="later", weights="teacher", targets={OWN: Target(1.0, 0.0, "later")})
+    args = command._parser().parse_args(["demo", "--data", str(drawn), "--out", str(tmp_path)])
+    args.name, args.out = recipe.name, out
+    taken = start_net(recipe, out)
+    assert taken is not None and start_net(DEMO, out) is None
+    expected = load(out / "teacher").net.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in taken.state_dict().items())
+    assert all(each.training for each in taken.modules())
+    still = dataclasses.replace(recipe, optimiser=dataclasses.replace(recipe.optimiser, lr=1e-9), ema=0.0)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setenv("FER_RUNS", str(tmp_path))
+        command.run_recipe(still, args)
+    later = load(out / "later")
+    assert any(note.startswith("Started from the weights of teacher") for note in later.card.notes)
+    learnt = {name for name, _ in later.net.named_parameters()}
+    for name, value in later.net.state_dict().items():
+        if name in learnt:
+            torch.testing.assert_close(value, expected[name], atol=2e-3, rtol=2e-3)
+
+
+def test_a_start_with_other_layers_is_refused(out: Path) -> None:
+    wider = DEMO.options | {"widths": [4, 4, 8, 16]}
+    with pytest.raises(RecipeError, match="cannot start from teacher: it has other layers"):
+        start_net(dataclasses.replace(DEMO, weights="teacher", options=wider), out)
+    with pytest.raises(ValueError, match="name of a checkpoint"):
+        dataclasses.replace(DEMO, weights="")
+
+
 @pytest.mark.parametrize(
     ("teacher", "words"),
     [
-        ({"checkpoints": ["nobody"]}, "Teacher nobody cannot be used"),
+        ({"checkpoints": ["nobody"]}, "needs nobody, which cannot be used"),
         ({"checkpoints": []}, "one checkpoint or more"),
         ({"checkpoints": ["teacher"], "weight": 1.5}, "up to 1"),
         ({"checkpoint": ["teacher"]}, "'checkpoints'"),
@@ -131,7 +161,7 @@ def test_what_is_wrong_with_a_teacher_is_said(
 def test_a_teacher_of_other_classes_is_refused(drawn: Path, out: Path, tmp_path: Path) -> None:
     eight = dataclasses.replace(taught(), data=dataclasses.replace(DEMO.data, labels=8))
     ready = dataclasses.replace(prepared(taught(), drawn, tmp_path), recipe=eight)
-    with pytest.raises(RecipeError, match="contempt; its teacher"):
+    with pytest.raises(RecipeError, match="contempt; teacher angry"):
         teachers_answers(ready, tmp_path, out)
 
 

@@ -32,7 +32,7 @@ from training.data import shown_counts
 from training.measure import fit_on, measure
 from training.module import MultiHead
 from training.prepare import Prepared, Side
-from training.recipe import FERPLUS, FERPLUS7, IMAGENET, OWN, STARTED, Part, Recipe, Target
+from training.recipe import FERPLUS, FERPLUS7, IMAGENET, OWN, SCRATCH, STARTED, Part, Recipe, Target
 from training.reference import write_reference
 
 Command = Mapping[str, str | int | float]
@@ -163,6 +163,11 @@ def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
     notes = []
     if recipe.weights == IMAGENET and is_scratch:
         notes.append("Started from scratch: the ImageNet weights that the recipe asks for could not be reached.")
+    if recipe.weights not in (IMAGENET, SCRATCH):
+        notes.append(f"Started from the weights of {recipe.weights}; epochs and time are those after it.")
+    for target in recipe.targets.values():
+        if target.teacher:
+            notes.append(f"{target.checkpoint} is taught by {', '.join(target.teacher.checkpoints)}.")
     if len(recipe.targets) > 1:
         notes.append("All targets of the recipe share one trunk; each checkpoint keeps its own head.")
     if Part("fer2013", "private_test") in recipe.data.test:

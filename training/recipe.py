@@ -26,7 +26,7 @@ OWN, FERPLUS = "own", "ferplus"
 """Targets: a data set's own labels, and the vote shares of FER+."""
 FERPLUS7 = "ferplus7"
 """The label set on which the target ``FERPLUS`` is judged."""
-ENSEMBLE, IMAGENET = "ensemble", "imagenet"
+ENSEMBLE, IMAGENET, SCRATCH = "ensemble", "imagenet", "scratch"
 STARTED = "started.txt"
 """File of a run that tells whether it started from ImageNet weights."""
 
@@ -241,7 +241,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training run."""
+    """Everything that decides a training run.
+
+    ``weights`` is where it starts: ``scratch``, ``imagenet`` or the name of a checkpoint with the same layers.
+    """
 
     name: str
     system: str
@@ -255,7 +258,7 @@ class Recipe:
     batch_size: int
     minutes: float = 0.0
     seed: int = 0
-    weights: str = "scratch"
+    weights: str = SCRATCH
     options: Mapping[str, Any] = field(default_factory=dict)
     pca: float = 0.0
     schedule: Schedule = field(default_factory=Schedule)
@@ -273,7 +276,8 @@ class Recipe:
     ours: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _one_of(self.weights, "weights", ("scratch", IMAGENET))
+        if not self.weights:
+            raise ValueError("expected weights: scratch, imagenet or the name of a checkpoint.")
         _one_of(self.keep, "keep", ("last", "loss", "accuracy"))
         for name in self.targets:
             _one_of(name, "target", (OWN, FERPLUS))

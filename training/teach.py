@@ -1,13 +1,12 @@
-"""What a student learns from teachers: their answers to its training pictures, made once (Hinton et al. 2015).
+"""What a network takes from others: the weights it starts from, and the answers of its teachers (Hinton et al. 2015).
 
-Teachers answer to the picture and its mirror image as they are; the student sees them augmented.
+Teachers answer once to every training picture and its mirror image as they are; the student sees them augmented.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,12 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import CheckpointError, RecipeError
+from fer_core.models import registry
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import find_checkpoint
+from fer_core.models.registry import EmotionNetwork
 from training.prepare import Prepared
-from training.recipe import Recipe, Teacher
+from training.recipe import IMAGENET, SCRATCH, Recipe, Teacher
 
 Answers = dict[str, NDArray[np.float32]]
 
@@ -34,6 +35,28 @@ def teachers_answers(prepared: Prepared, run: Path, out: Path) -> Answers:
     recipe = prepared.recipe
     wanted = {name: target.teacher for name, target in recipe.targets.items() if target.teacher}
     return {name: _answers(teacher, recipe, prepared, run / f"teacher-{name}", out) for name, teacher in wanted.items()}
+
+
+def start_net(recipe: Recipe, out: Path) -> EmotionNetwork | None:
+    """The network of a recipe that starts from a checkpoint, with its weights; looked for as teachers are.
+
+    Raises:
+        RecipeError: the checkpoint is not there, cannot be used, or has other layers or classes.
+    """
+    if recipe.weights in (SCRATCH, IMAGENET):
+        return None
+    start = _load(recipe.weights, recipe, out)
+    net = registry.build(
+        recipe.architecture, n_labels=recipe.data.labels, channels=recipe.input.channels, **recipe.options
+    )
+    try:
+        net.load_state_dict(start.net.cpu().state_dict())
+    except RuntimeError as error:
+        raise RecipeError(
+            f"{recipe.name} cannot start from {recipe.weights}: it has other layers ({start.card.architecture}, "
+            f"{dict(start.card.options)})."
+        ) from error
+    return net
 
 
 def _answers(teacher: Teacher, recipe: Recipe, prepared: Prepared, path: Path, out: Path) -> NDArray[np.float32]:
@@ -58,14 +81,10 @@ def softened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
 def _load(name: str, recipe: Recipe, out: Path) -> Classifier:
     folder = out / name
     try:
-        teacher = load(folder if folder.is_dir() else find_checkpoint(name))
+        found = load(folder if folder.is_dir() else find_checkpoint(name))
     except CheckpointError as error:
-        raise RecipeError(f"Teacher {name} cannot be used: {error} Train it first.") from error
-    _check(teacher.labels, recipe)
-    return teacher
-
-
-def _check(labels: Sequence[str], recipe: Recipe) -> None:
+        raise RecipeError(f"{recipe.name} needs {name}, which cannot be used: {error} Train it first.") from error
     expected = EMOTIONS8[: recipe.data.labels]
-    if tuple(labels) != expected:
-        raise RecipeError(f"{recipe.name} has the labels {', '.join(expected)}; its teacher {', '.join(labels)}.")
+    if tuple(found.labels) != expected:
+        raise RecipeError(f"{recipe.name} has the labels {', '.join(expected)}; {name} {', '.join(found.labels)}.")
+    return found

@@ -49,8 +49,8 @@ from training.data import FerDataModule, shown_counts
 from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
 from training.prepare import Chosen, Prepared, Roots, choose_pictures, find_all, prepare
-from training.recipe import IMAGENET, STARTED, Data, EnsembleRecipe, Part, Recipe, load_recipe, recipe_names
-from training.teach import Answers, teachers_answers
+from training.recipe import IMAGENET, SCRATCH, STARTED, Data, EnsembleRecipe, Part, Recipe, load_recipe, recipe_names
+from training.teach import Answers, start_net, teachers_answers
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def train(
     last = run / "last.ckpt"
     begun = started(recipe, run)
     if last.is_file():
-        begun = dataclasses.replace(begun, weights="scratch")  # its weights come from the run
+        begun = dataclasses.replace(begun, weights=SCRATCH)  # its weights come from the run
     module = build_module(begun, prepared, net)
     trainer = pl.Trainer(
         accelerator=machine.accelerator,
@@ -146,9 +146,9 @@ def started(recipe: Recipe, run: Path) -> Recipe:
             record.write_text(IMAGENET, encoding="utf-8")
         except CheckpointError as error:
             print(f"{error} This run starts from scratch, with all layers learning.", file=sys.stderr)
-            record.write_text("scratch", encoding="utf-8")
+            record.write_text(SCRATCH, encoding="utf-8")
     if recipe.weights == IMAGENET and record.read_text(encoding="utf-8") != IMAGENET:
-        return dataclasses.replace(recipe, weights="scratch", phases=[])
+        return dataclasses.replace(recipe, weights=SCRATCH, phases=[])
     return recipe
 
 
@@ -328,9 +328,10 @@ def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
         _tell_balance(prepared)
     if not args.export_only:
         machine = Machine(args.accelerator, args.devices, args.nodes)
-        train(prepared, run, machine, teachers=teachers_answers(prepared, run, args.out))
+        start = None if (run / "last.ckpt").is_file() else start_net(recipe, args.out)
+        train(prepared, run, machine, net=start, teachers=teachers_answers(prepared, run, args.out))
     if _is_first():
-        model = build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
+        model = build_module(dataclasses.replace(prepared.recipe, weights=SCRATCH, phases=[])).model
         given = {key: value for key in COMMAND_OPTIONS if (value := getattr(args, key)) is not None}
         export_checkpoints(
             prepared,
