@@ -14,6 +14,7 @@ os.environ["FER_HOME"] = tempfile.mkdtemp(prefix="fer-tests-")  # the user's own
 
 from dashboard.services import jobs, places, tasks
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.pipeline import analyze
 from fer_core.video.store import Analysis, open_analysis
 from tests.clips import write_clip
@@ -36,7 +37,7 @@ def home() -> Path:
 
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
-    return load("mobilenetv2-ferplus")
+    return load(DEFAULT_CHECKPOINT)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 
 from fer_core.errors import Cancelled, InputError
 from fer_core.models.classifier import Classifier
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.annotate import annotate_video, browser_proxy, to_blur
 from fer_core.video.dictionary import dictionary
 from fer_core.video.export import KINDS, Selection, export
@@ -99,7 +100,7 @@ def test_json_names_the_model_the_people_and_the_marks(mine: Analysis) -> None:
     mine = mine.do({"do": "rename", "person": 0, "name": "=Ada"})
     mark = {"id": "a", "label": "here", "start_s": 0.5}
     found = json.loads(export(mine.do({"do": "marks", "set": [mark]}), "json", Lens(0.5)))
-    assert (found["people"], found["model"], found["smoothing_s"]) == ({"0": "=Ada"}, "mobilenetv2-ferplus", 0.5)
+    assert (found["people"], found["model"], found["smoothing_s"]) == ({"0": "=Ada"}, DEFAULT_CHECKPOINT, 0.5)
     assert found["marks"][0]["label"] == "here" and found["groups"]["surprise"] == "neutral"
     assert b",'=Ada," in export(mine, "csv")  # no formula for a spreadsheet
 

@@ -22,9 +22,9 @@ from fer_core.evaluation.metrics import report
 from fer_core.models import registry
 from fer_core.models.checkpoint import load_network
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.folders import checkpoint_names, checkpoints_folder, find_checkpoint
+from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, checkpoints_folder, find_checkpoint
 
-SHIPPED = ("mobilenetv2-ferplus", "mobilenetv2-fer2013")
+SHIPPED = tuple(dict.fromkeys((DEFAULT_CHECKPOINT, "mobilenetv2-ferplus", "mobilenetv2-fer2013")))
 RGB = NDArray[np.uint8]
 
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     target = tmp_path / "mine"
     target.mkdir()
     for name in ("card.json", "model.safetensors"):
-        shutil.copy(find_checkpoint("mobilenetv2-ferplus") / name, target / name)
+        shutil.copy(find_checkpoint(DEFAULT_CHECKPOINT) / name, target / name)
     return target
 
 
@@ -49,7 +49,7 @@ def crops(portrait: RGB) -> RGB:
 
 
 def test_the_default_comes_first() -> None:
-    assert checkpoint_names()[0] == "mobilenetv2-ferplus"
+    assert checkpoint_names()[0] == DEFAULT_CHECKPOINT
     assert set(SHIPPED) <= set(checkpoint_names())
 
 
@@ -178,7 +178,7 @@ def test_damaged_folders_are_refused_with_the_file_named(
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(CheckpointError, match="mobilenetv2-ferplus"):
+    with pytest.raises(CheckpointError, match=DEFAULT_CHECKPOINT):
         load("resnet-of-a-friend")
 
 
@@ -186,7 +186,7 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
     with pytest.raises(InputError, match="Device 'cuda' is not available here; use one of cpu"):
-        load("mobilenetv2-ferplus", device="cuda")
+        load(DEFAULT_CHECKPOINT, device="cuda")
 
 
 def test_architectures_are_registered_once() -> None:

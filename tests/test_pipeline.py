@@ -15,6 +15,7 @@ from fer_core import cli
 from fer_core.errors import FerError, InputError, StoreError, VideoError
 from fer_core.faces import Faces
 from fer_core.models.classifier import Classifier
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.pipeline import Progress, Settings, analyze
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 from tests.clips import write_clip
@@ -48,7 +49,7 @@ def test_the_folder_has_every_table_with_its_columns(analysis: Analysis) -> None
     assert timeline["time_s"].dtype == np.float64
     names = {path.relative_to(analysis.folder).as_posix() for path in analysis.folder.rglob("*") if path.is_file()}
     assert {name for name in names if not name.startswith("views/")} == {
-        "timeline.parquet", "timeline.csv", "faces.parquet", "features.parquet", "scores/mobilenetv2-ferplus.parquet",
+        "timeline.parquet", "timeline.csv", "faces.parquet", "features.parquet", f"scores/{DEFAULT_CHECKPOINT}.parquet",
         "crops/track_0.jpg", "analysis.json",
     }  # fmt: skip
     features = pd.read_parquet(analysis.folder / "features.parquet")
@@ -123,7 +124,7 @@ def test_false_alarms_of_the_detector_are_left_out_and_counted(
     assert sorted(analysis.left_out()["frame"]) == [2, 8]
     features = pd.read_parquet(analysis.folder / "features.parquet")
     assert set(features["track"]) == {0, 1}
-    assert len(pd.read_parquet(analysis.folder / "scores/mobilenetv2-ferplus.parquet")) == 16
+    assert len(pd.read_parquet(analysis.folder / f"scores/{DEFAULT_CHECKPOINT}.parquet")) == 16
 
 
 def test_a_sparse_analysis_leaves_nothing_out(
@@ -283,13 +284,13 @@ def test_commands_say_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["analyze", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "a")]) == 1
     assert "no file none.mp4" in capsys.readouterr().err
     assert cli.main(["evaluate", "nothing", "--data", str(tmp_path)]) == 1
-    assert "mobilenetv2-ferplus" in capsys.readouterr().err
+    assert DEFAULT_CHECKPOINT in capsys.readouterr().err
 
 
 def test_evaluate_command_prints_one_object(fer2013_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [
         "evaluate",
-        "mobilenetv2-ferplus",
+        DEFAULT_CHECKPOINT,
         "--data",
         str(fer2013_dir),
         "--labels",

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from dashboard.services import jobs, places, playback, tasks, why
 from fer_core.errors import InputError, StoreError
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.trust import CODES, Limits
 from fer_core.video.view import Lens, view
@@ -58,7 +59,7 @@ def test_the_overview_tells_everything_else(analysis: Analysis) -> None:
     data = playback.overview(analysis, Lens())
     (person,) = data["people"]
     assert [each["name"] for each in data["groups"]] == ["negative", "neutral", "positive"]
-    assert (data["start_s"], data["frames"], data["levels"], data["models"]) == (0.0, 16, 1, ["mobilenetv2-ferplus"])
+    assert (data["start_s"], data["frames"], data["levels"], data["models"]) == (0.0, 16, 1, [DEFAULT_CHECKPOINT])
     np.testing.assert_allclose(person["baseline"], analysis.timeline().filter(like="p_").median(), atol=1e-4)
     assert person["seen_s"] == pytest.approx(0.7 + 0.8 + 0.1) and person["usable_s"] <= person["seen_s"]
     assert 0 < data["field"] < 1 and json.dumps(data)

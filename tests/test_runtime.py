@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fer_core.models import runtime
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.onnx_net import OnnxNetwork
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.runtime import BFLOAT16, EXACT, ONNX_RUNTIME, TORCH, LowPrecision, fastest
@@ -23,7 +24,7 @@ from tests.networks import Wrapped, classifier_of, squares
 @pytest.fixture
 def classifier() -> Classifier:
     """Nothing is known about it yet."""
-    return load("mobilenetv2-ferplus", device="cpu")
+    return load(DEFAULT_CHECKPOINT, device="cpu")
 
 
 def kept(home: Path) -> list[Path]:

@@ -14,11 +14,12 @@ from starlette.testclient import TestClient
 from dashboard.services import jobs, places, tasks, uploads
 from dashboard.services.routes import ROUTES
 from fer_core.errors import InputError
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.store import open_analysis
 from tests.clips import write_clip
 from tests.test_reader import write_bad
 
-SETTINGS = {"checkpoint": "mobilenetv2-ferplus"}
+SETTINGS = {"checkpoint": DEFAULT_CHECKPOINT}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import InputError, StoreError
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.agreement import agreement, disagreements
 from fer_core.video.pipeline import analyze
 from fer_core.video.store import Analysis, open_analysis
@@ -18,7 +19,7 @@ from fer_core.video.timeline import score_columns
 from fer_core.video.view import MEAN, Lens, choices, opinions, view
 from tests.tables import COLUMNS, table
 
-MODELS = ("mobilenetv2-ferplus", "mobilenetv2-fer2013")
+MODELS = (DEFAULT_CHECKPOINT, "mobilenetv2-fer2013")
 
 
 @pytest.fixture(scope="module")

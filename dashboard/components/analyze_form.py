@@ -7,16 +7,12 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import clock, megabytes, plain
-from dashboard.services import jobs
+from dashboard.services import checkpoints, jobs
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.models.folders import runnable_names
 from fer_core.video.modes import MODES, PREVIEW_PER_SECOND
 
 RATES = (1.0, 2.0, 5.0, 10.0)
-CHECKPOINT_NOTES = {
-    "mobilenetv2-ferplus": "trained on FER+ votes of ten people a picture (default)",
-    "mobilenetv2-fer2013": "trained on the original FER2013 labels, for comparison with the literature",
-}
 
 
 def ready_files(ready: list[jobs.Job]) -> None:
@@ -51,9 +47,11 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         left, right = st.columns(2)
         chosen = left.multiselect(
             "Models", names, default=names[:1], placeholder=names[0],
-            help="One, or several to compare: faces are found once, and Review shows where the models disagree. "
-            + " ".join(f"{name}: {CHECKPOINT_NOTES.get(name, 'from your checkpoints')}." for name in names),
+            help="One, or several to compare: faces are found once, and Review shows where the models disagree. The "
+            "first is the most accurate one that is fast enough for video.",
         )  # fmt: skip
+        for name in chosen or names[:1]:
+            left.caption(plain(_about(name)))
         with right:
             mode, per_second = _mode()
         min_face_px = left.slider(
@@ -71,6 +69,21 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         return {}
     sampling = {"mode": mode, "per_second": per_second, "start_s": start_s, "end_s": end_s}
     return {"checkpoint": chosen or names[:1], "detector": detector, "min_face_px": min_face_px, **sampling}
+
+
+def _about(name: str) -> str:
+    """A checkpoint in a line: what it was taught and how good it is."""
+    entry = checkpoints.entry(name)
+    if entry.card is None:
+        return f"{name}: {entry.error}"
+    data, figures = entry.card.data, entry.figures()
+    taught = f", taught by {data['labels']} labels" if "labels" in data else ""
+    accuracy, n = figures.get("accuracy"), figures.get("n")
+    where = f"{figures.get('data', '')} {figures.get('split', '')}".strip()
+    right = (
+        f"; {accuracy:.1%} of {n:,} faces right ({where})" if isinstance(accuracy, float) and isinstance(n, int) else ""
+    )
+    return f"{name}: {entry.card.network}{taught}{right}."
 
 
 def _mode() -> tuple[str, float | None]:

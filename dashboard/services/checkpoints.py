@@ -68,6 +68,15 @@ def entries() -> list[Entry]:
     return [_entry(name, folder) for name, folder in checkpoint_folders().items()]
 
 
+def entry(name: str) -> Entry:
+    """One checkpoint.
+
+    Raises:
+        CheckpointError: there is none of this name.
+    """
+    return _entry(name, folder_of(name))
+
+
 def why_not_runnable(name: str) -> str:
     """Empty where the network of a checkpoint can be asked, else what is missing and what to do, in words.
 
