@@ -95,6 +95,9 @@ def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyP
     app.selectbox[0].set_value("haar")
     app.multiselect[0].set_value(["mobilenetv2-fer2013", "mobilenetv2-ferplus"])
     app.slider[1].set_value((2.0, 8.0))
+    app.run()
+    told = [caption.value.replace("\\", "") for caption in app.caption if "faces right" in caption.value]
+    assert len(told) == 2 and told[0].startswith("mobilenetv2-fer2013: mobilenetv2, taught by fer2013 labels; 67.")
     next(button for button in app.button if button.label == "Analyze").click().run()
     settings = {
         "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "detector": "haar", "mode": "preview",
