@@ -40,7 +40,7 @@ def member(folder: Path, *, size: int, field: float, seed: int, temperature: flo
     labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
     card = Card(
         folder.name, "shsu-cnn", labels, InputSpec(size, 1, [0.4], [0.2], field), CropGeometry(crop), temperature,
-        options=options,
+        options=options, data={"detector": "haar"},
     )  # fmt: skip
     save_checkpoint(folder, net, card)
 
@@ -116,6 +116,7 @@ def test_an_ensemble_is_measured_like_any_other(made: tuple[Path, Path], tmp_pat
         "drawn-val.parquet",
     ]
     assert (folder / "reference.safetensors").is_file()
+    assert card.data["detector"] == "haar"  # that of its members
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,7 @@ def _card(
             "choose": said(recipe.data.choose),
             "test": said(recipe.data.test),
             "labels": FERPLUS7 if recipe.target == FERPLUS else recipe.data.test[0].dataset,
+            "detector": first.data.get("detector", ""),
             "epochs": [member.card.data.get("epochs") for member in members],
         },
         seed=recipe.seed,
