@@ -2,9 +2,9 @@
 
     python -m benchmarks.latency [--threads 2] [--json] [--figure docs/images/accuracy-latency.png]
 
-Crops go in as the video pipeline gives them, uint8 RGB, one at a time, 8 and 32 at once, through the runtime that the
-pipeline chooses here (``fer_core.models.runtime``). Checkpoints take turns; the median of the rounds counts. Accuracy is
-that of single views on the test split, with the labels that the checkpoint was taught, from its card.
+Crops go in as the video pipeline gives them, uint8 RGB, one at a time, 8 and 32 at once, through the runtime that it
+chooses here (``fer_core.models.runtime``). Checkpoints take turns; the median of the rounds counts. Accuracy is that of
+single views on the test split, with the labels that the checkpoint was taught, from its card.
 """
 
 from __future__ import annotations

@@ -127,6 +127,17 @@ def test_a_run_starts_from_the_weights_of_a_checkpoint(drawn: Path, out: Path, t
             torch.testing.assert_close(value, expected[name], atol=2e-3, rtol=2e-3)
 
 
+def test_rare_answers_are_raised_after_training(drawn: Path, out: Path, tmp_path: Path) -> None:
+    target = Target(1.0, 0.0, "raised", floor=0.99)
+    raised = load(trained(dataclasses.replace(DEMO, name="raised", targets={OWN: target}), drawn, tmp_path, tmp_path))
+    found = (raised.net.head.bias - load(out / "teacher").net.head.bias).detach()
+    assert found.max() > 0.02 and found.min() > -0.01  # all else as in the run without a floor
+    (note,) = (each for each in raised.card.notes if "logits were raised after training" in each)
+    assert raised.labels[int(found.argmax())] in note
+    with pytest.raises(ValueError, match="floor"):
+        Target(1.0, 0.0, "raised", floor=1.0)
+
+
 def test_a_start_with_other_layers_is_refused(out: Path) -> None:
     wider = DEMO.options | {"widths": [4, 4, 8, 16]}
     with pytest.raises(RecipeError, match="cannot start from teacher: it has other layers"):

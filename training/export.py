@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fer_core.emotions import EMOTIONS8
@@ -29,10 +30,11 @@ from fer_core.models.classifier import load
 from fer_core.models.pca import PCA
 from training.augment import train_batch
 from training.data import shown_counts
-from training.measure import fit_on, measure
+from training.floor import add_offsets, recall_offsets
+from training.measure import answers_on, fit_on, measure
 from training.module import MultiHead
 from training.prepare import Prepared, Side
-from training.recipe import FERPLUS, FERPLUS7, IMAGENET, OWN, SCRATCH, STARTED, Part, Recipe, Target
+from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Part, Recipe, Target
 from training.reference import write_reference
 
 Command = Mapping[str, str | int | float]
@@ -188,14 +190,31 @@ def _export(
         prepared.pca.save(folder / PCA)
     shutil.copyfile(run / "history.csv", folder / "history.csv")
     save_checkpoint(folder, net, card)
-    temperature = fit_on(
-        load(folder), prepared.choose_sets, FERPLUS if name == FERPLUS else OWN, skip=prepared.skip_unreadable
-    )
+    temperature = _temperature(folder, name, prepared)
+    if target.floor:
+        logits, labels = answers_on(load(folder), prepared.choose_sets, name, skip=prepared.skip_unreadable)
+        offsets = recall_offsets(logits / temperature, labels, target.floor)
+        add_offsets(net, offsets, temperature)
+        card = dataclasses.replace(card, notes=[*card.notes, _raised(card.labels, offsets, target.floor)])
+        save_checkpoint(folder, net, card)
+        temperature = _temperature(folder, name, prepared)
     save_checkpoint(folder, net, dataclasses.replace(card, temperature=temperature))
     votes = FERPLUS in prepared.recipe.targets
     measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes, skip=prepared.skip_unreadable)
     write_reference(folder, load(folder), np.asarray(prepared.seen.images), prepared.seen.labels, card.seed)
     return folder
+
+
+def _temperature(folder: Path, target: str, prepared: Prepared) -> float:
+    return fit_on(load(folder), prepared.choose_sets, target, skip=prepared.skip_unreadable)
+
+
+def _raised(labels: list[str], offsets: NDArray[np.float64], floor: float) -> str:
+    told = ", ".join(f"{label} by {offset:.2f}" for label, offset in zip(labels, offsets, strict=True) if offset)
+    return (
+        f"So that no recall on the choosing split is below {floor:g}, calibrated logits were raised after training: "
+        f"{told or 'none'}."
+    )
 
 
 def revision() -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_core.data import FaceSet, open_dataset
 from fer_core.data.locate import find_dataset
@@ -51,14 +52,20 @@ def measure(
 
 def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False) -> float:
     """The temperature that fits the choosing split best, four decimals."""
+    return round(fit_temperature(*answers_on(classifier, sets, target, skip=skip)), 4)
+
+
+def answers_on(
+    classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Logits (n, k) and labels (n,) of the choosing split, as far as it has labels under the target."""
     logits, truth = [], []
     for faces in sets:
         table = evaluate_faces(classifier, faces, skip_unreadable=skip)
         logits.append(table_array(table, "logit_"))
         truth.append(labels_of(table, FERPLUS7 if target == FERPLUS else faces.name))
     labels = np.concatenate(truth)
-    fitted = fit_temperature(np.concatenate(logits)[labels >= 0].astype(np.float64), labels[labels >= 0])
-    return round(fitted, 4)
+    return np.concatenate(logits)[labels >= 0].astype(np.float64), labels[labels >= 0]
 
 
 def _metrics(

@@ -131,12 +131,18 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Target:
-    """One label set: its weight in the loss, label smoothing, the checkpoint it becomes, and who teaches it."""
+    """One label set: its weight in the loss, label smoothing, the checkpoint it becomes, and who teaches it. ``floor``
+    raises classes after training whose recall on the choosing split is below it (0: none), see ``training.floor``."""
 
     weight: float
     smoothing: float
     checkpoint: str
     teacher: Teacher | None = None
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.floor < 1:
+            raise ValueError(f"expected floor from 0 to below 1, got {self.floor}.")
 
 
 @dataclass(frozen=True)

@@ -61,13 +61,14 @@ def start_net(recipe: Recipe, out: Path) -> EmotionNetwork | None:
 
 
 def _answers(teacher: Teacher, recipe: Recipe, prepared: Prepared, path: Path, out: Path) -> NDArray[np.float32]:
-    loaded = [fastest(_load(name, recipe, out), EXACT)[0] for name in teacher.checkpoints]
+    loaded = [_load(name, recipe, out) for name in teacher.checkpoints]
     images = np.asarray(prepared.seen.images)
     told = [[each.sha256 for each in loaded], hashlib.sha256(images.tobytes()).hexdigest()]
     record, file = path.with_suffix(".json"), path.with_suffix(".npy")
     if not (record.is_file() and file.is_file() and json.loads(record.read_text(encoding="utf-8")) == told):
         record.unlink(missing_ok=True)
-        means = np.mean([each.predict(images, tta="flip").probabilities for each in loaded], axis=0)
+        ready = [fastest(each, EXACT)[0] for each in loaded]
+        means = np.mean([each.predict(images, tta="flip").probabilities for each in ready], axis=0)
         np.save(file, means.astype(np.float32))
         record.write_text(json.dumps(told), encoding="utf-8")
     return softened(np.load(file), teacher.temperature)
