@@ -23,6 +23,7 @@ from torch import nn
 
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import RecipeError
+from fer_core.evaluation.metrics import fit_temperature
 from fer_core.faces.crops import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
@@ -31,7 +32,7 @@ from fer_core.models.pca import PCA
 from training.augment import train_batch
 from training.data import shown_counts
 from training.floor import add_offsets, recall_offsets
-from training.measure import answers_on, fit_on, measure
+from training.measure import answers_on, measure
 from training.module import MultiHead
 from training.prepare import Prepared, Side
 from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Part, Recipe, Target
@@ -190,23 +191,18 @@ def _export(
         prepared.pca.save(folder / PCA)
     shutil.copyfile(run / "history.csv", folder / "history.csv")
     save_checkpoint(folder, net, card)
-    temperature = _temperature(folder, name, prepared)
+    logits, labels = answers_on(load(folder), prepared.choose_sets, name, skip=prepared.skip_unreadable)
+    temperature = fit_temperature(logits, labels)
     if target.floor:
-        logits, labels = answers_on(load(folder), prepared.choose_sets, name, skip=prepared.skip_unreadable)
         offsets = recall_offsets(logits / temperature, labels, target.floor)
         add_offsets(net, offsets, temperature)
+        temperature = fit_temperature(logits + temperature * offsets, labels)
         card = dataclasses.replace(card, notes=[*card.notes, _raised(card.labels, offsets, target.floor)])
-        save_checkpoint(folder, net, card)
-        temperature = _temperature(folder, name, prepared)
-    save_checkpoint(folder, net, dataclasses.replace(card, temperature=temperature))
+    save_checkpoint(folder, net, dataclasses.replace(card, temperature=round(temperature, 4)))
     votes = FERPLUS in prepared.recipe.targets
     measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes, skip=prepared.skip_unreadable)
     write_reference(folder, load(folder), np.asarray(prepared.seen.images), prepared.seen.labels, card.seed)
     return folder
-
-
-def _temperature(folder: Path, target: str, prepared: Prepared) -> float:
-    return fit_on(load(folder), prepared.choose_sets, target, skip=prepared.skip_unreadable)
 
 
 def _raised(labels: list[str], offsets: NDArray[np.float64], floor: float) -> str:

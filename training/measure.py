@@ -11,7 +11,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,22 @@ def measure(
 ) -> None:
     """Fill the metrics of a checkpoint's card and write its evaluation tables, from its weights.
 
+    Metrics are those of every label set, of a single view on the choosing split and every view on the test split.
+
     ``with_votes`` reports the FER+ protocols too; ``skip`` leaves unreadable pictures out.
     """
     classifier = load(folder)
-    card = dataclasses.replace(classifier.card, metrics=list(_metrics(classifier, choose, test, with_votes, skip)))
+    metrics: list[Mapping[str, Any]] = []
+    for sets, views in ((choose, TTA[:1]), (test, TTA)):
+        for faces in sets:
+            for tta in views:
+                table = evaluate_faces(classifier, faces, tta=tta, skip_unreadable=skip)
+                for labels in label_sets(faces) if with_votes else (faces.name,):
+                    metrics.append(rounded(figures_of(table, faces, labels, tta, copies_of(faces))))
+                if tta == TTA[0]:
+                    write_table(table, folder / "evaluations" / f"{faces.name}-{faces.split}.parquet")
+    card = dataclasses.replace(classifier.card, metrics=metrics)
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
-    for faces in (*choose, *test):
-        write_table(
-            evaluate_faces(classifier, faces, skip_unreadable=skip),
-            folder / "evaluations" / f"{faces.name}-{faces.split}.parquet",
-        )
 
 
 def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False) -> float:
@@ -66,18 +72,6 @@ def answers_on(
         truth.append(labels_of(table, FERPLUS7 if target == FERPLUS else faces.name))
     labels = np.concatenate(truth)
     return np.concatenate(logits)[labels >= 0].astype(np.float64), labels[labels >= 0]
-
-
-def _metrics(
-    classifier: Classifier, choose: Sequence[FaceSet], test: Sequence[FaceSet], with_votes: bool, skip: bool
-) -> Iterable[dict[str, Any]]:
-    """Reports of every label set and view on the choosing split (single view) and the test split."""
-    for sets, views in ((choose, TTA[:1]), (test, TTA)):
-        for faces in sets:
-            for tta in views:
-                table = evaluate_faces(classifier, faces, tta=tta, skip_unreadable=skip)
-                for labels in label_sets(faces) if with_votes else (faces.name,):
-                    yield rounded(figures_of(table, faces, labels, tta, copies_of(faces)))
 
 
 def rounded(figures: dict[str, Any]) -> dict[str, Any]:
