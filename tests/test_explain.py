@@ -39,13 +39,19 @@ from fer_core.explain import (
 )
 from fer_core.explain.pictures import AGAINST, FOR
 from fer_core.faces import CropGeometry, Faces, crop_faces
-from fer_core.models.classifier import Classifier
+from fer_core.models.classifier import Classifier, load
 from tests.networks import BRIGHT, DARK, Squares, Wrapped, classifier_of, squares
 from tests.test_emotions import MACHADO, lab, linear
 
 RGB = NDArray[np.uint8]
 FACE = np.array([[16, 18], [32, 18], [24, 28], [17, 36], [31, 36]], np.float32)
 """Upright landmarks in a crop of 48 px. The unit is 2.26 / 2.52 of the 18 px from eyes to mouth: 16.14 px."""
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """MobileNetV2: the layers below are its own."""
+    return load("mobilenetv2-ferplus")
 
 
 @pytest.fixture(scope="module")
