@@ -1,9 +1,9 @@
 """fer_core: from a picture or video to faces, emotions and a timeline; usable without any page.
 
     import fer_core
-    classifier = fer_core.load("mobilenetv2-ferplus")
+    classifier = fer_core.load("compact-resnet-ferplus")
     fer_core.analyze("clip.mp4", "out/clip")
-    fer_core.evaluate("mobilenetv2-ferplus", "data/fer2013", labels="ferplus7")
+    fer_core.evaluate("compact-resnet-ferplus", "data/fer2013", labels="ferplus7")
 
 Names are imported when they are first used, so that reading a table does not load torch.
 """

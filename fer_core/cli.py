@@ -40,7 +40,7 @@ examples:
   python -m fer_core analyze talk.mp4 --out results/talk
   python -m fer_core analyze talk.mp4 --out results/talk --per-second 5 --start 60 --end 120 --min-face 60
   python -m fer_core analyze talk.mp4 --out results/talk --annotated --vtt --smooth 0.5
-  python -m fer_core analyze talk.mp4 --out both --checkpoint mobilenetv2-ferplus --checkpoint mobilenetv2-fer2013
+  python -m fer_core analyze talk.mp4 --out both --checkpoint compact-resnet-ferplus --checkpoint mobilenetv2-fer2013
 """
 
 

@@ -29,9 +29,9 @@ figures:
 """
 _EXAMPLES = """\
 examples:
-  python -m fer_core robustness mobilenetv2-ferplus --data data/fer2013
-  python -m fer_core robustness mobilenetv2-ferplus --limit 500
-  python -m fer_core robustness mobilenetv2-ferplus --out checkpoints/mobilenetv2-ferplus
+  python -m fer_core robustness compact-resnet-ferplus --data data/fer2013
+  python -m fer_core robustness compact-resnet-ferplus --limit 500
+  python -m fer_core robustness compact-resnet-ferplus --out checkpoints/compact-resnet-ferplus
 """
 
 
