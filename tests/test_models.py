@@ -24,17 +24,17 @@ from fer_core.models.checkpoint import load_network
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, checkpoints_folder, find_checkpoint
 
-SHIPPED = (DEFAULT_CHECKPOINT, "compact-resnet-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013")
+SHIPPED = ("compact-resnet-ferplus", "compact-resnet-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013")
 RGB = NDArray[np.uint8]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the default checkpoint that a test may damage."""
+    """A copy of a checkpoint that a test may damage."""
     target = tmp_path / "mine"
     target.mkdir()
     for name in ("card.json", "model.safetensors"):
-        shutil.copy(find_checkpoint(DEFAULT_CHECKPOINT) / name, target / name)
+        shutil.copy(find_checkpoint(SHIPPED[0]) / name, target / name)
     return target
 
 

@@ -47,8 +47,8 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         left, right = st.columns(2)
         chosen = left.multiselect(
             "Models", names, default=names[:1], placeholder=names[0],
-            help="One, or several to compare: faces are found once, and Review shows where the models disagree. The "
-            "first is the most accurate one that is fast enough for video.",
+            help="One, or several to compare: faces are found once, and Review shows where the models disagree. What "
+            "each was taught and how good it is stands below.",
         )  # fmt: skip
         for name in chosen or names[:1]:
             left.caption(plain(_about(name)))
