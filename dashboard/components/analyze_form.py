@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import clock, megabytes, plain
-from dashboard.services import checkpoints, jobs
+from dashboard.services import jobs
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.models.folders import runnable_names
 from fer_core.video.modes import MODES, PREVIEW_PER_SECOND
@@ -73,6 +73,8 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
 
 def _about(name: str) -> str:
     """A checkpoint in a line: what it was taught and how good it is."""
+    from dashboard.services import checkpoints  # its cards need OpenCV, the first page does not
+
     entry = checkpoints.entry(name)
     if entry.card is None:
         return f"{name}: {entry.error}"
