@@ -205,7 +205,8 @@ NEEDED = (
     "architecture", "weights", "input", "crop", "data", "targets", "epochs", "batch_size", "optimiser", "schedule",
     "augment", "balance", "keep", "seed",
 )  # fmt: skip
-OURS = ("demo", "usfq-2024-fer2013", "workbench-mobilenetv2", "workbench-resnet")
+WORKBENCH = {"workbench-mobilenetv2", "workbench-resnet", "workbench-resnet-seed1", "workbench-resnet-taught"}
+OURS = {"demo", "usfq-2024-fer2013", *WORKBENCH}
 WHERE_USED = ("pca", "phases", "transforms", "stages", "mix", "ema")
 
 
@@ -389,4 +390,4 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
 def test_every_file_of_a_recipe_is_a_network_or_an_ensemble_of_a_system() -> None:
     assert {path.stem for path in RECIPES.glob("*.yaml")} == set(recipe_names())
     named = {recipe for each in systems() for recipe in each.recipes}
-    assert set(recipe_names()) - named == {"demo", "workbench-mobilenetv2", "workbench-resnet"}
+    assert set(recipe_names()) - named == {"demo", *WORKBENCH}
