@@ -21,7 +21,7 @@ from fer_core.models.runtime import Runtime
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.timeline import DOUBT_COLUMNS, FACE_COLUMNS, with_labels, without_rows
 
-BATCH_FACES, BATCH_FACES_GPU = 16, 256
+BATCH_FACES, BATCH_FACES_GPU = 32, 256
 PART_FRAMES = 512
 PART_WALL_S = 3.0
 FEATURES_PER_S = 5.0
