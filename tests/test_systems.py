@@ -205,7 +205,10 @@ NEEDED = (
     "architecture", "weights", "input", "crop", "data", "targets", "epochs", "batch_size", "optimiser", "schedule",
     "augment", "balance", "keep", "seed",
 )  # fmt: skip
-WORKBENCH = {"workbench-mobilenetv2", "workbench-resnet", "workbench-resnet-seed1", "workbench-resnet-taught"}
+WORKBENCH = {
+    "workbench-ensemble-fer2013", "workbench-ensemble-ferplus", "workbench-mobilenetv2", "workbench-resnet",
+    "workbench-resnet-seed1", "workbench-resnet-taught",
+}  # fmt: skip
 OURS = {"demo", "usfq-2024-fer2013", *WORKBENCH}
 WHERE_USED = ("pca", "phases", "transforms", "stages", "mix", "ema")
 
