@@ -136,33 +136,36 @@ class PartWriter:
                 scores = np.full((len(table), len(judge.columns)), np.nan, np.float32)
                 scores[seen] = found
                 scored = pd.DataFrame(scores, columns=judge.columns)
-                self._to_parquet(pd.concat([table[["frame", "time_s", "track"]], scored], axis=1), f"scores{i}")
+                self._to_parquet(_arrow(pd.concat([table[["frame", "time_s", "track"]], scored], axis=1)), f"scores{i}")
                 if i == 0:
-                    self._to_parquet(with_labels(pd.concat([table, scored], axis=1)), "timeline")
+                    self._to_parquet(_arrow(with_labels(pd.concat([table, scored], axis=1))), "timeline")
                     self._to_parquet(self._feature_rows(table[seen], features), "features")
         self._rows = []
         self._part_frames, self._wrote = 0, time.monotonic()
         self._n_parts += 1
 
-    def _feature_rows(self, faces: pd.DataFrame, features: NDArray) -> pd.DataFrame:
+    def _feature_rows(self, faces: pd.DataFrame, features: NDArray) -> pa.Table:
         """At most ``FEATURES_PER_S`` rows per second and person."""
         kept = []
         for i, (track, time_s) in enumerate(zip(faces["track"], faces["time_s"], strict=True)):
             if time_s >= self._feature_due.get(track, -1.0):
                 self._feature_due[track] = time_s + 1 / FEATURES_PER_S - 1e-6
                 kept.append(i)
-        table = faces.iloc[kept][["frame", "time_s", "track"]].reset_index(drop=True)
-        names = [f"f_{i:03d}" for i in range(features.shape[1])]
-        return pd.concat([table, pd.DataFrame(features[kept].astype(np.float16), columns=names)], axis=1)
+        rows = _arrow(faces.iloc[kept][["frame", "time_s", "track"]].reset_index(drop=True))
+        for i, column in enumerate(features[kept].astype(np.float16).T):
+            rows = rows.append_column(f"f_{i:03d}", pa.array(np.ascontiguousarray(column)))
+        return rows
 
-    def _to_parquet(self, table: pd.DataFrame, kind: str) -> None:
+    def _to_parquet(self, table: pa.Table, kind: str) -> None:
         path = self.folder / "parts" / f"{kind}-{self._n_parts:06d}.parquet"
-        pq.write_table(_arrow(table), path.with_suffix(".new"), compression="zstd")
+        pq.write_table(table, path.with_suffix(".new"), compression="zstd")
         path.with_suffix(".new").rename(path)
 
+    def _paths(self, kind: str) -> list[Path]:
+        return sorted((self.folder / "parts").glob(f"{kind}-*.parquet"))
+
     def _parts(self, kind: str) -> Iterator[pd.DataFrame]:
-        for path in sorted((self.folder / "parts").glob(f"{kind}-*.parquet")):
-            yield pd.read_parquet(path)
+        return (pd.read_parquet(path) for path in self._paths(kind))
 
     def _join(self) -> None:
         """One pass over the parts, each table written row group by row group."""
@@ -175,18 +178,22 @@ class PartWriter:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
                 if (gone := table[table["track"].isin(fleeting)]).size:
-                    tables.write("left_out.parquet", gone[list(FACE_COLUMNS)])
-                tables.write("timeline.parquet", part)
-                tables.write("faces.parquet", part[list(FACE_COLUMNS)])
+                    tables.write("left_out.parquet", _arrow(gone[list(FACE_COLUMNS)]))
+                rows = _arrow(part)
+                tables.write("timeline.parquet", rows)
+                tables.write("faces.parquet", rows.select(list(FACE_COLUMNS)))
                 part.to_csv(csv, index=False, header=i == 0)
             for i, judge in enumerate(self.judges):
                 for table in self._parts(f"scores{i}"):
                     part = _without(table, fleeting, numbers)
                     kept = part.loc[part["track"] >= 0, ["frame", "track", *judge.columns]]
-                    tables.write(f"scores/{judge.classifier.name}.parquet", kept)
-            for part in self._parts("features"):
-                kept = part[~part["track"].isin(fleeting)]
-                tables.write("features.parquet", kept.assign(track=kept["track"].map(numbers)))
+                    tables.write(f"scores/{judge.classifier.name}.parquet", _arrow(kept))
+            for path in self._paths("features"):  # hundreds of columns, which pandas would go over one by one
+                features = pq.read_table(path)
+                tracks = features["track"].to_numpy()
+                renumbered = pa.array([numbers.get(track) for track in tracks.tolist()], pa.int32())
+                features = features.set_column(features.schema.get_field_index("track"), "track", renumbered)
+                tables.write("features.parquet", features.filter(renumbered.is_valid()))
 
     def _fleeting(self) -> set[int]:
         """People who flickered up: only to be told apart where frames were analysed densely, so never in a picture."""
@@ -232,11 +239,10 @@ class _Tables:
         for writer in self.writers.values():
             writer.close()
 
-    def write(self, name: str, table: pd.DataFrame) -> None:
-        arrow = _arrow(table)
+    def write(self, name: str, table: pa.Table) -> None:
         if name not in self.writers:
-            self.writers[name] = pq.ParquetWriter(self.folder / name, arrow.schema, compression="zstd")
-        self.writers[name].write_table(arrow)
+            self.writers[name] = pq.ParquetWriter(self.folder / name, table.schema, compression="zstd")
+        self.writers[name].write_table(table)
 
 
 def _without(table: pd.DataFrame, tracks: set[int], numbers: dict[int, int]) -> pd.DataFrame:
@@ -254,7 +260,6 @@ def _arrow(table: pd.DataFrame) -> pa.Table:
             pa.string() if name in strings
             else pa.int32() if name in _INTEGERS
             else pa.float64() if name == "time_s"
-            else pa.float16() if name.startswith("f_")
             else pa.float32(),
         )
         for name in table.columns
