@@ -94,11 +94,10 @@ def _figure(rows: list[dict[str, Any]]) -> Any:
     chart = make_subplots(rows=1, cols=2, subplot_titles=[title for _, title, _ in panels], horizontal_spacing=0.09)
     for i, (labels, _, colour) in enumerate(panels, start=1):
         mine = [row for row in rows if row["labels"] == labels and row["accuracy"] is not None]
-        mine.sort(key=lambda row: (row["ms_8"], row["accuracy"]))
         chart.add_scatter(
             x=[row["ms_8"] for row in mine], y=[100 * row["accuracy"] for row in mine], row=1, col=i,
             text=[row["checkpoint"].removesuffix("-fer2013").removesuffix("-ferplus") for row in mine],
-            textposition=[("top center", "bottom center")[k % 2] for k in range(len(mine))],
+            textposition=[_label_place(row, mine) for row in mine],
             mode="markers+text", marker={"size": 10, "color": colour}, textfont={"size": 11}, cliponaxis=False,
         )  # fmt: skip
     chart.update_xaxes(title="ms a face, 8 at once, 2 CPU cores", rangemode="tozero")
@@ -106,6 +105,13 @@ def _figure(rows: list[dict[str, Any]]) -> Any:
     chart.update_layout(width=1040, height=460, template="plotly_white", showlegend=False)
     chart.update_layout(margin={"l": 60, "r": 60, "t": 40, "b": 50})
     return chart
+
+
+def _label_place(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Away from the nearest other point: above the better of two."""
+    others = [other for other in rows if other is not row]
+    nearest = min(others, key=lambda other: abs(other["ms_8"] - row["ms_8"]), default=row)
+    return "top center" if row["accuracy"] >= nearest["accuracy"] else "bottom center"
 
 
 def main(argv: list[str] | None = None) -> int:

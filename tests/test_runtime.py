@@ -187,6 +187,20 @@ def test_a_folder_that_cannot_be_written_to_does_not_matter(home: Path, classifi
     assert fastest(classifier)[1].ms_per_face
 
 
+@pytest.mark.parametrize("name", ["compact-resnet-ferplus", "mobilenetv2-ferplus", "mru-2025-cnn"])
+def test_low_precision_folds_batch_norms_in_a_copy_that_answers_alike(name: str) -> None:
+    net = load(name, device="cpu").net
+    norms = [each for each in net.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    folded = LowPrecision(net, torch.float32).net
+    left = [each for each in folded.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert len(left) == (len(norms) if name == "mru-2025-cnn" else 0), "there an activation stands in between"
+    assert norms == [each for each in net.modules() if isinstance(each, torch.nn.BatchNorm2d)], "the original is left"
+    x = torch.randn(4, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        for mine, theirs in zip(folded.features_and_logits(x), net.features_and_logits(x), strict=True):
+            torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-3)
+
+
 def test_low_precision_answers_in_float32(classifier: Classifier) -> None:
     net = LowPrecision(classifier.net, torch.bfloat16)
     with torch.inference_mode():
