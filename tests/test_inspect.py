@@ -154,6 +154,8 @@ def test_checkpoints_page_lists_and_explains(home: Path) -> None:
         m for m in card["metrics"] if (m["split"], m["labels"], m["tta"]) == ("private_test", "ferplus7", "none")
     )
     assert table.loc[table["Name"] == DEFAULT_CHECKPOINT, "Accuracy"].item() == pytest.approx(100 * single["accuracy"])
+    taught = table.set_index("Name")["Taught by"]
+    assert (taught["mobilenetv2-ferplus"], taught["mobilenetv2-fer2013"]) == ("fer2013, ferplus7", "fer2013")
 
 
 def test_a_damaged_checkpoint_is_listed_with_its_reason(home: Path) -> None:

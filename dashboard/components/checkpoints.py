@@ -14,6 +14,7 @@ from dashboard.components.robustness import robustness_view
 from dashboard.services import checkpoints, datasets, evaluations, jobs
 from dashboard.services.checkpoints import Entry
 from fer_core.errors import DataError, FerError
+from fer_core.models.card import Card
 
 CLEAN = "clean accuracy"
 INSPECT, DATASETS = "app_pages/inspect.py", "app_pages/datasets.py"
@@ -37,13 +38,18 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {
         "Name": entry.name,
         "Architecture": card.network if card else "cannot be used",
-        "Taught by": f"{card.data.get('dataset', '?')}, {card.data.get('labels', '?')}" if card else "",
+        "Taught by": _taught_by(card) if card else "",
         "Size": megabytes(entry.n_bytes) if entry.is_runnable or not card else "evaluations only",
         **{title: _percent(figures, key) for title, key in shares.items()},
         "Measured on": f"{figures.get('split', '?')}, {figures.get('labels', '?')}" if figures else "",
         "Trained": card.date if card else "",
         "Added": entry.is_added,
     }
+
+
+def _taught_by(card: Card) -> str:
+    """Data set and labels; labels of its own bear the name of the data set."""
+    return ", ".join(dict.fromkeys(str(card.data.get(key, "?")) for key in ("dataset", "labels")))
 
 
 def _percent(figures: Mapping[str, Any], key: str) -> float | None:
