@@ -42,7 +42,7 @@ def _augmented(images: Tensor, recipe: Recipe, augment: Augment, size: int) -> T
         change = named_transforms(yaml.safe_dump([dict(each) for each in recipe.transforms]))
         x = torch.stack([change(each) for each in x])
     x = resample(x, size, _random_affine(len(x), augment, recipe.crop.field / recipe.crop.source, x.device))
-    x = _light(x, augment)
+    x = _noise(_light(x, augment), augment.noise)
     return _erase(normalise(x, recipe.input.mean, recipe.input.std), augment.erase)
 
 
@@ -114,6 +114,15 @@ def _light(x: Tensor, augment: Augment) -> Tensor:
     offset = _uniform(n, augment.brightness, x.device).view(n, 1, 1, 1)
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
     return ((x - mean) * gain + mean + offset).clamp(0, 1)
+
+
+def _noise(x: Tensor, probability: float) -> Tensor:
+    """White noise on some pictures, each with its own standard deviation of up to 0.08; pixels stay in 0-1."""
+    if not probability:
+        return x
+    amount = torch.rand(len(x), 1, 1, 1, device=x.device) * 0.08
+    chosen = torch.rand(len(x), 1, 1, 1, device=x.device) < probability
+    return (x + torch.randn_like(x) * amount * chosen).clamp(0, 1)
 
 
 def _erase(x: Tensor, probability: float) -> Tensor:

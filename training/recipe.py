@@ -218,7 +218,10 @@ class Mix:
 
 @dataclass(frozen=True)
 class Augment:
-    """Random changes of a training batch; ``shift``, ``scale``, ``contrast`` are ± shares, probabilities in 0-1."""
+    """Random changes of a training batch; ``shift``, ``scale``, ``contrast`` are ± shares, probabilities in 0-1.
+
+    ``noise`` is the probability of white noise with a standard deviation of up to 0.08 of white.
+    """
 
     rotate_deg: float = 0.0
     scale: float = 0.0
@@ -227,6 +230,7 @@ class Augment:
     flip: float = 0.0
     contrast: float = 0.0
     brightness: float = 0.0
+    noise: float = 0.0
     erase: float = 0.0
 
 
