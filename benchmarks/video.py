@@ -54,7 +54,7 @@ from fer_core.faces.mtcnn import MtcnnDetector
 from fer_core.faces.tracking import Tracker, iou_matrix
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
-from fer_core.video import parts, scan
+from fer_core.video import parts, reader
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
 from fer_core.video.store import open_analysis
@@ -178,8 +178,8 @@ def parity(clip: Path, n_frames: int) -> float:
     theirs, ours = MTCNN(keep_all=True, device="cpu"), make_detector("mtcnn", min_face_px=PLAIN_MIN_FACE_PX)
     chosen = set(np.linspace(0, n_frames - 1, STRETCHES * 6).astype(int).tolist())
     shared = total = 0
-    with VideoReader(clip) as reader:
-        for frame in reader.frames():
+    with VideoReader(clip) as video:
+        for frame in video.frames():
             if frame.index not in chosen:
                 continue
             boxes, scores = theirs.detect(frame.image)
@@ -216,7 +216,7 @@ STAGES = {
     "detect": (MtcnnDetector, "detect"),
     "refine": (MtcnnDetector, "refine"),
     "glance": (MtcnnDetector, "glance"),
-    "find cuts": (scan, "scene_colours"),
+    "find cuts": (reader, "scene_colours"),
     "track": (Tracker, "update"),
     "crop": (parts, "crop_faces"),
     "qualities": (parts, "sharpness_and_brightness"),
@@ -253,9 +253,9 @@ def watched() -> Iterator[dict[str, float]]:
 
 def stages(clip: Path, classifier: Classifier, settings: Settings, n_frames: int) -> dict[str, float]:
     """Core-milliseconds a frame, by stage; ``decode`` is measured alone, ``all`` is the whole process."""
-    with VideoReader(clip) as reader:
+    with VideoReader(clip) as video:
         started = time.process_time()
-        for _ in reader.frames():
+        for _ in video.frames():
             pass
         decoding = time.process_time() - started
     with watched() as spent:
@@ -269,9 +269,9 @@ def stages(clip: Path, classifier: Classifier, settings: Settings, n_frames: int
 def measure(clip: Path, checkpoint: str, rounds: int) -> dict[str, Any]:
     """Everything about one clip; see the module's docstring."""
     classifier = load(checkpoint, device="cpu")
-    with VideoReader(clip) as reader:
-        n_frames = sum(1 for _ in reader.frames())
-        size = f"{reader.info.width}x{reader.info.height}"
+    with VideoReader(clip) as video:
+        n_frames = sum(1 for _ in video.frames())
+        size = f"{video.info.width}x{video.info.height}"
     loops: dict[str, Callable[[RGB], None]] = {"plain": PlainLoop().frame}
     if find_spec("fer") is not None:
         loops["fer"] = FerPackage().frame

@@ -114,7 +114,7 @@ def test_strips_see_what_the_whole_picture_shows(size: tuple[int, int], monkeypa
 
 def test_boxes_over_the_edge_are_cut_there() -> None:
     boxes = np.array([[-5.5, 3.2, 20.9, 30.9], [90, 40, 130, 70], [200, 200, 210, 210]], np.float32)
-    assert windows(boxes, 100, 50).tolist() == [[0, 2, 20, 30], [89, 39, 100, 50], [199, 199, 100, 50]]
+    assert windows(boxes, (100, 50)).tolist() == [[0, 2, 20, 30], [89, 39, 100, 50], [199, 199, 100, 50]]
 
 
 def test_overlapping_boxes_are_judged_as_in_the_library() -> None:

@@ -23,6 +23,7 @@ from fer_core.models import registry
 from fer_core.models.checkpoint import load_network
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, checkpoints_folder, find_checkpoint
+from fer_core.models.preprocess import view, views
 
 SHIPPED = ("compact-resnet-ferplus", "compact-resnet-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013")
 RGB = NDArray[np.uint8]
@@ -221,6 +222,15 @@ def test_a_batch_is_its_singles(classifier: Classifier, crops: RGB, tta: str) ->
 def test_no_crop_gives_no_score(classifier: Classifier) -> None:
     scores = classifier.predict(np.zeros((0, 48, 48, 3), np.uint8))
     assert (len(scores), scores.features.shape) == (0, (0, 128))
+
+
+@pytest.mark.parametrize(("shift", "mirror"), views("tencrop"))
+def test_a_view_of_whole_pixels_is_what_sampling_gives(shift: tuple[float, float], mirror: bool) -> None:
+    pictures = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    taken = view(pictures, size=44, field=44 / 48, mean=[0.5], std=[0.25], shift=shift, mirror=mirror)
+    nearly = view(pictures, size=44, field=44 / 48 - 1e-6, mean=[0.5], std=[0.25], shift=shift, mirror=mirror)
+    assert not torch.equal(taken, nearly), "that one is sampled between pixels"
+    torch.testing.assert_close(taken, nearly, atol=1e-3, rtol=0)
 
 
 def test_probabilities_are_the_temperature_scaled_softmax(classifier: Classifier, crops: RGB) -> None:

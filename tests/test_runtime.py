@@ -166,10 +166,13 @@ def test_what_answers_otherwise_is_out(home: Path, answer: Callable[[Tensor], Te
 
 
 def test_lower_precision_that_changes_scores_is_out(home: Path) -> None:
-    """Every logit is a large number that all have in common, and what bfloat16 rounds away decides."""
+    """Every feature is a large number that all have in common, and what bfloat16 rounds away decides."""
     torch.manual_seed(0)
-    net = Wrapped(nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 16), nn.Sigmoid()), 16)
-    nn.init.normal_(net.head.weight, mean=300.0)
+    many = nn.Linear(48 * 48, 64)
+    nn.init.normal_(many.weight, mean=0.1, std=0.002)
+    net = Wrapped(nn.Sequential(nn.Flatten(), many), 64)
+    with torch.no_grad():
+        net.head.weight.sub_(net.head.weight.mean(dim=1, keepdim=True)).mul_(10)
     assert BFLOAT16 in fastest(classifier_of(net))[1].refused
 
 

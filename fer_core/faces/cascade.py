@@ -240,19 +240,20 @@ def _moved(boxes: Tensor, offsets: Tensor) -> Tensor:
     return boxes + offsets * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
 
-def windows(boxes: ArrayF, width: int, height: int) -> NDArray[np.int64]:
-    """The pixels of boxes (n, 4) that lie in the picture, ends exclusive; what is cut off at its edge is not filled
+def windows(boxes: ArrayF, size: Any) -> NDArray[np.int64]:
+    """The pixels of boxes (n, 4) that lie in a picture of ``size`` (width, height), or each in its own (n, 2), ends
+    exclusive; what is cut off at its edge is not filled
     up."""
     whole = boxes.astype(np.int64)  # towards 0
     low = np.maximum(whole[:, :2], 1) - 1
-    high = np.minimum(whole[:, 2:], [width, height])
+    high = np.minimum(whole[:, 2:], size)
     return np.concatenate([low, high], axis=1)
 
 
 def _cut(sums: Sums, boxes: Tensor, side: int) -> tuple[Tensor, ArrayF]:
     """The boxes that show anything of the picture with these sums, and their crops (n, side, side, 3), as ``means``
     makes them."""
-    found = windows(boxes.numpy(), sums.shape[1] - 1, sums.shape[0] - 1)
+    found = windows(boxes.numpy(), (sums.shape[1] - 1, sums.shape[0] - 1))
     kept = (found[:, :2] < found[:, 2:]).all(axis=1)
     x0, y0, x1, y1 = found[kept].T[:, :, None]
     (left, right), (top, bottom) = _bins(x1 - x0, side), _bins(y1 - y0, side)
@@ -266,10 +267,10 @@ def _cut(sums: Sums, boxes: Tensor, side: int) -> tuple[Tensor, ArrayF]:
 
 def _cut_each(images: Sequence[RGB], boxes: Tensor, side: int) -> tuple[ArrayF, NDArray[np.int64]]:
     """Crops (m, side, side, 3) of the boxes that show anything of their pictures, and which these are (m,)."""
-    found = [windows(box[None], *image.shape[1::-1])[0] for image, box in zip(images, boxes.numpy(), strict=True)]
-    rows = [i for i, (x0, y0, x1, y1) in enumerate(found) if x1 > x0 and y1 > y0]
-    crops = [_scaled(images[i], found[i], side) for i in rows]
-    return np.stack(crops) if crops else np.zeros((0, side, side, 3), np.float32), np.array(rows, np.int64)
+    found = windows(boxes.numpy(), np.array([image.shape[1::-1] for image in images]).reshape(-1, 2))
+    rows = np.flatnonzero((found[:, :2] < found[:, 2:]).all(axis=1))
+    crops = [_scaled(images[i], found[i], side) for i in rows.tolist()]
+    return np.stack(crops) if crops else np.zeros((0, side, side, 3), np.float32), rows
 
 
 def _scaled(image: RGB, window: NDArray[np.int64], side: int) -> ArrayF:

@@ -42,6 +42,16 @@ def iou_matrix(a: ArrayF, b: ArrayF) -> ArrayF:
     return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9), np.float32)
 
 
+def apart(a: ArrayF, b: ArrayF) -> tuple[ArrayF, ArrayF]:
+    """How far the middles of boxes (n, 4) and (m, 4) are from each other, in units of the larger one's size, and how
+    many times larger it is, (n, m) each. The size is the root of the area."""
+    middle = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (a, b)]
+    size = [np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1)) for boxes in (a, b)]
+    larger = np.maximum(size[0][:, None], size[1][None])
+    moved = np.linalg.norm(middle[0][:, None] - middle[1][None], axis=2) / larger
+    return moved, larger / np.minimum(size[0][:, None], size[1][None])
+
+
 class Tracker:
     """Gives the faces of successive frames the numbers of people, 0, 1, 2, … in order of appearance, from left
     to right in one frame.
@@ -55,9 +65,10 @@ class Tracker:
         self._count = 0
         self._scene: ArrayF | None = None
 
-    def update(self, time_s: float, faces: Faces, image: RGB) -> NDArray[np.int32]:
-        """Person numbers (n,) of ``faces`` found in ``image`` at ``time_s``."""
-        scene = scene_colours(image)
+    def update(self, time_s: float, faces: Faces, image: RGB, scene: ArrayF | None = None) -> NDArray[np.int32]:
+        """Person numbers (n,) of ``faces`` found in ``image`` at ``time_s``; ``scene`` is its ``scene_colours``, if
+        known."""
+        scene = scene_colours(image) if scene is None else scene
         if self._scene is not None and np.minimum(scene, self._scene).sum() < CUT:
             self._people = []
         self._scene = scene
@@ -78,15 +89,12 @@ class Tracker:
             return []
         known = np.stack([person.box for person in self._people])
         overlap = iou_matrix(faces.boxes, known)
-        score = np.zeros_like(overlap)
-        for j, person in enumerate(self._people):
-            short = time_s - person.time_s <= SHORT_GAP_S
-            for i in range(len(faces)):
-                alike = float(np.minimum(colours[i], person.colours).sum())
-                if short and overlap[i, j] >= MIN_IOU and alike >= MIN_COLOUR_SHORT:
-                    score[i, j] = 1 + overlap[i, j]
-                elif alike >= MIN_COLOUR and _could_be(faces.boxes[i], person.box):
-                    score[i, j] = alike
+        moved, grown = apart(faces.boxes, known)
+        alike = np.minimum(np.stack(colours)[:, None], np.stack([each.colours for each in self._people])).sum(axis=2)
+        is_short = np.array([time_s - person.time_s <= SHORT_GAP_S for person in self._people])
+        stays = is_short & (overlap >= MIN_IOU) & (alike >= MIN_COLOUR_SHORT)
+        returns = (alike >= MIN_COLOUR) & (moved <= MAX_SHIFT) & (grown <= MAX_SIZE_RATIO)
+        score = np.where(stays, 1 + overlap, np.where(returns, alike, 0))
         from scipy.optimize import linear_sum_assignment  # slow to import, and pages import this package
 
         rows, columns = linear_sum_assignment(-score)
@@ -97,13 +105,6 @@ def scene_colours(image: RGB) -> ArrayF:
     """Colours of a whole frame (128,), from some of its pixels, to tell cuts by (``CUT``)."""
     height, width = image.shape[:2]
     return _histogram(np.ascontiguousarray(image[:: max(height // 72, 1), :: max(width // 128, 1)]))
-
-
-def _could_be(box: ArrayF, last: ArrayF) -> bool:
-    """Whether a face at ``box`` is near enough to ``last`` and of like size."""
-    sizes = [float(np.sqrt(max((b[2] - b[0]) * (b[3] - b[1]), 1e-6))) for b in (box, last)]
-    shift = float(np.hypot(*((box[:2] + box[2:]) / 2 - (last[:2] + last[2:]) / 2)))
-    return shift <= MAX_SHIFT * max(sizes) and max(sizes) / min(sizes) <= MAX_SIZE_RATIO
 
 
 def _inside(image: RGB, box: ArrayF) -> RGB:

@@ -36,6 +36,7 @@ TORCH, BFLOAT16, HALF, ONNX_RUNTIME = "torch float32", "torch bfloat16", "torch 
 BATCH, FEW, ROUNDS = 32, 3, 3
 TOLERANCE, EXACT = 0.02, 1e-4
 """No probability of a face may differ by more: for videos, and for figures that are published."""
+FEW_WEIGHTS = 1 << 16
 MAX_GRAPH_BYTES = 100_000_000
 """Larger graphs are made anew each time."""
 
@@ -59,6 +60,7 @@ class LowPrecision(EmotionNetwork):
     """A copy of a network whose layers compute in fewer bits where torch holds that to be safe; answers are float32.
 
     Batch norms become part of the convolutions before them, and weights are rounded once instead of at every call.
+    Full layers with few weights stay as they are: to compute them takes less than to prepare fewer bits.
     """
 
     def __init__(self, net: EmotionNetwork, dtype: torch.dtype) -> None:
@@ -66,7 +68,9 @@ class LowPrecision(EmotionNetwork):
         self.net, self.dtype = _folded(net), dtype
         self.head = self.net.head
         for module in self.net.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if type(module) is nn.Linear and module.weight.numel() < FEW_WEIGHTS:
+                module.__class__ = _Float32Linear
+            elif isinstance(module, nn.Conv2d | nn.Linear):
                 module.to(dtype)
 
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,15 +79,24 @@ class LowPrecision(EmotionNetwork):
         return features.float(), logits.float()
 
 
+class _Float32Linear(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float()).to(input.dtype)
+
+
 def _folded(net: EmotionNetwork) -> EmotionNetwork:
-    """A copy without the batch norms that follow a convolution in a sequence; its answers are the same."""
+    """A copy without the batch norms that follow a convolution in a sequence, and whose ReLUs in sequences overwrite
+    what they were given; its answers are the same."""
     net = copy.deepcopy(net).eval()
     for module in net.modules():
         names = list(module._modules) if isinstance(module, nn.Sequential) else []
-        for name, after in itertools.pairwise(names):
-            layer, norm = module._modules[name], module._modules[after]
-            if type(layer) is nn.Conv2d and type(norm) is nn.BatchNorm2d:
-                module._modules[name], module._modules[after] = fuse_conv_bn_eval(layer, norm), nn.Identity()
+        for name, after in reversed(list(itertools.pairwise(names))):  # a ReLU is seen before its batch norm is folded
+            layer, next_layer = module._modules[name], module._modules[after]
+            if type(next_layer) is nn.ReLU and type(layer) in (nn.Conv2d, nn.BatchNorm2d):
+                next_layer.inplace = True
+            if type(layer) is nn.Conv2d and type(next_layer) is nn.BatchNorm2d:
+                module._modules[name], module._modules[after] = fuse_conv_bn_eval(layer, next_layer), nn.Identity()
     return net
 
 

@@ -12,6 +12,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fer_core.errors import InputError, VideoError
+from fer_core.faces.tracking import scene_colours
 
 RGB = NDArray[np.uint8]
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
@@ -45,6 +47,11 @@ class Frame:
     index: int
     time_s: float
     image: RGB
+
+    @cached_property
+    def colours(self) -> NDArray[np.float32]:
+        """``scene_colours`` of the picture."""
+        return scene_colours(self.image)
 
 
 @dataclass(frozen=True)

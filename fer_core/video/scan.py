@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from fer_core.faces import Detector, Faces
 from fer_core.faces.cascade import suppressed
 from fer_core.faces.records import RGB, ArrayF
-from fer_core.faces.tracking import CUT, scene_colours
+from fer_core.faces.tracking import CUT, apart
 from fer_core.video.reader import Frame
 
 KEY_S, KEY_FRAMES = 0.5, 15
@@ -127,10 +127,8 @@ def _spans(frames: Iterator[Frame], look: Look) -> Iterator[_Span]:
     frame."""
     held: list[Frame] = []
     first: Future[Faces] | None = None
-    colours = np.zeros(0, np.float32)
     for frame in frames:
-        before, colours = colours, scene_colours(frame.image)
-        is_cut = bool(held) and float(np.minimum(before, colours).sum()) < CUT
+        is_cut = bool(held) and float(np.minimum(held[-1].colours, frame.colours).sum()) < CUT
         is_gap = bool(held) and frame.time_s - held[-1].time_s > KEY_S + 1e-6
         if first is None or is_cut or is_gap:
             if first is not None:
@@ -271,11 +269,7 @@ def same_faces(first: Faces, last: Faces) -> NDArray[np.int64]:
         return np.zeros((0, 2), np.int64)
     from scipy.optimize import linear_sum_assignment  # slow to import
 
-    middle = [(each.boxes[:, :2] + each.boxes[:, 2:]) / 2 for each in (first, last)]
-    size = [np.sqrt(np.maximum((each.boxes[:, 2:] - each.boxes[:, :2]).prod(axis=1), 1)) for each in (first, last)]
-    larger = np.maximum(size[0][:, None], size[1][None])
-    moved = np.linalg.norm(middle[0][:, None] - middle[1][None], axis=2) / larger
-    grown = larger / np.minimum(size[0][:, None], size[1][None])
+    moved, grown = apart(first.boxes, last.boxes)
     could = (moved <= MAX_MOVE) & (grown <= MAX_GROWTH)
     rows, columns = linear_sum_assignment(np.where(could, moved + np.log(grown), 1e3))
     pairs = np.stack([rows, columns], axis=1)
