@@ -20,7 +20,8 @@ from fer_core.models import registry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import load
-from fer_core.models.ensemble import Average, fusion
+from fer_core.models.ensemble import Average, Ensemble, Member, fusion
+from fer_core.models.onnx_net import OnnxNetwork, exported
 from tests.faces_csv import FERPLUS_COLUMNS, write_fer2013_csv
 from training.ensemble import fit, run_ensemble, weights_by
 from training.recipe import FERPLUS, Data, EnsembleRecipe, Fit, Part, load_recipe
@@ -103,6 +104,23 @@ def test_a_batch_is_its_singles(made: tuple[Path, Path], tmp_path: Path) -> None
     together = whole.predict(crops, tta="tencrop").probabilities
     singles = [whole.predict(each[None], tta="tencrop").probabilities[0] for each in crops]
     np.testing.assert_allclose(together, singles, atol=1e-5)
+
+
+def test_onnx_runtime_answers_as_an_ensemble_does() -> None:
+    torch.manual_seed(0)
+    members = [
+        Member(
+            registry.build("compact-resnet", n_labels=7, channels=1, stem=8, widths=[8], blocks=[1]),
+            size=44, field=field, mean=[0.5], std=[0.25], temperature=1.5,
+        )
+        for field in (44 / 48, 46 / 48)  # whole pixels, and sampled ones
+    ]  # fmt: skip
+    whole = Ensemble(members, Average([1, 2], 7)).eval()
+    graph = OnnxNetwork(exported(whole, InputSpec(48, 1, [0.0], [1.0], 1.0)), of="pair")
+    pictures = torch.rand(5, 1, 48, 48)
+    with torch.inference_mode():
+        for mine, theirs in zip(graph.features_and_logits(pictures), whole.features_and_logits(pictures), strict=True):
+            torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
 
 
 def test_an_ensemble_is_measured_like_any_other(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -52,9 +52,10 @@ def view(
         shift: of the view, in units of the border ``1 - field`` (±1 reaches the picture's edge).
         mirror: flip left and right.
     """
-    border = x.shape[-1] * (1 - field) / 2
+    side = int(x.shape[-1])  # a tensor where a graph is traced
+    border = side * (1 - field) / 2
     left, top = (border * (1 + each) for each in shift)
-    if all(abs(each - round(each)) < 1e-6 for each in (left, top)) and abs(x.shape[-1] - 2 * border - size) < 1e-6:
+    if all(abs(each - round(each)) < 1e-6 for each in (left, top)) and abs(side - 2 * border - size) < 1e-6:
         seen = x[:, :, round(top) : round(top) + size, round(left) : round(left) + size]  # whole pixels
         return normalise(seen.flip(-1) if mirror else seen, mean, std)
     sign = -1.0 if mirror else 1.0

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from fer_core import __version__
 from fer_core.models.classifier import ArrayF, Classifier
 from fer_core.models.onnx_net import OnnxNetwork, exported
 from fer_core.models.registry import EmotionNetwork
@@ -218,7 +219,7 @@ def _faces(size: int, n: int = BATCH) -> NDArray[np.uint8]:
 
 def _kept_at(classifier: Classifier, tolerance: float) -> Path:
     device = torch.cuda.get_device_name(classifier.device) if classifier.device.type == "cuda" else "cpu"
-    versions = [f"{name} {version(name)}" for name in ("torch", "onnxruntime")]
+    versions = [__version__, *(f"{name} {version(name)}" for name in ("torch", "onnxruntime"))]
     card = classifier.card
     network = f"{card.architecture} {json.dumps(dict(card.options), sort_keys=True, default=str)} {card.input}"
     what = [classifier.sha256, network, device, str(torch.get_num_threads()), str(tolerance), *versions]
