@@ -25,7 +25,10 @@ from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, checkpoints_folder, find_checkpoint
 from fer_core.models.preprocess import view, views
 
-SHIPPED = ("compact-resnet-ferplus", "compact-resnet-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013")
+SHIPPED = (
+    "compact-resnet-seed1-ferplus", "compact-resnet-fer2013", "compact-resnet-seed1-fer2013", "compact-resnet-ferplus",
+    "mobilenetv2-ferplus", "mobilenetv2-fer2013",
+)  # fmt: skip
 RGB = NDArray[np.uint8]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from fer_core.errors import CheckpointError
 from fer_core.places import data_home
 
-DEFAULT_CHECKPOINT = "mobilenetv2-ferplus"
+DEFAULT_CHECKPOINT = "compact-resnet-seed1-ferplus"
 WEIGHTS: tuple[str, ...] = ("model.safetensors", "model.onnx")
 """Files that hold weights; a folder without one is for looking at evaluations only."""
 
