@@ -371,7 +371,7 @@ def test_a_pruned_checkpoint_is_one_like_any_other(made: Path, crops: np.ndarray
 def test_what_cannot_be_pruned_or_exported_is_told(
     made: Path, miniature: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
-    with pytest.raises(RecipeError, match=r"mobilenetv2-ferplus is a mobilenetv2.*mru-cnn and shsu-cnn can"):
+    with pytest.raises(RecipeError, match=rf"{classifier.name} is a {classifier.card.architecture}.*mru-cnn and shsu"):
         prune(classifier, 0.3)
     with pytest.raises(RecipeError, match="between 0 and 1"):
         prune(load(made / "tiny"), 1.5)
