@@ -191,6 +191,7 @@ def test_explain_checks_its_maps_and_compares(page: Any, address: str) -> None:
     page.goto(f"{address}/explain?id=32300&target=neutral&other=sad&check=true&beside=mobilenetv2-fer2013")
     page.get_by_text("for neutral, not sad").nth(1).wait_for(timeout=120_000)
     verdicts = page.get_by_text(re.compile("Check of the map for (neutral|sad)"))
+    verdicts.nth(3).wait_for(timeout=120_000)
     assert verdicts.count() == 4
     greyed = page.get_by_text("failed its check").count()
     failing = page.locator("[data-testid=stExpander]").filter(

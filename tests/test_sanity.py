@@ -15,10 +15,16 @@ from scipy.stats import spearmanr
 from fer_core.errors import InputError
 from fer_core.explain import Curves, Sanity, heatmaps, sanity
 from fer_core.explain.checks import RANDOM_NETWORKS, RANDOM_ORDERS, STEPS, judged, randomised, rank_correlation
-from fer_core.models.classifier import Classifier
+from fer_core.models.classifier import Classifier, load
 from tests.networks import BRIGHT, SCALE, Squares, classifier_of, squares
 
 RGB = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """One whose layers these tests know by name."""
+    return load("mobilenetv2-ferplus")
 
 
 @pytest.fixture(scope="module")
