@@ -156,6 +156,18 @@ def test_copies_change_as_the_balance_says_and_the_others_do_not() -> None:
     assert (x[copy] - plain[copy]).abs().mean(dim=(1, 2, 3)).min() > 0.02
 
 
+def test_noise_is_on_some_pictures_and_as_strong_as_said() -> None:
+    torch.manual_seed(0)
+    grey = torch.full((400, 48, 48), 128, dtype=torch.uint8)
+    recipe = changed(augment=Augment(noise=0.25), input=dataclasses.replace(DEMO.input, mean=[0.0], std=[1.0]))
+    spread = train_batch(grey, recipe, 48).std(dim=(1, 2, 3))
+    noisy = spread > 1e-5
+    assert 0.15 < noisy.float().mean() < 0.35
+    assert spread.max() < 0.085 and 0.03 < spread[noisy].mean() < 0.05, "evenly up to 0.08"
+    white = train_batch(torch.full_like(grey, 255), recipe, 48)
+    assert white.min() < 0.95 and white.max() <= 1, "pixels stay in 0-1"
+
+
 def test_sampling_draws_each_class_equally_often() -> None:
     labels = np.repeat([0, 1], [900, 100])
     draw = balanced(labels, Balance("sample"), seed=0)

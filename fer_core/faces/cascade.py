@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torchvision.ops import nms
 
@@ -240,10 +240,11 @@ def _moved(boxes: Tensor, offsets: Tensor) -> Tensor:
     return boxes + offsets * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
 
-def windows(boxes: ArrayF, size: Any) -> NDArray[np.int64]:
-    """The pixels of boxes (n, 4) that lie in a picture of ``size`` (width, height), or each in its own (n, 2), ends
-    exclusive; what is cut off at its edge is not filled
-    up."""
+def windows(boxes: ArrayF, size: ArrayLike) -> NDArray[np.int64]:
+    """The pixels of boxes (n, 4) that lie in a picture, ends exclusive; what is cut off at its edge is not filled up.
+
+    ``size`` is width and height of the picture, or (n, 2) of each box's own.
+    """
     whole = boxes.astype(np.int64)  # towards 0
     low = np.maximum(whole[:, :2], 1) - 1
     high = np.minimum(whole[:, 2:], size)

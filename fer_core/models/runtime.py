@@ -38,6 +38,7 @@ BATCH, FEW, ROUNDS = 32, 3, 3
 TOLERANCE, EXACT = 0.02, 1e-4
 """No probability of a face may differ by more: for videos, and for figures that are published."""
 FEW_WEIGHTS = 1 << 16
+"""A full layer with fewer is computed in float32."""
 MAX_GRAPH_BYTES = 100_000_000
 """Larger graphs are made anew each time."""
 
