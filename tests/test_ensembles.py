@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from fer_core.data import ferplus_labels
 from fer_core.data.drawn import draw_dataset
@@ -23,7 +25,7 @@ from fer_core.models.classifier import load
 from fer_core.models.ensemble import Average, Ensemble, Member, fusion
 from fer_core.models.onnx_net import OnnxNetwork, exported
 from tests.faces_csv import FERPLUS_COLUMNS, write_fer2013_csv
-from training.ensemble import fit, run_ensemble, weights_by
+from training.ensemble import fit, in_folds, run_ensemble, weights_by
 from training.recipe import FERPLUS, Data, EnsembleRecipe, Fit, Part, load_recipe
 
 RECIPE = EnsembleRecipe(
@@ -179,6 +181,36 @@ def test_a_trained_fusion_learns_whom_to_believe() -> None:
     assert float((next(stiff.parameters()).detach() - start).abs().max()) < 0.01, "a strong pull keeps the mean"
 
 
+def test_a_trained_fusion_is_judged_by_pictures_it_was_not_trained_on() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 7, 200)
+    answers = np.log(rng.dirichlet(np.ones(14), 200)) - 5
+    recipe = dataclasses.replace(RECIPE, rule="trained", fit=Fit(epochs=100, pull=0.0, by="lbfgs"))
+    layer = fit(recipe, answers, truth, 2)
+    with torch.no_grad():
+        seen = float((layer(torch.tensor(answers, dtype=torch.float32)).argmax(1).numpy() == truth).mean())
+    assert seen > 0.25, "seven classes by chance: 14 %; a layer learns 200 answers by heart"
+    assert in_folds(recipe, answers, truth, 2) < 0.22, "there is nothing to learn"
+
+
+def test_the_best_layer_does_not_depend_on_chance() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 7, 300)
+    answers = np.log(rng.dirichlet(np.ones(14), 300))
+    recipes = [
+        dataclasses.replace(RECIPE, rule="trained", seed=seed, fit=Fit(epochs=200, pull=0.1, by="lbfgs"))
+        for seed in (0, 1)
+    ]
+    first, second = (fit(recipe, answers, truth, 2) for recipe in recipes)
+    for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+    by_chance = fit(dataclasses.replace(recipes[0], fit=Fit(pull=0.1)), answers, truth, 2)
+    x, y = torch.tensor(answers, dtype=torch.float32), torch.from_numpy(truth)
+    with torch.no_grad():
+        best, other = (float(torch.nn.functional.cross_entropy(layer(x), y)) for layer in (first, by_chance))
+    assert best < other + 0.05
+
+
 def test_the_trained_fusion_of_the_document_runs(made: tuple[Path, Path], tmp_path: Path) -> None:
     recipe = load_recipe("mbstu-2021-fusion")
     assert isinstance(recipe, EnsembleRecipe) and recipe.rule == "trained"
@@ -197,6 +229,45 @@ def test_grey_members_see_the_same_grey_as_alone(made: tuple[Path, Path], tmp_pa
     grey = (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
     with torch.no_grad():
         torch.testing.assert_close(colour(x), whole.net(grey), atol=1e-5, rtol=1e-5)
+
+
+def test_members_keep_their_weights(made: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in RECIPE.members:
+        shutil.copytree(made[1] / name, out / name)
+    fused = dataclasses.replace(RECIPE, rule="trained", checkpoint="fused")
+    folders = [run_ensemble(recipe, {"drawn": made[0]}, run=tmp_path, out=out) for recipe in (RECIPE, fused)]
+    weights = [folder / "model.safetensors" for folder in folders]
+    assert list(load_file(weights[0])) == [], "a plain mean has no weights of its own"
+    assert sorted(load_file(weights[1])) == ["head.bias", "head.weight"]
+    whole = load(folders[0])
+    theirs = [load(out / name).net.state_dict() for name in RECIPE.members]
+    for i, state in enumerate(theirs):
+        for key, value in state.items():
+            torch.testing.assert_close(whole.net.state_dict()[f"backbone.{i}.net.{key}"], value)
+    again = run_ensemble(
+        dataclasses.replace(RECIPE, members=["large", "small"], checkpoint="turned"), {"drawn": made[0]},
+        run=tmp_path, out=out,
+    )  # fmt: skip
+    assert load(again).sha256 != whole.sha256, "results are named by the weights they come from"
+    assert "five folds of the choosing split" in " ".join(load(folders[1]).card.notes)
+
+
+def test_an_ensemble_says_which_member_is_missing(made: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in RECIPE.members:
+        shutil.copytree(made[1] / name, out / name)
+    folder = run_ensemble(RECIPE, {"drawn": made[0]}, run=tmp_path, out=out)
+    member(out / "large", size=44, field=44 / 48, seed=5, temperature=0.7)
+    with pytest.raises(CheckpointError, match="pair was made of other weights of large than those that are there"):
+        load(folder)
+    (out / "small").rename(out / "renamed")
+    with pytest.raises(CheckpointError, match="pair needs the weights of its member small: No checkpoint 'small'"):
+        load(folder)
+    for name in ("../small", "", "/etc"):
+        save_file({}, folder / "model.safetensors", {"backbone.0.net.": f"{'0' * 64} {name}"})
+        with pytest.raises(CheckpointError, match="which is not the name of a checkpoint"):
+            load(folder)
 
 
 GOOD = {

@@ -35,6 +35,12 @@ def ways(classifier: Classifier, home: Path) -> dict[str, Callable[[], EmotionNe
     return runtime._ways(classifier, home / "runtimes" / "graph.onnx")
 
 
+@pytest.fixture
+def for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "computes_bfloat16", lambda: True)
+
+
+@pytest.mark.usefixtures("for_bfloat16")
 def test_a_shipped_network_gives_its_scores_whichever_way_it_is_run(home: Path, classifier: Classifier) -> None:
     crops = np.random.default_rng(1).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
     wanted = classifier.predict(crops)
@@ -112,6 +118,15 @@ def test_a_way_that_came_to_answer_otherwise_is_out(home: Path, classifier: Clas
     )
 
 
+def test_a_cpu_without_instructions_for_bfloat16_is_not_asked_for_it(
+    home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, able in (("avx512_bf16", True), ("amx_bf16", True), ("bf16", True), ("avx2", False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda name=name: {"avx512_bf16": False} | {name: True})
+        assert (BFLOAT16 in ways(classifier, home)) == able
+
+
+@pytest.mark.usefixtures("for_bfloat16")
 def test_figures_that_are_published_do_not_come_from_lower_precision(
     home: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +180,7 @@ def test_what_answers_otherwise_is_out(home: Path, answer: Callable[[Tensor], Te
     assert kept(home) == [], "weights without a name are not remembered"
 
 
+@pytest.mark.usefixtures("for_bfloat16")
 def test_lower_precision_that_changes_scores_is_out(home: Path) -> None:
     """Every feature is a large number that all have in common, and what bfloat16 rounds away decides."""
     torch.manual_seed(0)

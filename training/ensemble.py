@@ -1,6 +1,6 @@
 """Ensembles of trained checkpoints: weights by rule or a trained layer, all fitted on the choosing split alone.
 
-The members' weights are copied into the ensemble's folder, which is a checkpoint like any other.
+The ensemble's folder is a checkpoint like any other, but for its members' weights, which stay in their own folders.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
         RecipeError: a member has not been trained yet; the message says how.
         CheckpointError: members that do not fit together.
     """
-    members = [_load(name, out) for name in recipe.members]
+    folders, members = zip(*(_member(name, out) for name in recipe.members), strict=True)
     chosen = choose_pictures(recipe, roots, limit=limit)
     if not chosen.choose:
         raise RecipeError(f"{recipe.name}: an ensemble needs a split to choose its weights on.")
@@ -54,14 +54,16 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
     for mine, theirs in zip(net.backbone, members, strict=True):
         assert isinstance(mine, Member)
         mine.net.load_state_dict(theirs.net.cpu().state_dict())
-    if not weights:
-        net.head = fit(recipe, np.concatenate(answers, axis=1)[labelled], truth[labelled], len(members))
     folder = out / recipe.checkpoint
     card = _card(recipe, members, net, common, options)
-    save_checkpoint(folder, net, card)
-    save_checkpoint(
-        folder, net, dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
-    )
+    if not weights:
+        known = np.concatenate(answers, axis=1)[labelled], truth[labelled], len(members)
+        net.head = fit(recipe, *known)
+        told = f"In five folds of the choosing split such a layer is right about {in_folds(recipe, *known):.1%}."
+        card = dataclasses.replace(card, notes=[*card.notes, told])
+    save_checkpoint(folder, net, card, members=folders)
+    card = dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
+    save_checkpoint(folder, net, card, members=folders)
     geometry = members[0].card.crop
     crop = Crop(geometry.size, geometry.size, geometry.margin, geometry.align)
     train = read_side(chosen.train, crop, common.channels, run / "pictures" / "train.npy")
@@ -70,10 +72,10 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
     return folder
 
 
-def _load(name: str, out: Path) -> Classifier:
-    folder = out / name
+def _member(name: str, out: Path) -> tuple[Path, Classifier]:
     try:
-        return load(folder if folder.is_dir() else find_checkpoint(name))
+        folder = out / name if (out / name).is_dir() else find_checkpoint(name)
+        return folder, load(folder)
     except CheckpointError as error:
         raise RecipeError(
             f"Member {name} cannot be used: {error} Train it first: python -m training.train {name}"
@@ -139,14 +141,40 @@ def fit(recipe: EnsembleRecipe, answers: NDArray[np.float64], truth: NDArray[np.
     x, y = torch.tensor(answers, dtype=torch.float32), torch.from_numpy(truth)
     layer = fusion(n_members, x.shape[1] // n_members, recipe.fit.hidden)
     start = [parameter.detach().clone() for parameter in layer.parameters()]
+
+    def loss(rows: Tensor) -> Tensor:
+        optimiser.zero_grad()
+        found = F.cross_entropy(layer(x[rows]), y[rows]) + recipe.fit.pull * _distance(layer, start)
+        found.backward()  # type: ignore[no-untyped-call]
+        return found.detach()
+
+    everything = torch.arange(len(x))
+    optimiser: torch.optim.Optimizer
+    if recipe.fit.by == "lbfgs":
+        optimiser = torch.optim.LBFGS(layer.parameters(), max_iter=recipe.fit.epochs, line_search_fn="strong_wolfe")
+        optimiser.step(lambda: float(loss(everything)))  # type: ignore[no-untyped-call]
+        return layer
     optimiser = torch.optim.SGD(layer.parameters(), lr=recipe.fit.lr, momentum=0.9)
     for _ in range(recipe.fit.epochs):
         for rows in torch.split(torch.randperm(len(x)), recipe.batch_size):
-            optimiser.zero_grad()
-            loss = F.cross_entropy(layer(x[rows]), y[rows]) + recipe.fit.pull * _distance(layer, start)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss(rows)
             optimiser.step()
     return layer
+
+
+def in_folds(recipe: EnsembleRecipe, answers: NDArray[np.float64], truth: NDArray[np.int64], n_members: int) -> float:
+    """Accuracy (0-1) of layers on a fifth of the answers (n, m·k), each trained on the other four fifths.
+
+    The choosing split's own figure flatters a layer that was trained on it.
+    """
+    order = np.random.default_rng(recipe.seed).permutation(len(truth))
+    right = 0
+    for held_out in np.array_split(order, 5):
+        layer = fit(recipe, np.delete(answers, held_out, axis=0), np.delete(truth, held_out), n_members)
+        with torch.inference_mode():
+            said_so = layer(torch.tensor(answers[held_out], dtype=torch.float32)).argmax(dim=1).numpy()
+        right += int((said_so == truth[held_out]).sum())
+    return right / len(truth)
 
 
 def _distance(layer: nn.Module, start: Sequence[Tensor]) -> Tensor:

@@ -319,12 +319,20 @@ class Recipe:
 @dataclass(frozen=True)
 class Fit:
     """Training of a fusion layer on the members' answers: ``hidden`` units between (0: none); ``pull`` weighs the
-    squared distance from the plain mean, where it starts."""
+    squared distance from the plain mean, where it starts.
+
+    ``by``: ``sgd`` in batches at a constant ``lr``, or ``lbfgs``, which takes all pictures at once and finds the one
+    best layer where there are no hidden units (``epochs`` are its steps, ``lr`` and the batch size do not matter).
+    """
 
     epochs: int = 30
     lr: float = 0.01
     hidden: int = 0
     pull: float = 0.01
+    by: str = "sgd"
+
+    def __post_init__(self) -> None:
+        _one_of(self.by, "by", ("sgd", "lbfgs"))
 
 
 @dataclass(frozen=True)

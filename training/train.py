@@ -45,6 +45,7 @@ from fer_core.emotions import EMOTIONS8
 from fer_core.errors import CheckpointError, FerError, RecipeError
 from fer_core.models import registry
 from fer_core.models.card import COMMAND_OPTIONS
+from fer_core.models.runtime import computes_bfloat16
 from training.data import FerDataModule, shown_counts
 from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
@@ -94,7 +95,7 @@ def train(
         use_distributed_sampler=False,  # batches are shared by training.data.EpochBatches
         sync_batchnorm=machine.n_processes > 1 and torch.cuda.is_available(),
         max_epochs=recipe.epochs,
-        precision=recipe.precision,  # type: ignore[arg-type]
+        precision=precision_here(recipe, machine),
         gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=_callbacks(recipe, run, module.main),
         logger=TensorBoardLogger(run, name="tensorboard", version="") if _has_tensorboard() else False,
@@ -169,6 +170,12 @@ def _strategy(recipe: Recipe, machine: Machine) -> Any:
         process_group_backend="gloo" if on_cpu else "nccl",
         find_unused_parameters=bool(recipe.phases),  # frozen layers get no gradient
     )
+
+
+def precision_here(recipe: Recipe, machine: Machine = Machine()) -> Any:
+    """The recipe's precision for Lightning; float32 instead of bf16 on a CPU that has no instructions for it."""
+    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
+    return "32-true" if recipe.precision == "bf16-mixed" and on_cpu and not computes_bfloat16() else recipe.precision
 
 
 def _has_tensorboard() -> bool:

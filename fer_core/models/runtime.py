@@ -154,9 +154,17 @@ def _ways(classifier: Classifier, graph: Path) -> dict[str, Callable[[], Emotion
     if device.type == "cuda":
         ways[HALF] = partial(LowPrecision, net, torch.float16)
     if device.type == "cpu":
-        ways[BFLOAT16] = partial(LowPrecision, net, torch.bfloat16)
+        if computes_bfloat16():
+            ways[BFLOAT16] = partial(LowPrecision, net, torch.bfloat16)
         ways[ONNX_RUNTIME] = lambda: OnnxNetwork(_graph(classifier, graph), of=classifier.name)
     return ways
+
+
+def computes_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16. One without makes do with many others and is several times slower
+    than in float32; ``python -m benchmarks.train_step`` measures how much."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _graph(classifier: Classifier, kept: Path) -> bytes:
@@ -219,7 +227,8 @@ def _faces(size: int, n: int = BATCH) -> NDArray[np.uint8]:
 
 
 def _kept_at(classifier: Classifier, tolerance: float) -> Path:
-    device = torch.cuda.get_device_name(classifier.device) if classifier.device.type == "cuda" else "cpu"
+    on = classifier.device
+    device = torch.cuda.get_device_name(on) if on.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     versions = [__version__, *(f"{name} {version(name)}" for name in ("torch", "onnxruntime"))]
     card = classifier.card
     network = f"{card.architecture} {json.dumps(dict(card.options), sort_keys=True, default=str)} {card.input}"
