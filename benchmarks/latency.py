@@ -57,14 +57,16 @@ def _what(classifier: Classifier) -> dict[str, Any]:
     card = classifier.card
     wanted = {"split": card.data.get("test"), "labels": card.data.get("labels"), "tta": "none"}
     told = next((each for each in card.metrics if wanted.items() <= each.items()), {})
-    folder = checkpoints_folder() / card.name
+    files = [checkpoints_folder() / name / card.weights_file for name in (card.name, *card.members)]
     return {
         "checkpoint": card.name,
         "network": card.network,
         "labels": card.data.get("labels"),
         "accuracy": told.get("accuracy"),
         "parameters": card.n_params,
-        "megabytes": round((folder / card.weights_file).stat().st_size / 1e6, 1) if folder.is_dir() else None,
+        "megabytes": round(sum(each.stat().st_size for each in files) / 1e6, 1)
+        if all(map(Path.is_file, files))
+        else None,
     }
 
 

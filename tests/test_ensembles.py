@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dashboard.services import checkpoints
 from fer_core.data import ferplus_labels
 from fer_core.data.drawn import draw_dataset
 from fer_core.data.layouts import open_dataset
@@ -253,15 +254,23 @@ def test_members_keep_their_weights(made: tuple[Path, Path], tmp_path: Path) -> 
     assert "five folds of the choosing split" in " ".join(load(folders[1]).card.notes)
 
 
-def test_an_ensemble_says_which_member_is_missing(made: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_ensemble_says_which_member_is_missing(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
+    monkeypatch.setenv("FER_CHECKPOINTS", str(out))
     for name in RECIPE.members:
         shutil.copytree(made[1] / name, out / name)
     folder = run_ensemble(RECIPE, {"drawn": made[0]}, run=tmp_path, out=out)
+    sizes = [(out / name / "model.safetensors").stat().st_size for name in ("pair", *RECIPE.members)]
+    assert checkpoints.entry("pair").is_runnable and checkpoints.entry("pair").n_bytes == sum(sizes)
     member(out / "large", size=44, field=44 / 48, seed=5, temperature=0.7)
     with pytest.raises(CheckpointError, match="pair was made of other weights of large than those that are there"):
         load(folder)
     (out / "small").rename(out / "renamed")
+    assert not checkpoints.entry("pair").is_runnable and "weights of pair are missing" in checkpoints.why_not_runnable(
+        "pair"
+    )
     with pytest.raises(CheckpointError, match="pair needs the weights of its member small: No checkpoint 'small'"):
         load(folder)
     for name in ("../small", "", "/etc"):

@@ -21,6 +21,7 @@ from fer_core.models.folders import (
     checkpoint_folders,
     checkpoint_names,
     checkpoints_folder,
+    member_folder,
     weights_in,
 )
 
@@ -41,13 +42,22 @@ class Entry:
 
     @property
     def n_bytes(self) -> int:
-        path = weights_in(self.folder)
-        return path.stat().st_size if path else 0
+        """Of its weights, an ensemble's with those of its members."""
+        return sum(path.stat().st_size for path in self._weights() if path)
 
     @property
     def is_runnable(self) -> bool:
         """Whether its network can be asked: card and weights are there."""
-        return self.card is not None and weights_in(self.folder) is not None
+        return self.card is not None and all(self._weights())
+
+    def _weights(self) -> list[Path | None]:
+        found = [weights_in(self.folder)]
+        for name in self.card.members if self.card else ():
+            try:
+                found.append(weights_in(member_folder(self.folder, name)))
+            except CheckpointError:
+                found.append(None)
+        return found
 
     def figures(self) -> Mapping[str, Any]:
         """The figures of its card that say most: the test split with the labels that it was taught, single view; or

@@ -119,6 +119,13 @@ class Card:
         return f"{self.options.get('architecture', '?')}, ONNX {self.options.get('precision', '?')}"
 
     @property
+    def members(self) -> list[str]:
+        """Names of the checkpoints that an ensemble was made of; none for other networks."""
+        listed = self.options.get("members")
+        found = listed if isinstance(listed, list) else []
+        return [each["name"] for each in found if isinstance(each, Mapping) and isinstance(each.get("name"), str)]
+
+    @property
     def training_command(self) -> str:
         """What trains these weights again; "" where the card names no recipe, or names that are none."""
         if self.architecture == ONNX:

@@ -18,7 +18,7 @@ from fer_core.errors import CheckpointError
 from fer_core.models import catalogue as _catalogue  # noqa: F401  (fills the registry)
 from fer_core.models import registry
 from fer_core.models.card import ONNX, Card, read_card
-from fer_core.models.folders import find_checkpoint
+from fer_core.models.folders import member_folder
 from fer_core.models.onnx_net import CPU, open_onnx
 
 MAX_MODEL_BYTES = 2_000_000_000
@@ -88,9 +88,8 @@ def _member_weights(folder: Path, member: str) -> dict[str, torch.Tensor]:
     sha256, _, name = member.partition(" ")
     if not name or Path(name).name != name:
         raise CheckpointError(f"{folder.name} names a member {name!r}, which is not the name of a checkpoint.")
-    beside = folder.parent / name
     try:
-        theirs = beside if beside.is_dir() else find_checkpoint(name)
+        theirs = member_folder(folder, name)
         state = _read_weights(theirs / WEIGHTS, read_card(theirs / "card.json"))
     except CheckpointError as error:
         raise CheckpointError(f"{folder.name} needs the weights of its member {name}: {error}") from error

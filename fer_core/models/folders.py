@@ -45,6 +45,16 @@ def weights_in(folder: Path) -> Path | None:
     return next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
 
 
+def member_folder(folder: Path, name: str) -> Path:
+    """Folder of a member of the ensemble in ``folder``: the one beside it, or the one of that name.
+
+    Raises:
+        CheckpointError: neither exists.
+    """
+    beside = folder.parent / name
+    return beside if beside.is_dir() else find_checkpoint(name)
+
+
 def runnable_names(root: Path | None = None) -> list[str]:
     """Names of ``checkpoint_folders`` that have weights, so that their network can be asked."""
     return [name for name, folder in checkpoint_folders(root).items() if weights_in(folder)]
