@@ -30,7 +30,7 @@ from fer_core.errors import DataError
 from fer_core.evaluation.run import evaluate
 from fer_core.models.card import ONNX, Card, read_card
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.folders import checkpoint_folders, find_checkpoint, weights_in
+from fer_core.models.folders import checkpoint_folders, find_checkpoint, weights_bytes, weights_in
 
 BLOCK, WARM_UP, BATCH, BATCH_RUNS = 50, 10, 64, 9
 
@@ -46,7 +46,7 @@ class Variant:
 
     @property
     def n_bytes(self) -> int:
-        return (self.folder / self.card.weights_file).stat().st_size
+        return weights_bytes(self.folder, self.card)
 
     def median_ms(self, threads: int, n: int = 1) -> float:
         return 1000 * float(np.median(self.times[threads, n]))

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.folders import checkpoints_folder, runnable_names
+from fer_core.models.folders import checkpoints_folder, runnable_names, weights_bytes
 from fer_core.models.runtime import fastest
 
 BATCHES, ROUNDS = (1, 8, 32), 15
@@ -57,16 +57,14 @@ def _what(classifier: Classifier) -> dict[str, Any]:
     card = classifier.card
     wanted = {"split": card.data.get("test"), "labels": card.data.get("labels"), "tta": "none"}
     told = next((each for each in card.metrics if wanted.items() <= each.items()), {})
-    files = [checkpoints_folder() / name / card.weights_file for name in (card.name, *card.members)]
+    folder = checkpoints_folder() / card.name
     return {
         "checkpoint": card.name,
         "network": card.network,
         "labels": card.data.get("labels"),
         "accuracy": told.get("accuracy"),
         "parameters": card.n_params,
-        "megabytes": round(sum(each.stat().st_size for each in files) / 1e6, 1)
-        if all(map(Path.is_file, files))
-        else None,
+        "megabytes": round(weights_bytes(folder, card) / 1e6, 1) if folder.is_dir() else None,
     }
 
 

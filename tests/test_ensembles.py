@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from dashboard.services import checkpoints
 from fer_core.data import ferplus_labels
@@ -24,6 +27,7 @@ from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import load
 from fer_core.models.ensemble import Average, Ensemble, Member, fusion
+from fer_core.models.folders import runnable_names
 from fer_core.models.onnx_net import OnnxNetwork, exported
 from tests.faces_csv import FERPLUS_COLUMNS, write_fer2013_csv
 from training.ensemble import fit, in_folds, run_ensemble, weights_by
@@ -194,22 +198,29 @@ def test_a_trained_fusion_is_judged_by_pictures_it_was_not_trained_on() -> None:
     assert in_folds(recipe, answers, truth, 2) < 0.22, "there is nothing to learn"
 
 
-def test_the_best_layer_does_not_depend_on_chance() -> None:
+def test_lbfgs_finds_the_best_layer() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 7, 300)
     answers = np.log(rng.dirichlet(np.ones(14), 300))
-    recipes = [
-        dataclasses.replace(RECIPE, rule="trained", seed=seed, fit=Fit(epochs=200, pull=0.1, by="lbfgs"))
-        for seed in (0, 1)
-    ]
-    first, second = (fit(recipe, answers, truth, 2) for recipe in recipes)
-    for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
-        torch.testing.assert_close(mine, theirs)
-    by_chance = fit(dataclasses.replace(recipes[0], fit=Fit(pull=0.1)), answers, truth, 2)
-    x, y = torch.tensor(answers, dtype=torch.float32), torch.from_numpy(truth)
+    x, y = torch.tensor(answers), torch.from_numpy(truth)
+    start = fusion(2, 7, 0).double()
+
+    def objective(layer: torch.nn.Module) -> torch.Tensor:
+        pairs = zip(layer.parameters(), start.parameters(), strict=True)
+        distance = torch.stack([((mine - theirs) ** 2).sum() for mine, theirs in pairs]).sum()
+        return torch.nn.functional.cross_entropy(layer(x), y) + 0.1 * distance
+
+    def fitted(**changes: Any) -> torch.nn.Module:
+        return fit(
+            dataclasses.replace(RECIPE, rule="trained", fit=Fit(pull=0.1, **changes)), answers, truth, 2
+        ).double()
+
+    best = fitted(by="lbfgs", epochs=500)
+    gradients = torch.autograd.grad(objective(best), list(best.parameters()))
+    assert max(float(each.abs().max()) for each in gradients) < 1e-4
+    unfinished = [fitted(by="lbfgs", epochs=2), fitted(by="sgd"), start]
     with torch.no_grad():
-        best, other = (float(torch.nn.functional.cross_entropy(layer(x), y)) for layer in (first, by_chance))
-    assert best < other + 0.05
+        assert all(float(objective(best)) < float(objective(other)) - 1e-5 for other in unfinished)
 
 
 def test_the_trained_fusion_of_the_document_runs(made: tuple[Path, Path], tmp_path: Path) -> None:
@@ -232,51 +243,72 @@ def test_grey_members_see_the_same_grey_as_alone(made: tuple[Path, Path], tmp_pa
         torch.testing.assert_close(colour(x), whole.net(grey), atol=1e-5, rtol=1e-5)
 
 
-def test_members_keep_their_weights(made: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.fixture
+def apart(made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes ensembles in a folder of its own, which is that of the shipped checkpoints."""
     out = tmp_path / "out"
     for name in RECIPE.members:
         shutil.copytree(made[1] / name, out / name)
-    fused = dataclasses.replace(RECIPE, rule="trained", checkpoint="fused")
-    folders = [run_ensemble(recipe, {"drawn": made[0]}, run=tmp_path, out=out) for recipe in (RECIPE, fused)]
-    weights = [folder / "model.safetensors" for folder in folders]
-    assert list(load_file(weights[0])) == [], "a plain mean has no weights of its own"
-    assert sorted(load_file(weights[1])) == ["head.bias", "head.weight"]
-    whole = load(folders[0])
-    theirs = [load(out / name).net.state_dict() for name in RECIPE.members]
-    for i, state in enumerate(theirs):
-        for key, value in state.items():
-            torch.testing.assert_close(whole.net.state_dict()[f"backbone.{i}.net.{key}"], value)
-    again = run_ensemble(
-        dataclasses.replace(RECIPE, members=["large", "small"], checkpoint="turned"), {"drawn": made[0]},
-        run=tmp_path, out=out,
-    )  # fmt: skip
-    assert load(again).sha256 != whole.sha256, "results are named by the weights they come from"
-    assert "five folds of the choosing split" in " ".join(load(folders[1]).card.notes)
-
-
-def test_an_ensemble_says_which_member_is_missing(
-    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
     monkeypatch.setenv("FER_CHECKPOINTS", str(out))
-    for name in RECIPE.members:
-        shutil.copytree(made[1] / name, out / name)
-    folder = run_ensemble(RECIPE, {"drawn": made[0]}, run=tmp_path, out=out)
-    sizes = [(out / name / "model.safetensors").stat().st_size for name in ("pair", *RECIPE.members)]
-    assert checkpoints.entry("pair").is_runnable and checkpoints.entry("pair").n_bytes == sum(sizes)
+
+    def make(**changes: Any) -> Path:
+        return run_ensemble(dataclasses.replace(RECIPE, **changes), {"drawn": made[0]}, run=tmp_path, out=out)
+
+    return make
+
+
+def test_members_keep_their_weights(apart: Callable[..., Path]) -> None:
+    pair, fused = apart(), apart(rule="trained", checkpoint="fused")
+    assert list(load_file(pair / "model.safetensors")) == [], "a plain mean has no weights of its own"
+    assert sorted(load_file(fused / "model.safetensors")) == ["head.bias", "head.weight"]
+    whole = load(pair).net.state_dict()
+    for i, name in enumerate(RECIPE.members):
+        for key, value in load(pair.parent / name).net.state_dict().items():
+            torch.testing.assert_close(whole[f"backbone.{i}.net.{key}"], value)
+    assert "five folds of the choosing split" in " ".join(load(fused).card.notes)
+    sizes = [(pair.parent / name / "model.safetensors").stat().st_size for name in ("pair", *RECIPE.members)]
+    assert checkpoints.entry("pair").n_bytes == sum(sizes)
+
+
+def test_results_are_named_by_what_they_come_from(apart: Callable[..., Path]) -> None:
+    first = load(apart()).sha256
+    assert load(apart()).sha256 == first, "made again"
+    others = [
+        apart(members=["large", "small"], checkpoint="turned"),
+        apart(rule="hand", weights_by_hand=[2.0, 1.0], checkpoint="weighed"),
+    ]
+    assert len({first, *(load(each).sha256 for each in others)}) == 3
+
+
+def test_an_ensemble_says_which_member_is_missing(apart: Callable[..., Path]) -> None:
+    folder = apart()
+    out = folder.parent
+    assert checkpoints.entry("pair").is_runnable and "pair" in runnable_names()
+    assert checkpoints.ensembles_with("large") == ["pair"] and checkpoints.ensembles_with("pair") == []
+    kept = {name: (out / name / "model.safetensors").read_bytes() for name in RECIPE.members}
     member(out / "large", size=44, field=44 / 48, seed=5, temperature=0.7)
-    with pytest.raises(CheckpointError, match="pair was made of other weights of large than those that are there"):
-        load(folder)
-    (out / "small").rename(out / "renamed")
-    assert not checkpoints.entry("pair").is_runnable and "weights of pair are missing" in checkpoints.why_not_runnable(
-        "pair"
-    )
-    with pytest.raises(CheckpointError, match="pair needs the weights of its member small: No checkpoint 'small'"):
-        load(folder)
-    for name in ("../small", "", "/etc"):
-        save_file({}, folder / "model.safetensors", {"backbone.0.net.": f"{'0' * 64} {name}"})
-        with pytest.raises(CheckpointError, match="which is not the name of a checkpoint"):
+    (out / "small" / "model.safetensors").unlink()
+    for name in ("small", "large"):
+        with pytest.raises(CheckpointError, match=f"pair needs the weights of its member {name} as they were"):
             load(folder)
+        assert not checkpoints.entry("pair").is_runnable and "pair" not in runnable_names()
+        assert f"pair needs the weights of {name}" in checkpoints.why_not_runnable("pair").replace("small, ", "")
+        (out / name / "model.safetensors").write_bytes(kept[name])
+        if name == "small":
+            assert checkpoints.why_not_runnable("pair").startswith("pair needs the weights of large as")
+    assert load(folder).predict(np.zeros((1, 48, 48, 3), np.uint8)).labels
+
+
+@pytest.mark.parametrize("name", ["../small", "..", ".", "", "/etc", "a" * 300, "a/b", 3, None])
+def test_members_are_looked_for_by_names_only(name: object, apart: Callable[..., Path]) -> None:
+    folder = apart()
+    card = json.loads((folder / "card.json").read_text())
+    card["options"]["members"][0]["name"] = name
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match="expected a name and a SHA-256"):
+        load(folder)
+    assert "expected a name and a SHA-256" in checkpoints.entry("pair").error
+    assert "pair" not in runnable_names() and {each.name for each in checkpoints.entries()} >= {"pair", "small"}
 
 
 GOOD = {

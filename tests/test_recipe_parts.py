@@ -367,15 +367,14 @@ def test_a_recipe_on_another_data_set(tmp_path: Path) -> None:
 
 def test_a_cpu_without_instructions_for_bf16_trains_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe("workbench-resnet")
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
     for able, expected in ((True, "bf16-mixed"), (False, "32-true")):
         monkeypatch.setattr("training.train.computes_bfloat16", lambda able=able: able)
         assert command.precision_here(recipe) == expected
         assert command.precision_here(dataclasses.replace(recipe, precision="64-true")) == "64-true"
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
     assert command.precision_here(recipe) == "bf16-mixed"
     assert command.precision_here(recipe, command.Machine("cpu")) == "32-true"
-
 
 
 @pytest.mark.filterwarnings("ignore:.*")  # what Lightning says of runs of one step

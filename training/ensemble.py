@@ -20,10 +20,10 @@ from torch.nn import functional as F
 from fer_core.data import FaceSet, ferplus_labels
 from fer_core.errors import CheckpointError, RecipeError
 from fer_core.evaluation.run import evaluate_faces, table_array
-from fer_core.models.card import Card, InputSpec
+from fer_core.models.card import ENSEMBLE, MEMBER_SHA256, Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.ensemble import NAME, Ensemble, Member, ensemble, fusion
+from fer_core.models.ensemble import Ensemble, Member, ensemble, fusion
 from fer_core.models.folders import find_checkpoint
 from training.export import hardware, revision, said
 from training.measure import fit_on, measure
@@ -39,7 +39,7 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
         RecipeError: a member has not been trained yet; the message says how.
         CheckpointError: members that do not fit together.
     """
-    folders, members = zip(*(_member(name, out) for name in recipe.members), strict=True)
+    members = [_load(name, out) for name in recipe.members]
     chosen = choose_pictures(recipe, roots, limit=limit)
     if not chosen.choose:
         raise RecipeError(f"{recipe.name}: an ensemble needs a split to choose its weights on.")
@@ -61,9 +61,9 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
         net.head = fit(recipe, *known)
         told = f"In five folds of the choosing split such a layer is right about {in_folds(recipe, *known):.1%}."
         card = dataclasses.replace(card, notes=[*card.notes, told])
-    save_checkpoint(folder, net, card, members=folders)
+    save_checkpoint(folder, net, card)
     card = dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
-    save_checkpoint(folder, net, card, members=folders)
+    save_checkpoint(folder, net, card)
     geometry = members[0].card.crop
     crop = Crop(geometry.size, geometry.size, geometry.margin, geometry.align)
     train = read_side(chosen.train, crop, common.channels, run / "pictures" / "train.npy")
@@ -72,10 +72,9 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
     return folder
 
 
-def _member(name: str, out: Path) -> tuple[Path, Classifier]:
+def _load(name: str, out: Path) -> Classifier:
     try:
-        folder = out / name if (out / name).is_dir() else find_checkpoint(name)
-        return folder, load(folder)
+        return load(out / name if (out / name).is_dir() else find_checkpoint(name))
     except CheckpointError as error:
         raise RecipeError(
             f"Member {name} cannot be used: {error} Train it first: python -m training.train {name}"
@@ -138,8 +137,8 @@ def weights_by(recipe: EnsembleRecipe, accuracies: Sequence[float]) -> list[floa
 def fit(recipe: EnsembleRecipe, answers: NDArray[np.float64], truth: NDArray[np.int64], n_members: int) -> nn.Module:
     """Train the fusion layer on the members' answers (n, m·k) to the choosing split."""
     torch.manual_seed(recipe.seed)
-    x, y = torch.tensor(answers, dtype=torch.float32), torch.from_numpy(truth)
-    layer = fusion(n_members, x.shape[1] // n_members, recipe.fit.hidden)
+    x, y = torch.tensor(answers), torch.from_numpy(truth)
+    layer = fusion(n_members, x.shape[1] // n_members, recipe.fit.hidden).double()
     start = [parameter.detach().clone() for parameter in layer.parameters()]
 
     def loss(rows: Tensor) -> Tensor:
@@ -153,13 +152,13 @@ def fit(recipe: EnsembleRecipe, answers: NDArray[np.float64], truth: NDArray[np.
     if recipe.fit.by == "lbfgs":
         optimiser = torch.optim.LBFGS(layer.parameters(), max_iter=recipe.fit.epochs, line_search_fn="strong_wolfe")
         optimiser.step(lambda: float(loss(everything)))  # type: ignore[no-untyped-call]
-        return layer
+        return layer.float()
     optimiser = torch.optim.SGD(layer.parameters(), lr=recipe.fit.lr, momentum=0.9)
     for _ in range(recipe.fit.epochs):
         for rows in torch.split(torch.randperm(len(x)), recipe.batch_size):
             loss(rows)
             optimiser.step()
-    return layer
+    return layer.float()
 
 
 def in_folds(recipe: EnsembleRecipe, answers: NDArray[np.float64], truth: NDArray[np.int64], n_members: int) -> float:
@@ -189,6 +188,7 @@ def _options(
         "members": [
             {
                 "name": member.name,
+                MEMBER_SHA256: member.sha256,
                 "architecture": member.card.architecture,
                 "options": dict(member.card.options),
                 "channels": member.card.input.channels,
@@ -212,7 +212,7 @@ def _card(
     how = {"trained": "a layer trained on the choosing split"}.get(recipe.rule, f"weights {options['weights']}")
     return Card(
         name=recipe.checkpoint,
-        architecture=NAME,
+        architecture=ENSEMBLE,
         labels=first.labels,
         input=common,
         crop=first.crop,

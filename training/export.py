@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def export_checkpoints(
     model.eval()
     if recipe.ema:
         refresh_batch_norm(model, recipe, prepared.train)
-    origin = Origin.of(prepared, run, epochs=int(saved["epoch"]) + 1, command=command)
+    origin = Origin.of(prepared, run, saved, command)
     return [
         _export(origin, name, target, model, prepared, run=run, folder=out / target.checkpoint)
         for name, target in recipe.targets.items()
@@ -100,6 +101,7 @@ class Origin:
     recipe: Recipe
     sha256: str
     epochs: int
+    precision: str
     minutes: float
     n_train: dict[str, int]
     n_shown: dict[str, int]
@@ -107,12 +109,15 @@ class Origin:
     command: Command
 
     @classmethod
-    def of(cls, prepared: Prepared, run: Path, *, epochs: int, command: Command) -> Origin:
+    def of(cls, prepared: Prepared, run: Path, saved: Mapping[str, Any], command: Command) -> Origin:
         started = run / STARTED
         is_scratch = not started.is_file() or started.read_text(encoding="utf-8") != IMAGENET
         shown = shown_counts(prepared.train, prepared.recipe.balance, prepared.recipe.seed)
         counts = prepared.train.counts()
-        return cls(prepared.recipe, prepared.sha256, epochs, _minutes(run), counts, shown, is_scratch, command)
+        return cls(
+            prepared.recipe, prepared.sha256, int(saved["epoch"]) + 1,
+            str(saved.get("computed_in", prepared.recipe.precision)), _minutes(run), counts, shown, is_scratch, command,
+        )  # fmt: skip
 
     def card(self, target_name: str, target: Target, net: nn.Module) -> Card:
         """The card before anything is measured."""
@@ -130,6 +135,7 @@ class Origin:
             "counts": self.n_train,
             **({"counts_balanced": self.n_shown} if recipe.balance.by in ("augment", "sample") else {}),
             "epochs": self.epochs,
+            "precision": self.precision,
             **({"command": dict(self.command)} if self.command else {}),
         }
         return Card(

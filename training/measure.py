@@ -25,6 +25,7 @@ from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import fit_temperature
 from fer_core.evaluation.run import TTA, evaluate_faces, figures_of, label_sets, labels_of, table_array, write_table
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.runtime import EXACT, fastest
 from training.recipe import FERPLUS, FERPLUS7
 
 
@@ -36,13 +37,14 @@ def measure(
     with_votes: bool,
     skip: bool = False,
 ) -> None:
-    """Fill the metrics of a checkpoint's card and write its evaluation tables, from its weights.
+    """Fill the metrics of a checkpoint's card and write its evaluation tables, from its weights, in the fastest way
+    that gives the network's own probabilities to 0.0001.
 
     Metrics are those of every label set, of a single view on the choosing split and every view on the test split.
 
     ``with_votes`` reports the FER+ protocols too; ``skip`` leaves unreadable pictures out.
     """
-    classifier = load(folder)
+    classifier, _ = fastest(load(folder), EXACT)
     metrics: list[Mapping[str, Any]] = []
     for sets, views in ((choose, TTA[:1]), (test, TTA)):
         for faces in sets:

@@ -159,6 +159,7 @@ class EmotionModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["minutes"] = self.minutes
         checkpoint["rate"] = self.rate.state()
+        checkpoint["computed_in"] = str(self.trainer.precision)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.minutes_before, self.started = float(checkpoint["minutes"]), time.monotonic()

@@ -321,8 +321,8 @@ class Fit:
     """Training of a fusion layer on the members' answers: ``hidden`` units between (0: none); ``pull`` weighs the
     squared distance from the plain mean, where it starts.
 
-    ``by``: ``sgd`` in batches at a constant ``lr``, or ``lbfgs``, which takes all pictures at once and finds the one
-    best layer where there are no hidden units (``epochs`` are its steps, ``lr`` and the batch size do not matter).
+    ``by``: ``sgd`` in batches at a constant ``lr``, or ``lbfgs`` on all pictures at once, in at most ``epochs`` steps,
+    whatever ``lr``. Without hidden units, and with a pull, there is one best layer; a few hundred steps find it.
     """
 
     epochs: int = 30

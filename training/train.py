@@ -165,7 +165,7 @@ def _class_weights(recipe: Recipe, prepared: Prepared | None) -> torch.Tensor | 
 def _strategy(recipe: Recipe, machine: Machine) -> Any:
     if machine.n_processes == 1:
         return "auto"
-    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
+    on_cpu = machine.accelerator == "cpu" or not torch.accelerator.is_available()
     return DDPStrategy(
         process_group_backend="gloo" if on_cpu else "nccl",
         find_unused_parameters=bool(recipe.phases),  # frozen layers get no gradient
@@ -174,7 +174,7 @@ def _strategy(recipe: Recipe, machine: Machine) -> Any:
 
 def precision_here(recipe: Recipe, machine: Machine = Machine()) -> Any:
     """The recipe's precision for Lightning; float32 instead of bf16 on a CPU that has no instructions for it."""
-    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
+    on_cpu = machine.accelerator == "cpu" or not torch.accelerator.is_available()
     return "32-true" if recipe.precision == "bf16-mixed" and on_cpu and not computes_bfloat16() else recipe.precision
 
 

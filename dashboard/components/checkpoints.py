@@ -262,6 +262,8 @@ def _remove(entry: Entry) -> None:
 @st.dialog("Remove for good?")
 def _ask_remove(name: str) -> None:
     st.markdown(f"**{plain(name)}** and its evaluations will be removed from this machine.")
+    if needed := checkpoints.ensembles_with(name):
+        st.warning(f"Ensembles that cannot be used without it: {', '.join(map(plain, needed))}.")
     with show_errors():
         if st.button("Remove", type="primary", icon=":material/delete:"):
             checkpoints.remove(name)

@@ -21,7 +21,8 @@ from fer_core.models.folders import (
     checkpoint_folders,
     checkpoint_names,
     checkpoints_folder,
-    member_folder,
+    missing_members,
+    weights_bytes,
     weights_in,
 )
 
@@ -43,21 +44,17 @@ class Entry:
     @property
     def n_bytes(self) -> int:
         """Of its weights, an ensemble's with those of its members."""
-        return sum(path.stat().st_size for path in self._weights() if path)
+        return weights_bytes(self.folder, self.card) if self.card else 0
+
+    @property
+    def missing(self) -> list[str]:
+        """Members of an ensemble whose weights are not there as they were when it was made."""
+        return missing_members(self.folder, self.card) if self.card else []
 
     @property
     def is_runnable(self) -> bool:
         """Whether its network can be asked: card and weights are there."""
-        return self.card is not None and all(self._weights())
-
-    def _weights(self) -> list[Path | None]:
-        found = [weights_in(self.folder)]
-        for name in self.card.members if self.card else ():
-            try:
-                found.append(weights_in(member_folder(self.folder, name)))
-            except CheckpointError:
-                found.append(None)
-        return found
+        return self.card is not None and weights_in(self.folder) is not None and not self.missing
 
     def figures(self) -> Mapping[str, Any]:
         """The figures of its card that say most: the test split with the labels that it was taught, single view; or
@@ -97,6 +94,9 @@ def why_not_runnable(name: str) -> str:
     if entry.is_runnable or entry.card is None:
         return entry.error
     what = f"To make them again: {entry.card.training_command}" if entry.card.training_command else "Copy them here."
+    if weights_in(entry.folder) and entry.missing:
+        needed = ", ".join(entry.missing)
+        return f"{name} needs the weights of {needed} as they were when it was made; they are not there. {what}"
     return f"The weights of {name} are missing, so only its evaluations can be looked at. {what}"
 
 
@@ -183,6 +183,11 @@ def keep(job: jobs.Job) -> None:
         shutil.rmtree(left, ignore_errors=True)
     shutil.move(folder, added_folder() / name)
     jobs.tell(job.id, {"checkpoint": name})
+
+
+def ensembles_with(name: str) -> list[str]:
+    """Names of the ensembles that cannot be used without this checkpoint."""
+    return [each.name for each in entries() if each.card and name in (member for _, member, _ in each.card.members)]
 
 
 def remove(name: str) -> None:

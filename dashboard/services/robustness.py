@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from fer_core.evaluation.robustness import (
     setting_of,
     summarize,
 )
-from fer_core.models.folders import weights_in
+from fer_core.models.folders import file_sha256, weights_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,21 +75,4 @@ def is_outdated(found: Measured) -> bool:
         CheckpointError: the checkpoint is not there any more.
     """
     path = weights_in(checkpoints.folder_of(found.checkpoint))
-    return path is not None and _sha256(str(path), path.stat().st_mtime_ns) != found.setting.weights_sha256
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: str, changed: int) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def everybody() -> list[Measured]:
-    """Every checkpoint that was measured, the highest mean corruption accuracy first; damaged tables are left out."""
-    tables = []
-    for entry in checkpoints.entries():
-        try:
-            tables.append(measured(entry.name))
-        except CheckpointError:
-            continue
-    return sorted(filter(None, tables), key=lambda each: -each.summary.corrupted)
+    return path is not None and file_sha256(path) != found.setting.weights_sha256

@@ -21,7 +21,10 @@ ONNX = "onnx"
 """Architecture of a network that ONNX Runtime runs; its options tell which checkpoint it is ``of``, that one's
 ``architecture`` and the ``precision`` of its numbers."""
 ONNX_PRECISIONS = ("float32", "int8")
+ENSEMBLE, MEMBER_SHA256 = "ensemble", "weights_sha256"
+"""Architecture of several networks in one, and the option of a member whose weights are in a folder of their own."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes part of file names
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMAND_OPTIONS = ("dataset", "fold", "epochs", "minutes", "limit")
 """Options of ``training.train`` that a card's ``data["command"]`` may name beside its ``recipe``."""
 
@@ -50,6 +53,10 @@ class InputSpec:
             raise CheckpointError(f"input {self} is outside 8-1024 px, 1 or 3 channels, field 0.2-1.")
         if len(self.mean) != self.channels or len(self.std) != self.channels or min(self.std) <= 0:
             raise CheckpointError(f"input needs {self.channels} mean and positive std values, got {self}.")
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ class Card:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        if not _matches(_NAME, self.name):
             raise CheckpointError(f"name {self.name!r} must be 1-64 letters, digits, dots, dashes and underscores.")
         if not isinstance(self.options, Mapping):
             raise CheckpointError(f"options are {self.options!r}; expected names and values.")
@@ -97,6 +104,11 @@ class Card:
             raise CheckpointError(f"data and each of the metrics must be names and values, got {self.data!r}.")
         if not all(isinstance(each, str) for each in (self.date, *self.notes)):
             raise CheckpointError("the date and every note must be text.")
+        for place, name, sha256 in self.members:
+            if not (_matches(_NAME, name) and _matches(_SHA256, sha256)):
+                raise CheckpointError(
+                    f"member {place} is {name!r} with weights {sha256!r}; expected a name and a hash."
+                )
         self.input.check()
         numbers = [self.temperature, self.crop.margin]
         if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
@@ -119,11 +131,11 @@ class Card:
         return f"{self.options.get('architecture', '?')}, ONNX {self.options.get('precision', '?')}"
 
     @property
-    def members(self) -> list[str]:
-        """Names of the checkpoints that an ensemble was made of; none for other networks."""
-        listed = self.options.get("members")
-        found = listed if isinstance(listed, list) else []
-        return [each["name"] for each in found if isinstance(each, Mapping) and isinstance(each.get("name"), str)]
+    def members(self) -> list[tuple[int, str, str]]:
+        """Members of an ensemble whose weights are in their own folders: place, name and SHA-256 of the weights."""
+        listed = self.options.get("members") if self.architecture == ENSEMBLE else None
+        found = [each if isinstance(each, Mapping) else {} for each in listed] if isinstance(listed, list) else []
+        return [(i, each.get("name", ""), each[MEMBER_SHA256]) for i, each in enumerate(found) if MEMBER_SHA256 in each]
 
     @property
     def training_command(self) -> str:

@@ -1,16 +1,16 @@
 """Checkpoint folders: ``model.safetensors`` (or ``model.onnx``) and ``card.json`` in, a network out.
 
-The file of an ensemble names its members by the hashes of their weights, which stay in the members' own folders.
+The card of an ensemble names its members by the hashes of their weights, which stay in the members' own folders.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -18,13 +18,13 @@ from fer_core.errors import CheckpointError
 from fer_core.models import catalogue as _catalogue  # noqa: F401  (fills the registry)
 from fer_core.models import registry
 from fer_core.models.card import ONNX, Card, read_card
-from fer_core.models.folders import member_folder
+from fer_core.models.folders import file_sha256, member_weights
 from fer_core.models.onnx_net import CPU, open_onnx
 
 MAX_MODEL_BYTES = 2_000_000_000
 WEIGHTS = "model.safetensors"
 MEMBER = "backbone.{}.net."
-"""Where the weights of an ensemble's i-th member are among its own, and what names that member in the file."""
+"""Where the weights of an ensemble's i-th member are among its own."""
 
 
 def load_network(folder: Path, device: torch.device = CPU) -> tuple[registry.EmotionNetwork, Card]:
@@ -40,8 +40,15 @@ def load_network(folder: Path, device: torch.device = CPU) -> tuple[registry.Emo
     net = registry.build(
         card.architecture, n_labels=len(card.labels), channels=card.input.channels, **dict(card.options)
     )
-    for prefix, member in _members(folder / WEIGHTS).items():
-        state |= {prefix + key: value for key, value in _member_weights(folder, member).items()}
+    for i, name, sha256 in card.members:
+        path = member_weights(folder, name, sha256)
+        if path is None:
+            raise CheckpointError(
+                f"{folder.name} needs the weights of its member {name} as they were when it was made. They are not "
+                f"there, or others are: copy them beside it{', or ' * bool(card.training_command)}"
+                f"{card.training_command and f'make the ensemble again with: {card.training_command}'}."
+            )
+        state |= {MEMBER.format(i) + key: value for key, value in _read_weights(path, card).items()}
     where = f"{folder.name}/{WEIGHTS}"
     try:
         net.load_state_dict(
@@ -72,54 +79,24 @@ def _read_weights(path: Path, card: Card) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{where} is not a whole safetensors file ({error}); copy it again.") from error
 
 
-def _members(path: Path) -> dict[str, str]:
-    """Hash and name of the weights that belong to an ensemble, by where they are among its own; none for others."""
-    with safe_open(path, framework="pt") as file:
-        told = file.metadata() or {}
-    return {key: told[key] for key in sorted(told) if key.startswith("backbone.")}
-
-
-def _member_weights(folder: Path, member: str) -> dict[str, torch.Tensor]:
-    """Weights of an ensemble's member, from the folder beside it or the one of that name among all checkpoints.
-
-    Raises:
-        CheckpointError: it is not there, or its weights are others than those the ensemble was made of.
-    """
-    sha256, _, name = member.partition(" ")
-    if not name or Path(name).name != name:
-        raise CheckpointError(f"{folder.name} names a member {name!r}, which is not the name of a checkpoint.")
-    try:
-        theirs = member_folder(folder, name)
-        state = _read_weights(theirs / WEIGHTS, read_card(theirs / "card.json"))
-    except CheckpointError as error:
-        raise CheckpointError(f"{folder.name} needs the weights of its member {name}: {error}") from error
-    if _sha256(theirs / WEIGHTS) != sha256:
-        raise CheckpointError(
-            f"{folder.name} was made of other weights of {name} than those that are there; make the ensemble again."
-        )
-    return state
-
-
-def save_checkpoint(folder: Path, net: nn.Module, card: Card, *, members: Sequence[Path] = ()) -> None:
-    """Write weights in half precision, and the card.
-
-    ``members`` are the checkpoint folders of an ensemble's members, in order; their weights are not written again.
-    """
+def save_checkpoint(folder: Path, net: nn.Module, card: Card) -> None:
+    """Write weights in half precision, without those of members that the card names by their hash, and the card."""
     folder.mkdir(parents=True, exist_ok=True)
-    apart = {MEMBER.format(i): f"{_sha256(path / WEIGHTS)} {path.name}" for i, path in enumerate(members)}
+    elsewhere = tuple(MEMBER.format(i) for i, _, _ in card.members)
     state = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for name, value in net.state_dict().items()
-        if not name.startswith(tuple(apart))
+        if not name.startswith(elsewhere)
     }
-    save_file(state, folder / WEIGHTS, apart)
+    save_file(state, folder / WEIGHTS, {"options": _digest(card)} if elsewhere else None)
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+
+
+def _digest(card: Card) -> str:
+    """Names members, their weights and how they are joined, so that the file of weights differs where these do."""
+    return hashlib.sha256(json.dumps(dict(card.options), sort_keys=True).encode()).hexdigest()
 
 
 def weights_sha256(folder: Path, card: Card) -> str:
     """SHA-256 of the file of weights, to name them in results."""
-    return _sha256(folder / card.weights_file)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return file_sha256(folder / card.weights_file)

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from fer_core.models import registry
-from fer_core.models.card import InputSpec
+from fer_core.models.card import ENSEMBLE, InputSpec
 from fer_core.models.parts import MAX_WIDTH
 from fer_core.models.preprocess import GREY_WEIGHTS, view
 from fer_core.models.registry import EmotionNetwork, register
 
-NAME = "ensemble"
 MAX_MEMBERS = 16
 
 
@@ -83,7 +82,7 @@ class Ensemble(EmotionNetwork):
 
 
 @register(
-    NAME,
+    ENSEMBLE,
     input_px=48,
     min_px=8,
     source="Rahman & Mahato 2021 (mbstu-2021); ubb-2021",
@@ -112,7 +111,7 @@ def ensemble(
     """
     if not (2 <= len(members) <= MAX_MEMBERS and 0 <= hidden <= MAX_WIDTH):
         raise ValueError(f"expected 2-{MAX_MEMBERS} members and 0-{MAX_WIDTH} hidden units")
-    if any(each["architecture"] == NAME for each in members):
+    if any(each["architecture"] == ENSEMBLE for each in members):
         raise ValueError("no member of an ensemble is an ensemble itself")
     if weights and len(weights) != len(members):
         raise ValueError(f"there are {len(weights)} weights for {len(members)} members")

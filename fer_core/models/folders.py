@@ -6,10 +6,13 @@ dashboard are in ``checkpoints/`` of its data folder (``FER_HOME``, else ``~/.fe
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from fer_core.errors import CheckpointError
+from fer_core.models.card import Card, read_card
 from fer_core.places import data_home
 
 DEFAULT_CHECKPOINT = "compact-resnet-seed1-ferplus"
@@ -45,19 +48,47 @@ def weights_in(folder: Path) -> Path | None:
     return next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
 
 
-def member_folder(folder: Path, name: str) -> Path:
-    """Folder of a member of the ensemble in ``folder``: the one beside it, or the one of that name.
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, remembered until it changes."""
+    stat = path.stat()
+    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
 
-    Raises:
-        CheckpointError: neither exists.
-    """
-    beside = folder.parent / name
-    return beside if beside.is_dir() else find_checkpoint(name)
+
+@lru_cache(maxsize=256)
+def _sha256(path: str, n_bytes: int, changed: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def member_weights(folder: Path, name: str, sha256: str) -> Path | None:
+    """The weights of a member of the ensemble in ``folder``, beside it, shipped or added; None where none of these has
+    them as they were when the ensemble was made."""
+    places = (folder.parent, checkpoints_folder(), added_folder())
+    found = (weights_in(each / name) for each in places)
+    return next((path for path in found if path and file_sha256(path) == sha256), None)
+
+
+def missing_members(folder: Path, card: Card) -> list[str]:
+    """Names of an ensemble's members whose weights are not there as they were; none for other networks."""
+    return [name for _, name, sha256 in card.members if member_weights(folder, name, sha256) is None]
+
+
+def weights_bytes(folder: Path, card: Card) -> int:
+    """Size of a checkpoint's weights, an ensemble's with those of its members."""
+    found = [weights_in(folder), *(member_weights(folder, name, sha256) for _, name, sha256 in card.members)]
+    return sum(path.stat().st_size for path in found if path)
 
 
 def runnable_names(root: Path | None = None) -> list[str]:
-    """Names of ``checkpoint_folders`` that have weights, so that their network can be asked."""
-    return [name for name, folder in checkpoint_folders(root).items() if weights_in(folder)]
+    """Names of ``checkpoint_folders`` whose network can be asked: their weights are there, and those of members."""
+    return [name for name, folder in checkpoint_folders(root).items() if weights_in(folder) and _is_whole(folder)]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return not missing_members(folder, read_card(folder / "card.json"))
+    except CheckpointError:
+        return False
 
 
 def find_checkpoint(name: str | Path) -> Path:
