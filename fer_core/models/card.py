@@ -107,7 +107,7 @@ class Card:
         for place, name, sha256 in self.members:
             if not (_matches(_NAME, name) and _matches(_SHA256, sha256)):
                 raise CheckpointError(
-                    f"member {place} is {name!r} with weights {sha256!r}; expected a name and a hash."
+                    f"member {place} is {str(name)[:80]!r}; expected a name and the SHA-256 of its weights."
                 )
         self.input.check()
         numbers = [self.temperature, self.crop.margin]
