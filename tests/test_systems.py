@@ -207,7 +207,7 @@ NEEDED = (
 )  # fmt: skip
 WORKBENCH = {
     "workbench-ensemble-fer2013", "workbench-ensemble-ferplus", "workbench-mobilenetv2", "workbench-resnet",
-    "workbench-resnet-seed1", "workbench-resnet-taught",
+    "workbench-resnet-seed1", "workbench-resnet-taught", "workbench-resnet-wide",
 }  # fmt: skip
 OURS = {"demo", "usfq-2024-fer2013", *WORKBENCH}
 WHERE_USED = ("pca", "phases", "transforms", "stages", "mix", "ema")
