@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fer_core.emotions import EMOTIONS
-from fer_core.faces.crops import CropGeometry
+from fer_core.faces.geometry import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.classifier import Classifier
 from fer_core.models.registry import EmotionNetwork

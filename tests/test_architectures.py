@@ -21,7 +21,7 @@ from torchvision.models.vgg import cfgs, make_layers
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import CheckpointError, InputError
 from fer_core.explain import heatmaps, layers
-from fer_core.faces.crops import CropGeometry
+from fer_core.faces.geometry import CropGeometry
 from fer_core.models import registry
 from fer_core.models.attention import ChannelAttention
 from fer_core.models.card import Card, InputSpec

@@ -27,7 +27,7 @@ from fer_core.data import load_fer2013
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import CheckpointError, InputError, RecipeError
 from fer_core.explain import feature_maps, heatmaps, layers, sanity
-from fer_core.faces.crops import CropGeometry
+from fer_core.faces.geometry import CropGeometry
 from fer_core.models import onnx_net, registry
 from fer_core.models.card import Card, InputSpec, read_card
 from fer_core.models.checkpoint import save_checkpoint

@@ -21,7 +21,7 @@ from fer_core.data.drawn import draw_dataset
 from fer_core.data.layouts import open_dataset
 from fer_core.errors import CheckpointError, RecipeError
 from fer_core.evaluation.run import evaluate_faces, table_array
-from fer_core.faces.crops import CropGeometry
+from fer_core.faces.geometry import CropGeometry
 from fer_core.models import registry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint

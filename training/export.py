@@ -25,7 +25,7 @@ from torch import nn
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import RecipeError
 from fer_core.evaluation.metrics import fit_temperature
-from fer_core.faces.crops import CropGeometry
+from fer_core.faces.geometry import CropGeometry
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import load

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import InputError
-from fer_core.faces.crops import SIDE_PER_EYE_DISTANCE, CropGeometry, crop_squares
+from fer_core.faces.crops import SIDE_PER_EYE_DISTANCE, crop_squares
+from fer_core.faces.geometry import CropGeometry
 
 ArrayF = NDArray[np.float32]
 Points = NDArray[np.float64]

@@ -9,15 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fer_core.faces.crops import (
-        CropGeometry,
-        crop_faces,
-        crop_qualities,
-        crop_squares,
-        cut_squares,
-        sharpness_and_brightness,
-    )
+    from fer_core.faces.crops import crop_faces, crop_qualities, crop_squares, cut_squares, sharpness_and_brightness
     from fer_core.faces.detectors import DETECTORS, Detector, DetectorKind, make_detector
+    from fer_core.faces.geometry import CropGeometry
     from fer_core.faces.records import LANDMARKS, QUALITIES, Faces
     from fer_core.faces.tracking import Tracker, iou_matrix
 
@@ -39,13 +33,12 @@ __all__ = [
     "sharpness_and_brightness",
 ]
 _MODULES = {
-    "crops": (
-        "CropGeometry", "crop_faces", "crop_qualities", "crop_squares", "cut_squares", "sharpness_and_brightness",
-    ),
+    "crops": ("crop_faces", "crop_qualities", "crop_squares", "cut_squares", "sharpness_and_brightness"),
     "detectors": ("DETECTORS", "Detector", "DetectorKind", "make_detector"),
+    "geometry": ("CropGeometry",),
     "records": ("LANDMARKS", "QUALITIES", "Faces"),
     "tracking": ("Tracker", "iou_matrix"),
-}  # fmt: skip
+}
 _LAZY = {name: f"fer_core.faces.{module}" for module, names in _MODULES.items() for name in names}
 
 

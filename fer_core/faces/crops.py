@@ -6,43 +6,19 @@ The same function prepares faces for every model and every view. Its constants a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.errors import CheckpointError
 from fer_core.faces.detectors import check_rgb
+from fer_core.faces.geometry import CropGeometry
 from fer_core.faces.records import RGB, ArrayF, Faces
 
 MIDDLE = (0.505, 0.583)
 """Where the middle between eyes and mouth lies in a FER2013 picture, in units of its side."""
 SIDE_PER_EYE_DISTANCE, SIDE_PER_EYE_MOUTH_DISTANCE = 2.52, 2.26
-ALIGNMENTS = ("eyes-mouth",)
 FINE = 3
 """A face this many times larger than its crop is first shrunk as it stands, by a whole number."""
-
-
-@dataclass(frozen=True)
-class CropGeometry:
-    """How faces are cut for a model.
-
-    Attributes:
-        size: side of the crop in pixels.
-        margin: 1.0 is the size of faces in FER2013 pictures; larger shows more around the face.
-        align: ``eyes-mouth``, the only way so far: upright by the eyes, size and place by eyes and mouth.
-    """
-
-    size: int = 48
-    margin: float = 1.0
-    align: str = "eyes-mouth"
-
-    def __post_init__(self) -> None:
-        if self.align not in ALIGNMENTS:
-            raise CheckpointError(f"Unknown face alignment {self.align!r}; known are {', '.join(ALIGNMENTS)}.")
-        if not (8 <= self.size <= 1024 and 0.5 <= self.margin <= 3.0):
-            raise CheckpointError(f"Crop size {self.size} px, margin {self.margin} are outside 8-1024 px and 0.5-3.")
 
 
 def crop_squares(landmarks: ArrayF, margin: float = 1.0) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import CheckpointError
-from fer_core.faces.crops import CropGeometry
+from fer_core.faces.geometry import CropGeometry
 
 FORMAT = "fer-workbench-checkpoint/1"
 MAX_CARD_BYTES = 1_000_000
