@@ -96,6 +96,7 @@ def why_not_runnable(name: str) -> str:
     what = f"To make them again: {entry.card.training_command}" if entry.card.training_command else "Copy them here."
     if weights_in(entry.folder) and entry.missing:
         needed = ", ".join(entry.missing)
+        what = what.replace("make them again", "make it of those that are there")
         return f"{name} needs the weights of {needed} as they were when it was made; they are not there. {what}"
     return f"The weights of {name} are missing, so only its evaluations can be looked at. {what}"
 
