@@ -165,7 +165,7 @@ def _class_weights(recipe: Recipe, prepared: Prepared | None) -> torch.Tensor | 
 def _strategy(recipe: Recipe, machine: Machine) -> Any:
     if machine.n_processes == 1:
         return "auto"
-    on_cpu = machine.accelerator == "cpu" or not torch.accelerator.is_available()
+    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
     return DDPStrategy(
         process_group_backend="gloo" if on_cpu else "nccl",
         find_unused_parameters=bool(recipe.phases),  # frozen layers get no gradient

@@ -93,11 +93,12 @@ def why_not_runnable(name: str) -> str:
     entry = _entry(name, folder_of(name))
     if entry.is_runnable or entry.card is None:
         return entry.error
-    what = f"To make them again: {entry.card.training_command}" if entry.card.training_command else "Copy them here."
-    if weights_in(entry.folder) and entry.missing:
+    command = entry.card.training_command
+    if weights_in(entry.folder):
+        what = f"To make it of those that are there: {command}" if command else "Copy them here."
         needed = ", ".join(entry.missing)
-        what = what.replace("make them again", "make it of those that are there")
         return f"{name} needs the weights of {needed} as they were when it was made; they are not there. {what}"
+    what = f"To make them again: {command}" if command else "Copy them here."
     return f"The weights of {name} are missing, so only its evaluations can be looked at. {what}"
 
 
