@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from training import train as command
 from training.data import FaceTensors, teacher_of
 from training.export import export_checkpoints
 from training.prepare import Prepared, choose_pictures, find_all, prepare
-from training.recipe import OWN, Recipe, Target, Teacher, load_recipe, network_recipe
-from training.teach import softened, start_net, teachers_answers
+from training.recipe import FERPLUS, OWN, Recipe, Target, Teacher, load_recipe, network_recipe
+from training.teach import softened, start_heads, start_net, teachers_answers
 
 OPTIONS = {"widths": [4, 4, 8, 8], "kernels": [3, 3, 3, 3], "hidden": [8], "dropout": 0.0, "map_dropout": 0.0}
 DEMO = dataclasses.replace(network_recipe("demo"), options=OPTIONS, epochs=1, batch_size=16)
@@ -125,6 +126,21 @@ def test_a_run_starts_from_the_weights_of_a_checkpoint(drawn: Path, out: Path, t
     for name, value in later.net.state_dict().items():
         if name in learnt:
             torch.testing.assert_close(value, expected[name], atol=2e-3, rtol=2e-3)
+
+
+def test_a_target_starts_from_the_last_layer_that_it_names(drawn: Path, out: Path, tmp_path: Path) -> None:
+    other = tmp_path / "out"
+    another = dataclasses.replace(DEMO, seed=5, targets={OWN: Target(1.0, 0.0, "other")})
+    trained(another, drawn, tmp_path / "run", other)
+    shutil.copytree(out / "teacher", other / "teacher")
+    targets = {OWN: Target(1.0, 0.0, "own"), FERPLUS: Target(1.0, 0.0, "votes", head="other")}
+    recipe = dataclasses.replace(DEMO, weights="teacher", targets=targets)
+    model = command.build_module(recipe, net=start_net(recipe, other), heads=start_heads(recipe, other)).model
+    for name, expected in ((OWN, "teacher"), (FERPLUS, "other")):
+        torch.testing.assert_close(model.heads[name].weight, load(other / expected).net.head.weight)
+    assert not torch.equal(model.heads[OWN].weight, model.heads[FERPLUS].weight)
+    with pytest.raises(ValueError, match="head needs weights"):
+        dataclasses.replace(recipe, weights="scratch")
 
 
 def test_rare_answers_are_raised_after_training(drawn: Path, out: Path, tmp_path: Path) -> None:

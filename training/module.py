@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,12 +26,12 @@ LABELS_OF_TARGET = {OWN: "own", FERPLUS: FERPLUS7}
 
 
 class MultiHead(nn.Module):
-    """One trunk, one last layer per target, all starting from the network's own."""
+    """One trunk, one last layer per target; it starts from ``heads`` or, where these have none, the network's own."""
 
-    def __init__(self, net: EmotionNetwork, targets: list[str]) -> None:
+    def __init__(self, net: EmotionNetwork, targets: list[str], heads: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__()
         self.net = net
-        self.heads = nn.ModuleDict({name: copy.deepcopy(net.head) for name in targets})
+        self.heads = nn.ModuleDict({name: copy.deepcopy((heads or {}).get(name, net.head)) for name in targets})
         net.head = nn.Identity()
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:

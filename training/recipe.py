@@ -132,13 +132,15 @@ class Teacher:
 @dataclass(frozen=True)
 class Target:
     """One label set: its weight in the loss, label smoothing, the checkpoint it becomes, and who teaches it. ``floor``
-    raises classes after training whose recall on the choosing split is below it (0: none), see ``training.floor``."""
+    raises classes after training whose recall on the choosing split is below it (0: none), see ``training.floor``.
+    ``head`` is the checkpoint whose last layer it starts from; by default the one the recipe's ``weights`` name."""
 
     weight: float
     smoothing: float
     checkpoint: str
     teacher: Teacher | None = None
     floor: float = 0.0
+    head: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.floor < 1:
@@ -288,6 +290,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.weights:
             raise ValueError("expected weights: scratch, imagenet or the name of a checkpoint.")
+        if self.weights in (SCRATCH, IMAGENET) and any(target.head for target in self.targets.values()):
+            raise ValueError("a target's head needs weights of a checkpoint, whose layers go with it.")
         _one_of(self.keep, "keep", ("last", "loss", "accuracy"))
         for name in self.targets:
             _one_of(name, "target", (OWN, FERPLUS))

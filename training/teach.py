@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import CheckpointError, RecipeError
@@ -46,7 +47,21 @@ def start_net(recipe: Recipe, out: Path) -> EmotionNetwork | None:
     """
     if recipe.weights in (SCRATCH, IMAGENET):
         return None
-    start = _load(recipe.weights, recipe, out)
+    return _started_from(recipe.weights, recipe, out)
+
+
+def start_heads(recipe: Recipe, out: Path) -> dict[str, nn.Module]:
+    """Target → last layer of the checkpoint that its ``head`` names, for targets that name one.
+
+    Raises:
+        RecipeError: as ``start_net``.
+    """
+    named = {name: target.head for name, target in recipe.targets.items() if target.head}
+    return {name: _started_from(head, recipe, out).head for name, head in named.items()}
+
+
+def _started_from(name: str, recipe: Recipe, out: Path) -> EmotionNetwork:
+    start = _load(name, recipe, out)
     net = registry.build(
         recipe.architecture, n_labels=recipe.data.labels, channels=recipe.input.channels, **recipe.options
     )
@@ -54,7 +69,7 @@ def start_net(recipe: Recipe, out: Path) -> EmotionNetwork | None:
         net.load_state_dict(start.net.cpu().state_dict())
     except RuntimeError as error:
         raise RecipeError(
-            f"{recipe.name} cannot start from {recipe.weights}: it has other layers ({start.card.architecture}, "
+            f"{recipe.name} cannot start from {name}: it has other layers ({start.card.architecture}, "
             f"{dict(start.card.options)})."
         ) from error
     return net

@@ -25,7 +25,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy
+from torch import nn
 
 import fer_core.models.catalogue  # noqa: F401  (fills the registry)
 from fer_core.data import open_dataset
@@ -51,7 +52,7 @@ from training.export import export_checkpoints
 from training.module import EmotionModule, MultiHead, float32_depthwise
 from training.prepare import Chosen, Prepared, Roots, choose_pictures, find_all, prepare
 from training.recipe import IMAGENET, SCRATCH, STARTED, Data, EnsembleRecipe, Part, Recipe, load_recipe, recipe_names
-from training.teach import Answers, start_net, teachers_answers
+from training.teach import Answers, start_heads, start_net, teachers_answers
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,13 @@ def train(
     machine: Machine = Machine(),
     *,
     net: registry.EmotionNetwork | None = None,
+    heads: Mapping[str, nn.Module] | None = None,
     teachers: Answers | None = None,
 ) -> None:
     """Train on what was prepared, in folder ``run``; resumes by itself. The trained state is ``kept_state(run)``.
 
-    ``net`` is where a new run starts; by default the recipe builds it. ``teachers`` are the answers of
-    ``teachers_answers``.
+    ``net`` is where a new run starts, by default the recipe builds it; ``heads`` are last layers of targets that start
+    from others than its own. ``teachers`` are the answers of ``teachers_answers``.
     """
     recipe = prepared.recipe
     pl.seed_everything(recipe.seed, workers=True)
@@ -86,7 +88,7 @@ def train(
     begun = started(recipe, run)
     if last.is_file():
         begun = dataclasses.replace(begun, weights=SCRATCH)  # its weights come from the run
-    module = build_module(begun, prepared, net)
+    module = build_module(begun, prepared, net, heads)
     trainer = pl.Trainer(
         accelerator=machine.accelerator,
         devices=machine.devices,
@@ -120,16 +122,19 @@ def kept_state(run: Path, recipe: Recipe) -> Path:
 
 
 def build_module(
-    recipe: Recipe, prepared: Prepared | None = None, net: registry.EmotionNetwork | None = None
+    recipe: Recipe,
+    prepared: Prepared | None = None,
+    net: registry.EmotionNetwork | None = None,
+    heads: Mapping[str, nn.Module] | None = None,
 ) -> EmotionModule:
-    """The network of a recipe, or ``net``, with one head per target, ready to train."""
+    """The network of a recipe, or ``net``, with one head per target, ready to train; see ``train``."""
     if net is None:
         net = registry.build(
             recipe.architecture, n_labels=recipe.data.labels, channels=recipe.input.channels, **recipe.options
         )
         if recipe.weights == IMAGENET:
             net.load_imagenet()
-    model = MultiHead(net, list(recipe.targets)).to(memory_format=torch.channels_last)
+    model = MultiHead(net, list(recipe.targets), heads).to(memory_format=torch.channels_last)
     if not torch.cuda.is_available():
         float32_depthwise(model)
     return EmotionModule(model, recipe, _class_weights(recipe, prepared))
@@ -335,8 +340,10 @@ def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
         _tell_balance(prepared)
     if not args.export_only:
         machine = Machine(args.accelerator, args.devices, args.nodes)
-        start = None if (run / "last.ckpt").is_file() else start_net(recipe, args.out)
-        train(prepared, run, machine, net=start, teachers=teachers_answers(prepared, run, args.out))
+        resumes = (run / "last.ckpt").is_file()
+        start = None if resumes else start_net(recipe, args.out)
+        heads = None if resumes else start_heads(recipe, args.out)
+        train(prepared, run, machine, net=start, heads=heads, teachers=teachers_answers(prepared, run, args.out))
     if _is_first():
         model = build_module(dataclasses.replace(prepared.recipe, weights=SCRATCH, phases=[])).model
         given = {key: value for key in COMMAND_OPTIONS if (value := getattr(args, key)) is not None}
