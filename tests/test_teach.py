@@ -139,8 +139,8 @@ def test_a_target_starts_from_the_last_layer_that_it_names(drawn: Path, out: Pat
     for name, expected in ((OWN, "teacher"), (FERPLUS, "other")):
         torch.testing.assert_close(model.heads[name].weight, load(other / expected).net.head.weight)
     assert not torch.equal(model.heads[OWN].weight, model.heads[FERPLUS].weight)
-    with pytest.raises(ValueError, match="head needs weights"):
-        dataclasses.replace(recipe, weights="scratch")
+    with pytest.raises(RecipeError, match="needs the trunk that it learnt on"):
+        start_heads(dataclasses.replace(recipe, weights="scratch"), other)
 
 
 def test_rare_answers_are_raised_after_training(drawn: Path, out: Path, tmp_path: Path) -> None:

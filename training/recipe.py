@@ -290,8 +290,6 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.weights:
             raise ValueError("expected weights: scratch, imagenet or the name of a checkpoint.")
-        if self.weights in (SCRATCH, IMAGENET) and any(target.head for target in self.targets.values()):
-            raise ValueError("a target's head needs weights of a checkpoint, whose layers go with it.")
         _one_of(self.keep, "keep", ("last", "loss", "accuracy"))
         for name in self.targets:
             _one_of(name, "target", (OWN, FERPLUS))
