@@ -58,7 +58,9 @@ def start_heads(recipe: Recipe, out: Path) -> dict[str, nn.Module]:
     """
     named = {name: target.head for name, target in recipe.targets.items() if target.head}
     if named and recipe.weights in (SCRATCH, IMAGENET):
-        raise RecipeError(f"{recipe.name} starts from {recipe.weights}: a target's head needs the trunk that it learnt on.")
+        raise RecipeError(
+            f"{recipe.name} starts from {recipe.weights}; a target's head needs the trunk that it learnt on."
+        )
     return {name: _started_from(head, recipe, out).head for name, head in named.items()}
 
 
