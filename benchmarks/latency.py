@@ -108,10 +108,15 @@ def _figure(rows: list[dict[str, Any]]) -> Any:
 
 
 def _label_place(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Away from the nearest other point: above the better of two."""
-    others = [other for other in rows if other is not row]
-    nearest = min(others, key=lambda other: abs(other["ms_8"] - row["ms_8"]), default=row)
-    return "top center" if row["accuracy"] >= nearest["accuracy"] else "bottom center"
+    """Among points of about the same cost: above the best, below the worst, to the sides of those between."""
+    near = 0.05 * max(each["ms_8"] for each in rows)
+    column = sorted(
+        (each for each in rows if abs(each["ms_8"] - row["ms_8"]) < near), key=lambda each: -each["accuracy"]
+    )
+    place = column.index(row)
+    if place == 0:
+        return "top center"
+    return "bottom center" if place == len(column) - 1 else ("middle right", "middle left")[place % 2]
 
 
 def main(argv: list[str] | None = None) -> int:
