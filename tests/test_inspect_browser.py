@@ -111,6 +111,7 @@ def test_from_a_cell_to_a_playing_frame_in_four_clicks(page: Any, address: str, 
     page.get_by_text("for neutral, not sad").wait_for()
     sys.stdout.write(f"from the click on a face to its heatmaps: {time.monotonic() - began:.2f} s (target 1 s)\n")
     assert f"face={second}" in page.url
+    page.locator(".st-key-neighbours .tile").nth(11).wait_for()
     assert page.locator(".st-key-neighbours .tile").count() == 12
 
     page.locator("[class*=st-key-moment-]").first.get_by_role("button").click()
