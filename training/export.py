@@ -175,6 +175,8 @@ def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
     if recipe.weights not in (IMAGENET, SCRATCH):
         notes.append(f"Started from the weights of {recipe.weights}; epochs and time are those after it.")
     for target in recipe.targets.values():
+        if target.head:
+            notes.append(f"The last layer of {target.checkpoint} started as that of {target.head}.")
         if target.teacher:
             notes.append(f"{target.checkpoint} is taught by {', '.join(target.teacher.checkpoints)}.")
     if len(recipe.targets) > 1:
