@@ -57,11 +57,13 @@ from training.teach import Answers, start_heads, start_net, teachers_answers
 
 @dataclass(frozen=True)
 class Machine:
-    """Where to train: Lightning's ``accelerator``, processes on this machine, and machines."""
+    """Where to train: Lightning's ``accelerator``, processes on this machine, and machines; ``compiles``: whether the
+    network is compiled first."""
 
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
+    compiles: bool = False
 
     @property
     def n_processes(self) -> int:
@@ -89,6 +91,8 @@ def train(
     if last.is_file():
         begun = dataclasses.replace(begun, weights=SCRATCH)  # its weights come from the run
     module = build_module(begun, prepared, net, heads)
+    if machine.compiles:
+        module.model.compile(dynamic=False)  # one program for each size of picture
     trainer = pl.Trainer(
         accelerator=machine.accelerator,
         devices=machine.devices,
@@ -339,7 +343,7 @@ def run_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
     if recipe.balance.by != "none" and _is_first():
         _tell_balance(prepared)
     if not args.export_only:
-        machine = Machine(args.accelerator, args.devices, args.nodes)
+        machine = Machine(args.accelerator, args.devices, args.nodes, args.compile)
         resumes = (run / "last.ckpt").is_file()
         start = None if resumes else start_net(recipe, args.out)
         heads = None if resumes else start_heads(recipe, args.out)
@@ -440,6 +444,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this recipe")
     parser.add_argument("--export-only", action="store_true", help="measure and export the last state, do not train")
     parser.add_argument("--accelerator", default="auto", help="auto, cpu or gpu (default: %(default)s)")
+    parser.add_argument("--compile", action="store_true", help="compile the network first, for long runs (needs a C++ compiler)")
     parser.add_argument("--devices", type=int, default=1, help="processes on this machine, one a GPU (default: 1)")
     parser.add_argument("--nodes", type=int, default=1, help="machines (default: 1)")
     return parser
