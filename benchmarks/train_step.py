@@ -1,4 +1,4 @@
-"""Time of a training step in float32, in bf16, and in bf16 but for depthwise convolutions, in one run.
+"""Time of a training step in float32, in bf16, in bf16 but for depthwise convolutions, and that compiled, in one run.
 
     python -m benchmarks.train_step [--recipe usfq-2024-fer2013] [--size 44] [--steps 10]
 
@@ -47,10 +47,14 @@ def main() -> None:
     for layer in plain.model.modules():
         if isinstance(layer, torch.nn.Conv2d):
             layer.__class__ = torch.nn.Conv2d
+    compiled = build_module(recipe)
+    float32_depthwise(compiled.model)
+    compiled.model.compile(dynamic=False)
     cost = {
         "float32": ms_per_image(plain.train(), args.size, args.steps, bf16=False),
         "bf16": ms_per_image(plain.train(), args.size, args.steps, bf16=True),
         "bf16, depthwise in float32": ms_per_image(with_float32.train(), args.size, args.steps, bf16=True),
+        "bf16, depthwise in float32, compiled": ms_per_image(compiled.train(), args.size, args.steps, bf16=True),
     }
     print(f"{args.recipe}, {args.size} px, instructions for bf16: {'yes' if computes_bfloat16() else 'no'}")
     for name, each in cost.items():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters as dynamo_counters
 from torch.nn import functional as F
 
 from fer_core.data.drawn import draw_dataset
@@ -67,6 +68,23 @@ def test_answers_are_softened_as_logits_are() -> None:
     expected = (logits / 3).softmax(dim=1).numpy()
     np.testing.assert_allclose(softened(logits.softmax(dim=1).numpy(), 3.0), expected, atol=1e-6)
     assert np.isfinite(softened(np.array([[1.0, 0.0]], np.float32), 2.0)).all()
+
+
+def test_a_compiled_network_learns_the_same(drawn: Path, tmp_path: Path) -> None:
+    sgd = dataclasses.replace(DEMO.optimiser, name="sgd", lr=0.1)  # Adam would blow up what is left of rounding
+    recipe = dataclasses.replace(DEMO, name="student", optimiser=sgd, precision="32-true")
+    states, known = [], dynamo_counters["frames"]["ok"]
+    for compiles in (False, True):
+        run = tmp_path / str(compiles)
+        command.start_run(run, recipe, "test", fresh=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as above
+            command.train(prepared(recipe, drawn, run), run, command.Machine(compiles=compiles))
+        states.append(torch.load(command.kept_state(run, recipe), weights_only=True)["state_dict"])
+    assert states[0].keys() == states[1].keys()
+    for name, eager in states[0].items():
+        torch.testing.assert_close(states[1][name], eager, rtol=1e-3, atol=1e-4)
+    assert dynamo_counters["frames"]["ok"] > known
 
 
 def test_the_loss_is_shared_between_labels_and_teachers(drawn: Path, tmp_path: Path) -> None:

@@ -444,7 +444,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this recipe")
     parser.add_argument("--export-only", action="store_true", help="measure and export the last state, do not train")
     parser.add_argument("--accelerator", default="auto", help="auto, cpu or gpu (default: %(default)s)")
-    parser.add_argument("--compile", action="store_true", help="compile the network first, for long runs (needs a C++ compiler)")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the network first, for long runs (needs a C++ compiler)"
+    )
     parser.add_argument("--devices", type=int, default=1, help="processes on this machine, one a GPU (default: 1)")
     parser.add_argument("--nodes", type=int, default=1, help="machines (default: 1)")
     return parser
