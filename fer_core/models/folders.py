@@ -15,7 +15,7 @@ from fer_core.errors import CheckpointError
 from fer_core.models.card import Card, read_card
 from fer_core.places import data_home
 
-DEFAULT_CHECKPOINT = "compact-resnet-seed1-ferplus"
+DEFAULT_CHECKPOINT = "compact-resnet-votes1-ferplus"
 WEIGHTS: tuple[str, ...] = ("model.safetensors", "model.onnx")
 """Files that hold weights; a folder without one is for looking at evaluations only."""
 
