@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 
 _LAZY = {
     "FerError": "fer_core.errors",

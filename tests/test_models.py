@@ -26,8 +26,9 @@ from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, checkp
 from fer_core.models.preprocess import view, views
 
 SHIPPED = (
-    "compact-resnet-seed1-ferplus", "compact-resnet-settled1-fer2013", "compact-resnet-settled0-fer2013",
-    "compact-resnet-seed1-fer2013", "compact-resnet-fer2013", "compact-resnet-ferplus", "mobilenetv2-ferplus",
+    "compact-resnet-votes1-ferplus", "compact-resnet-settled1-fer2013", "compact-resnet-votes0-ferplus",
+    "compact-resnet-settled0-fer2013", "compact-resnet-seed1-ferplus", "compact-resnet-ferplus",
+    "compact-resnet-fer2013", "mobilenetv2-taught-ferplus", "mobilenetv2-taught-fer2013", "mobilenetv2-ferplus",
     "mobilenetv2-fer2013",
 )  # fmt: skip
 RGB = NDArray[np.uint8]
@@ -101,7 +102,7 @@ def test_the_figures_come_out_again_from_the_weights(fer2013_dir: Path, name: st
     wanted = {"split": "private_test", "labels": labels, "tta": "flip"}
     (told,) = [entry for entry in card["metrics"] if wanted.items() <= entry.items()]
     assert got["accuracy"] == pytest.approx(told["accuracy"], abs=0.001)
-    assert got["accuracy"] >= {"ferplus7": 0.84, "fer2013": 0.71}[labels]
+    assert got["accuracy"] >= {"ferplus7": 0.85, "fer2013": 0.71}[labels]
     assert got["ece"] <= 0.03
 
 
