@@ -28,8 +28,7 @@ from fer_core.models.preprocess import view, views
 SHIPPED = (
     "compact-resnet-votes1-ferplus", "compact-resnet-settled1-fer2013", "compact-resnet-votes0-ferplus",
     "compact-resnet-settled0-fer2013", "compact-resnet-seed1-ferplus", "compact-resnet-ferplus",
-    "compact-resnet-fer2013", "mobilenetv2-taught-ferplus", "mobilenetv2-taught-fer2013", "mobilenetv2-ferplus",
-    "mobilenetv2-fer2013",
+    "compact-resnet-seed1-fer2013", "compact-resnet-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013",
 )  # fmt: skip
 RGB = NDArray[np.uint8]
 
