@@ -208,8 +208,7 @@ NEEDED = (
 WORKBENCH = {
     "workbench-ensemble-fer2013", "workbench-ensemble-ferplus", "workbench-mobilenetv2", "workbench-resnet",
     "workbench-resnet-seed1", "workbench-resnet-settled0", "workbench-resnet-settled1", "workbench-resnet-taught",
-    "workbench-resnet-votes0", "workbench-resnet-votes1",
-    "workbench-resnet-wide",
+    "workbench-resnet-votes0", "workbench-resnet-votes1", "workbench-resnet-wide",
 }  # fmt: skip
 OURS = {"demo", "usfq-2024-fer2013", *WORKBENCH}
 WHERE_USED = ("pca", "phases", "transforms", "stages", "mix", "ema")
