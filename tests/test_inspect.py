@@ -159,7 +159,7 @@ def test_checkpoints_page_lists_and_explains(home: Path) -> None:
     told = single_view(DEFAULT_CHECKPOINT, "ferplus7")
     assert table.loc[table["Name"] == DEFAULT_CHECKPOINT, "Accuracy"].item() == pytest.approx(100 * told)
     taught = table.set_index("Name")["Taught by"]
-    assert (taught["mobilenetv2-ferplus"], taught["mobilenetv2-fer2013"]) == ("fer2013, ferplus7", "fer2013")
+    assert (taught["mobilenetv2-ferplus"], taught["mobilenetv2-fer2013"]) == ("ferplus7 of fer2013", "fer2013")
 
 
 def test_a_damaged_checkpoint_is_listed_with_its_reason(home: Path) -> None:

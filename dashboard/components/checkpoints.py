@@ -48,8 +48,8 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _taught_by(card: Card) -> str:
-    """Data set and labels; labels of its own bear the name of the data set."""
-    return ", ".join(dict.fromkeys(str(card.data.get(key, "?")) for key in ("dataset", "labels")))
+    """Labels, and of which data set; labels of its own bear the name of the data set."""
+    return " of ".join(dict.fromkeys(str(card.data.get(key, "?")) for key in ("labels", "dataset")))
 
 
 def _percent(figures: Mapping[str, Any], key: str) -> float | None:
