@@ -10,10 +10,15 @@ Names are imported when they are first used, so that reading a table does not lo
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.9.0"
+__version__ = "0.9.1"
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+"""ONNX Runtime reports to its maker unless this stands before it is imported (``Privacy.md`` in its package); its own
+call for that comes too late. Every part of the project imports this package first, and worker processes inherit it."""
 
 _LAZY = {
     "FerError": "fer_core.errors",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components.analyze_form import ready_files, settings_form
+from dashboard.components.analyze_form import ready_files, settings_form, summary
 from dashboard.components.frame import show_errors
 from dashboard.components.queue import queue
 from dashboard.components.uploader import uploader
@@ -24,8 +24,11 @@ if ready:
     ready_files(ready)
     settings = settings_form(ready)
     label = "Analyze" if len(ready) == 1 else f"Analyze all {len(ready)}"
-    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not settings):
-        for job in ready:
-            tasks.start(job.id, settings)
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not settings):
+            for job in ready:
+                tasks.start(job.id, settings)
+            st.rerun()
+        if settings:
+            st.caption(summary(settings, ready))
 queue()

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from dashboard.components.checkpoints import add_form, add_result, details, overview
+from dashboard.components.checkpoints import add_form, details, outcome, overview
 from dashboard.components.frame import show_errors
 from dashboard.services import checkpoints
 
 st.title("Checkpoints")
-add_result()
+outcome()
 entries = checkpoints.entries()
 add_form()
 if not entries:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import streamlit as st
 
-from dashboard.components.frame import clock, megabytes, plain
+from dashboard.components.frame import clock, counted, megabytes, plain
 from dashboard.services import jobs
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.models.folders import runnable_names
 from fer_core.video.modes import MODES, PREVIEW_PER_SECOND
 
 RATES = (1.0, 2.0, 5.0, 10.0)
+FACE_PX = 20, 200
+DEFAULTS = {
+    "mode": next(iter(MODES)), "per_second": PREVIEW_PER_SECOND, "min_face_px": 40, "detector": DEFAULT_DETECTOR,
+}  # fmt: skip
+_KEPT = "kept-settings"
 
 
 def ready_files(ready: list[jobs.Job]) -> None:
@@ -37,38 +43,67 @@ def describe(info: dict[str, Any]) -> str:
 def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
     """Widgets for the settings: as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``.
 
-    Empty where there is no model, or the chosen detector cannot run; the page then says what it lacks.
+    What is chosen stays with the files that wait, so that neither a look at another page nor a reload changes it, and
+    for the next files while the page is open. Empty where there is no model, or the chosen detector cannot run; the
+    page then says what it lacks.
     """
     names = runnable_names()
     if not names:
         st.warning("No checkpoint here has weights. Add or train one, see the page Checkpoints.")
         return {}
-    with st.expander("Settings", icon=":material/tune:"):
+    kept = st.session_state.get(_KEPT) or next((job.settings for job in ready if job.settings), {})
+    st.session_state.setdefault("models", [each for each in kept.get("checkpoint", []) if each in names] or names[:1])
+    with st.expander("Settings", icon=":material/tune:", key="settings", on_change="rerun"):
         left, right = st.columns(2)
         chosen = left.multiselect(
-            "Models", names, default=names[:1], placeholder=names[0],
+            "Models", names, key="models", placeholder=names[0],
             help="One, or several to compare: faces are found once, and Review shows where the models disagree. What "
             "each was taught and how good it is stands below.",
         )  # fmt: skip
         for name in chosen or names[:1]:
             left.caption(plain(_about(name)))
         with right:
-            mode, per_second = _mode()
+            mode, per_second = _mode(kept)
+        _begin_with("min_face_px", kept, range(FACE_PX[0], FACE_PX[1] + 1))
         min_face_px = left.slider(
             "Smallest face (pixels)",
-            20,
-            200,
-            40,
-            5,
+            *FACE_PX,
+            step=5,
+            key="min_face_px",
             help="Smaller faces are not looked for. A smaller value is slower.",
         )
         with right:
             start_s, end_s = _clip_range(ready)
-        detector = _detector()
+        detector = _detector(kept)
     if not detector:
         return {}
     sampling = {"mode": mode, "per_second": per_second, "start_s": start_s, "end_s": end_s}
-    return {"checkpoint": chosen or names[:1], "detector": detector, "min_face_px": min_face_px, **sampling}
+    settings = {"checkpoint": chosen or names[:1], "detector": detector, "min_face_px": min_face_px, **sampling}
+    st.session_state[_KEPT] = settings
+    for job in ready:
+        if job.settings != settings:
+            jobs.plan(job.id, settings)
+    return settings
+
+
+def _begin_with(key: str, kept: dict[str, Any], choices: Container[Any]) -> None:
+    """Give a widget that is about to be drawn and has no value yet, as on a new page, the kept one if it can still be
+    chosen."""
+    value = kept.get(key)
+    st.session_state.setdefault(key, value if value in choices else DEFAULTS[key])
+
+
+def summary(settings: dict[str, Any], ready: list[jobs.Job]) -> str:
+    """What a start would do, in a line: ``1 model · fast · whole clip · faces from 40 px``."""
+    parts = [counted(len(settings["checkpoint"]), "model")]
+    if not all(job.info["is_picture"] for job in ready):
+        start_s, end_s, rate = settings["start_s"], settings["end_s"], settings["per_second"]
+        parts += [f"{settings['mode']}, {rate:g} frames/s" if rate else settings["mode"]]
+        until = float(ready[0].info["duration_s"]) if end_s is None else end_s
+        parts += ["whole clip" if not start_s and end_s is None else f"{start_s:.1f} to {until:.1f} s"]
+    parts += [f"faces from {settings['min_face_px']} px"]
+    parts += [DETECTORS[settings["detector"]].title] if settings["detector"] != DEFAULT_DETECTOR else []
+    return " · ".join(parts)
 
 
 def _about(name: str) -> str:
@@ -88,23 +123,24 @@ def _about(name: str) -> str:
     return f"{name}: {entry.card.network}{taught}{right}."
 
 
-def _mode() -> tuple[str, float | None]:
+def _mode(kept: dict[str, Any]) -> tuple[str, float | None]:
     """The mode, and frames per second where it takes few."""
     told = " ".join(f"**{name}** {what}." for name, what in MODES.items())
-    mode = str(
-        st.segmented_control("Mode", list(MODES), default=next(iter(MODES)), required=True, help=told, key="mode")
-    )
+    _begin_with("mode", kept, MODES)
+    mode = str(st.segmented_control("Mode", list(MODES), required=True, help=told, key="mode"))
     if mode != "preview":
         return mode, None
-    return mode, st.select_slider("Frames per second", RATES, PREVIEW_PER_SECOND, format_func=lambda each: f"{each:g}")
+    _begin_with("per_second", kept, RATES)
+    return mode, st.select_slider("Frames per second", RATES, format_func=lambda each: f"{each:g}", key="per_second")
 
 
-def _detector() -> str:
+def _detector(kept: dict[str, Any]) -> str:
     """The name of a face detector that can run, else an empty one with the reason below the widget."""
+    _begin_with("detector", kept, DETECTORS)
     name = st.selectbox(
         "Face detector",
         list(DETECTORS),
-        index=list(DETECTORS).index(DEFAULT_DETECTOR),
+        key="detector",
         format_func=_detector_label,
         help="What looks for faces. The default suits most videos.",
     )
@@ -125,6 +161,8 @@ def _clip_range(ready: list[jobs.Job]) -> tuple[float, float | None]:
     if len(ready) > 1 or length < 1:
         st.caption("A clip range can be chosen for one video at a time.")
         return 0.0, None
+    from_s, to_s = ready[0].settings.get("start_s", 0.0), ready[0].settings.get("end_s")
+    st.session_state.setdefault(f"range-{ready[0].id}", (from_s, length if to_s is None else to_s))
     start_s, end_s = st.slider(
         "Clip range (seconds)", 0.0, length, (0.0, length), 0.1, format="%.1f", key=f"range-{ready[0].id}"
     )

@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.charts import FIRST, NO_BAR, SECOND, figure, line_at
-from dashboard.components.frame import clock, go_to, megabytes, plain, show_errors
+from dashboard.components.frame import clock, go_to, hand_over, megabytes, plain, show_errors
 from dashboard.components.robustness import robustness_view
 from dashboard.services import checkpoints, datasets, evaluations, jobs
 from dashboard.services.checkpoints import Entry
 from fer_core.errors import DataError, FerError
 from fer_core.models.card import Card
+from fer_core.models.folders import DEFAULT_CHECKPOINT
 
 CLEAN = "clean accuracy"
 INSPECT, DATASETS = "app_pages/inspect.py", "app_pages/datasets.py"
@@ -267,7 +268,8 @@ def _ask_remove(name: str) -> None:
     with show_errors():
         if st.button("Remove", type="primary", icon=":material/delete:"):
             checkpoints.remove(name)
-            st.query_params.pop("checkpoint", None)
+            st.session_state["removed"] = name
+            hand_over(checkpoint=DEFAULT_CHECKPOINT)
             st.rerun()
 
 
@@ -302,8 +304,10 @@ def _adding(job_id: str) -> None:
     st.rerun()
 
 
-def add_result() -> None:
-    """What became of the last upload."""
+def outcome() -> None:
+    """What became of the last upload, or of the checkpoint that was removed."""
+    if name := st.session_state.pop("removed", ""):
+        st.success(plain(f"{name} was removed."), icon=":material/delete:")
     if error := st.session_state.pop("add-said", ""):
         st.error(plain(error), icon=":material/error:")
     if name := st.session_state.pop("add-done", ""):

@@ -31,12 +31,24 @@ def show_errors() -> Iterator[None]:
 def go_to(page: str, address: Mapping[str, str] | None = None, **values: str) -> None:
     """Go to another page with an address, and with values for its widgets, by their keys: those to whose parameter a
     widget of this page is bound too, which the address of the other one cannot have then."""
-    st.session_state[_HANDED] = values
+    hand_over(**values)
     st.switch_page(page, query_params=dict(address or {}))
 
 
+def hand_over(**values: str) -> None:
+    """Give the next run of a page values for its widgets, by their keys. A parameter of the address that is bound to a
+    widget changes with the widget alone: Streamlit refuses to write or to delete it."""
+    st.session_state[_HANDED] = values
+
+
+def moment_address(analysis_id: str, time_s: float, track: int) -> dict[str, str]:
+    """Parameters of an address for a person's moment of an analysis; to 1 µs, so that no rounding leads to the frame
+    before."""
+    return {"analysis": analysis_id, "t": f"{time_s:.6f}", "person": str(track + 1)}
+
+
 def take_over() -> None:
-    """Give the widgets of this page what ``go_to`` handed over; before any of them is drawn."""
+    """Give the widgets of this page what was handed over to them; before any of them is drawn."""
     st.session_state.update(st.session_state.pop(_HANDED, {}))
 
 
@@ -51,6 +63,11 @@ def footer() -> None:
         "Measures facial expressions, not what people feel. Everything stays on this machine. "
         "Only analyse people who agreed to it."
     )
+
+
+def counted(n: int, what: str) -> str:
+    """``1 face``, ``2 faces``."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def clock(seconds: float) -> str:

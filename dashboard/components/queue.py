@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.components.frame import clock, plain
+from dashboard.components.frame import clock, counted, plain
 from dashboard.services import jobs
 from fer_core.emotions import EMOTION_COLOURS
 
@@ -45,7 +45,7 @@ def _waiting(job: jobs.Job) -> None:
 
 def _running(job: jobs.Job) -> None:
     left = job.remaining_s
-    words = [job.stage or "starting", f"{job.share:.0%}", f"{job.faces} faces in {job.frames} frames"]
+    words = [job.stage or "starting", f"{job.share:.0%}", _counts(job)]
     words += [f"about {clock(left)} left"] if left is not None else []
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(job.name)}**", width="stretch")
@@ -65,11 +65,25 @@ def _cancel(job: jobs.Job) -> None:
 
 def _done(job: jobs.Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        took = clock((job.finished or 0) - (job.started or 0))
-        words = f"done in {took}, {job.faces} faces in {job.frames} frames"
-        st.markdown(f":green[:material/check_circle:] **{plain(job.name)}**  \n:small[{words}]", width="stretch")
+        took = f"{clock((job.finished or 0) - (job.started or 0))}, {_counts(job)}"
+        reached = job.info.get("reached")
+        icon = ":orange[:material/incomplete_circle:]" if reached else ":green[:material/check_circle:]"
+        words = f"{_stopped(reached)}; {took}" if reached else f"Done in {took}"
+        st.markdown(f"{icon} **{plain(job.name)}**  \n:small[{plain(words)}]", width="stretch")
         if st.button("Open in Review", key=f"open-{job.id}", type="primary", icon=":material/timeline:"):
             st.switch_page(REVIEW, query_params={"analysis": job.target})
+
+
+def _counts(job: jobs.Job) -> str:
+    return f"{counted(job.faces, 'face')} in {counted(job.frames, 'frame')}"
+
+
+def _stopped(reached: dict[str, Any]) -> str:
+    """``Stopped at 0:16 of 1:58 (14 %)``, or that the file itself ended there."""
+    from_s, at_s, of_s = (float(reached[name]) for name in ("from_s", "at_s", "of_s"))
+    share = min(max((at_s - from_s) / max(of_s - from_s, 1e-9), 0.0), 1.0)
+    what = "The file ends early:" if reached["file_ended"] else "Stopped at"
+    return f"{what} {clock(at_s)} of {clock(of_s)} ({100 * share:.0f} %)"
 
 
 def _failed(job: jobs.Job) -> None:

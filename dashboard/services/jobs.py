@@ -124,6 +124,12 @@ def recent(since: float) -> list[Job]:
     return _select("where state in ('queued', 'running') or finished > ? order by created", (since,))
 
 
+def plan(job_id: str, settings: dict[str, Any]) -> None:
+    """Keep the settings that were chosen for a file that waits for its start."""
+    with _table() as table:
+        table.execute("update jobs set settings=? where id=? and state='ready'", (json.dumps(settings), job_id))
+
+
 def queue(job_id: str, settings: dict[str, Any] | None = None) -> bool:
     """From ready to queued; False if it was not ready."""
     with _table() as table:

@@ -1,6 +1,6 @@
 """Where the workbench keeps its files.
 
-$FER_HOME (default ~/.fer-workbench)
+$FER_HOME (default ~/.fer-workbench), for its owner alone: folders 0700, files 0600
 ├── uploads/<id>/source.<ending>     files waiting for, or in, an analysis
 ├── analyses/<id>/                   finished analyses with their video
 ├── checkpoints/<name>/              checkpoints that were added by upload
@@ -18,29 +18,45 @@ $FER_HOME (default ~/.fer-workbench)
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from fer_core.errors import InputError
 from fer_core.places import data_home
 from fer_core.video.store import AnalysisStore
 
+OWNER_ONLY = 0o077
+"""The umask of the server and of its workers: what they write, no other account of the machine can read."""
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def home() -> Path:
     """The data folder, made when it is not there yet."""
     path = data_home()
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(0o700, parents=True, exist_ok=True)
     return path
+
+
+def tighten() -> None:
+    """Take from others what an earlier version, or a copy, left them of the data folder; what a link leads to, and what
+    belongs to somebody else, stays as it is."""
+    for folder, _, names in os.walk(home()):
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
+            with suppress(OSError):  # gone meanwhile, or not ours
+                mode = os.lstat(path).st_mode
+                if mode & OWNER_ONLY and not stat.S_ISLNK(mode):
+                    os.chmod(path, stat.S_IMODE(mode) & ~OWNER_ONLY)
 
 
 def below(name: str) -> Path:
     """A folder of the data folder, made when it is not there yet."""
     path = home() / name
-    path.mkdir(exist_ok=True)
+    path.mkdir(0o700, exist_ok=True)
     return path
 
 

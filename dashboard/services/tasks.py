@@ -149,12 +149,21 @@ def _analyse(job: jobs.Job) -> str:
         places.drop_upload(job.id)
     analysis = open_analysis(folder)
     _optional(lambda: overview(analysis, Lens()))  # so that it opens at once
+    if not analysis.record["complete"]:
+        jobs.tell(job.id, job.info | {"reached": _reached(analysis.record)})
     reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
     if analysis.source() is not None and not analysis.record["source"]["plays_in_browser"]:
         copy = places.new_id()
         jobs.add(copy, kind="copy", name=job.name, target=job.id)
         start(copy, {})
     return "done"
+
+
+def _reached(record: dict[str, Any]) -> dict[str, Any]:
+    """How far an analysis came that is not complete: from, to and of which second; and whether the file ended there."""
+    settings, check = record["settings"], record["time_check"]
+    of_s = record["source"]["duration_s"] if settings["end_s"] is None else settings["end_s"]
+    return {"from_s": settings["start_s"], "at_s": check["last_s"], "of_s": of_s, "file_ended": check["ended_early"]}
 
 
 def _copy(job: jobs.Job) -> str:

@@ -71,5 +71,5 @@ def _start(name: str) -> subprocess.Popen[bytes]:
     with (places.logs() / f"{name}.out").open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "dashboard.services.worker", name],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment,
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment, umask=places.OWNER_ONLY,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.components.frame import clock
+from dashboard.components.frame import clock, moment_address
 from dashboard.services import datasets, explained, places
 from dashboard.services.playback import open_for_page
 from fer_core.video.store import Analysis
@@ -112,7 +112,7 @@ def _video() -> explained.Source | None:
             "Moment", times, _nearest(times, st.query_params.get("t", "")), key=f"moment-{chosen}-{track}", width=360,
             format_func=lambda each: f"{clock(each)} ({each:.2f} s)",
         )  # fmt: skip
-    st.query_params.update({"analysis": chosen, "person": str(track + 1), "t": f"{at:.3f}"})
+    st.query_params.update(moment_address(chosen, float(at), int(track)))
     return {"analysis": chosen, "track": int(track), "time_s": float(at)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.components.frame import clock, go_to, plain, show_errors
+from dashboard.components.frame import clock, go_to, moment_address, plain, show_errors
 from dashboard.components.gallery import Face, gallery
 from dashboard.components.inspect.faces import items
 from dashboard.components.inspect.header import choose_face
@@ -186,6 +186,4 @@ def _moments(first: str, second: str) -> None:
                 plain(label), key=f"moment-{i}", icon=":material/play_circle:",
                 help=f"{first} {moment.p_first:.0%}, {second} {moment.p_second:.0%}",
             ):  # fmt: skip
-                st.switch_page(REVIEW, query_params={
-                    "analysis": analysis.id, "t": f"{moment.peak_s:.3f}", "person": str(moment.track + 1),
-                })  # fmt: skip
+                st.switch_page(REVIEW, query_params=moment_address(analysis.id, moment.peak_s, moment.track))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import streamlit as st
 
-from dashboard.components.frame import plain
+from dashboard.components.frame import moment_address, plain
 from dashboard.components.inspect.colourings import NAMES, card_lines, colouring
 from dashboard.components.inspect.faces import ERRORS
 from dashboard.components.inspect.header import choose_face, group_map, select, select_errors
@@ -174,4 +174,4 @@ def _follow(picked: Picked, found: Outcomes, track: paths.VideoPath | None, vide
         choose_face(str(ids[picked.point]))
     if picked.path_point is not None and track is not None and video is not None:
         moment = float(track.times_s[picked.path_point])
-        st.switch_page(REVIEW, query_params={"analysis": video[0], "t": f"{moment:.3f}", "person": str(video[1] + 1)})
+        st.switch_page(REVIEW, query_params=moment_address(video[0], moment, video[1]))

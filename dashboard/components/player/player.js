@@ -5,6 +5,7 @@
 const CHART = 150;
 const ROW = { raw: 9, ribbon: 16, differs: 10, axis: 22, strip: 28, map: 22, gap: 5 };
 const MIN_SPAN_S = 0.04;
+const AFTER_START_S = 6e-4; // so far behind a frame's start that neither rounding nor ms in a link show the one before
 
 class Player {
   constructor(root) {
@@ -218,7 +219,7 @@ class Player {
     this.root.querySelectorAll(".moving, .chart-lane, .map-lane, .cursor, .legend").forEach((each) => (each.hidden = picture));
     if (!people.some(({ track }) => track === this.chosen)) this.chosen = people[0]?.track ?? null;
     this.time = Math.max(this.time, start_s);
-    if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time + 1e-4;
+    if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time + AFTER_START_S;
     this.$(".timeline").setAttribute("aria-valuemin", start_s.toFixed(3));
     this.$(".timeline").setAttribute("aria-valuemax", end_s.toFixed(3));
     this.showFacts();
@@ -260,8 +261,7 @@ class Player {
   seek(time) {
     const { start_s, end_s } = this.analysis ?? { start_s: 0, end_s: Infinity };
     this.time = Math.min(Math.max(time, start_s), Math.max(end_s - 1e-3, start_s));
-    // a hair behind the frame's start, so that rounding never shows the frame before it
-    if (this.video) this.video.currentTime = this.time + 1e-4;
+    if (this.video) this.video.currentTime = this.time + AFTER_START_S;
     this.keepInView();
     this.showMoment();
   }
@@ -336,7 +336,7 @@ class Player {
 
   async copyLink() {
     const person = this.analysis.people.findIndex(({ track }) => track === this.chosen);
-    const words = new URLSearchParams({ analysis: this.id, t: this.time.toFixed(3) });
+    const words = new URLSearchParams({ analysis: this.id, t: this.time.toFixed(6) });
     if (person >= 0) words.set("person", this.chosen + 1);
     const link = `${location.origin}${location.pathname}?${words}`;
     this.root.dataset.link = link;
