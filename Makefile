@@ -1,9 +1,10 @@
-# make run    opens the dashboard          make check         format, lint, types
-# make test   runs all tests               make requirements  compiles the lists of exact versions
+# make run       opens the dashboard                make check         format, lint, types
+# make test      runs the tests                     make requirements  compiles the lists of exact versions
+# make test-all  runs the slow and rare ones too    ARGS="tests/video -k scan" runs a part
 # make demo-train  draws a data set of faces and trains a small network on it, a minute on a CPU
 # Each builds .venv when it is missing or out of date. PYTHON=... chooses the interpreter (3.11 or 3.12).
 
-.PHONY: run test demo-train check format requirements clean
+.PHONY: run test test-all demo-train check format requirements clean
 .DELETE_ON_ERROR:
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -16,15 +17,21 @@ export PYTHONPATH := $(CURDIR)
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run dashboard/app.py
 
-test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(ARGS)
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations 40
 
+test: $(VENV)/test.stamp
+	$(PYTEST) -m "not nightly" $(ARGS)
+
+test-all: $(VENV)/test.stamp
+	$(PYTEST) $(ARGS)
+
+DEMO_FACES ?= 300
 FER_HOME ?= $(HOME)/.fer-workbench
 export FER_HOME
 demo-train: $(VENV)/run.stamp
 	rm -rf $(FER_HOME)/demo
-	$(BIN)/python -m training.drawn folders $(FER_HOME)/demo/drawn --per-class 300
-	FER_RUNS=$(FER_HOME)/demo/runs $(BIN)/python -m training.train demo --fresh \
+	$(BIN)/python -m training.drawn folders $(FER_HOME)/demo/drawn --per-class $(DEMO_FACES)
+	FER_RUNS=$(FER_HOME)/demo/runs $(BIN)/python -m training.train demo --fresh $(DEMO_OPTIONS) \
 		--data $(FER_HOME)/demo/drawn --out $(FER_HOME)/checkpoints
 	@echo "The checkpoint demo is on the dashboard's page Checkpoints (make run)."
 
@@ -32,6 +39,7 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/oxlint -c dashboard/components/.oxlintrc.json --deny-warnings dashboard/components
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff format .

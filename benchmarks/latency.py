@@ -70,7 +70,7 @@ def _what(classifier: Classifier) -> dict[str, Any]:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Accuracy over milliseconds a face at batch 8, as a picture. Needs Chromium and Playwright."""
-    from tests.app import chromium_path, running_chromium
+    from tests.support.app import chromium_path, running_chromium
 
     chromium = chromium_path()
     if chromium is None:

@@ -1,17 +1,38 @@
-"""Where tests find data and a browser. What is missing skips them with a reason; with ``CI=true`` it fails them."""
+"""How the suite runs: over several processes, each with one thread for its numbers, long groups first; and where tests
+find data and a browser. What is missing skips them with a reason; with ``CI=true`` it fails them."""
 
 from __future__ import annotations
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many processes as cores share the machine
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app import chromium_path, running_chromium
+from tests.support.app import chromium_path, running_chromium
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.support.fixtures"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a fixture of its module stays in one process; the browser's tests are one group, which begins first.
+    Everything else goes to whoever is free."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        elif _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+    items.sort(key=lambda item: (not item.get_closest_marker("browser"), not item.get_closest_marker("xdist_group")))
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    known = getattr(item, "_fixtureinfo", None)
+    return known is not None and any(each[-1].scope == "module" for each in known.name2fixturedefs.values() if each)
 
 
 def missing(reason: str) -> None:

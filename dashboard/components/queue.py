@@ -65,11 +65,10 @@ def _cancel(job: jobs.Job) -> None:
 
 def _done(job: jobs.Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        took = f"{clock((job.finished or 0) - (job.started or 0))}, {_counts(job)}"
         reached = job.info.get("reached")
         icon = ":orange[:material/incomplete_circle:]" if reached else ":green[:material/check_circle:]"
-        words = f"{_stopped(reached)}; {took}" if reached else f"Done in {took}"
-        st.markdown(f"{icon} **{plain(job.name)}**  \n:small[{plain(words)}]", width="stretch")
+        words = _stopped(reached) if reached else f"Done in {clock((job.finished or 0) - (job.started or 0))}"
+        st.markdown(f"{icon} **{plain(job.name)}**  \n:small[{plain(f'{words}, {_counts(job)}')}]", width="stretch")
         if st.button("Open in Review", key=f"open-{job.id}", type="primary", icon=":material/timeline:"):
             st.switch_page(REVIEW, query_params={"analysis": job.target})
 

@@ -98,7 +98,13 @@ def _smoothing() -> float:
 
 def _model(analysis: Analysis) -> str:
     found = choices(analysis)
-    return st.selectbox("Scores of", found, width=260, key=f"model-{analysis.id}") if len(found) > 1 else ""
+    if len(found) < 2:
+        return ""
+    key = f"model-{analysis.id}"
+    kept = st.session_state.get(f"kept-{key}")
+    st.session_state.setdefault(key, kept if kept in found else found[0])
+    st.session_state[f"kept-{key}"] = st.selectbox("Scores of", found, width=260, key=key)  # as above
+    return str(st.session_state[f"kept-{key}"])
 
 
 def _groups(analysis: Analysis) -> None:

@@ -1,0 +1,132 @@
+"""The app as ``make run`` starts it, and the browser that looks at it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.support import ROOT
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NOISE = re.compile(r"status of 404 .*|.*preloaded.*")
+"""Streamlit asks for its own health under the page's path first (its documentation calls that harmless)."""
+_RUNTIMES = Path(tempfile.mkdtemp(prefix="fer-tests-")) / "runtimes"
+_PORTS = itertools.count(os.getpid())
+CHROMIUM_ARGUMENTS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def chromium_path() -> str | None:
+    """Chromium or Chrome on the PATH, or None."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+@contextmanager
+def running_chromium(path: str) -> Iterator[Any]:
+    """Playwright's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Iterator[Any]:
+    """A tab; in the end there must have been no error in its console."""
+    context = browser.new_context(viewport={"width": width, "height": height})
+    tab = context.new_page()
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
+    yield tab
+    loud = [text for text in errors if not NOISE.search(text)]  # before closing, which breaks off what is under way
+    context.close()
+    assert not loud, loud
+
+
+@contextmanager
+def running_app(home: Path) -> Iterator[tuple[str, int]]:
+    """Start the app on a free port with ``home`` as its data folder; gives its address and process id. How networks run
+    fastest is measured by the first app alone; later ones find its notes."""
+    if _RUNTIMES.is_dir():
+        shutil.copytree(_RUNTIMES, home / "runtimes", dirs_exist_ok=True)
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
+    process = subprocess.Popen(
+        [*command, "--server.headless=true", f"--server.port={port}"],
+        cwd=ROOT, env=os.environ | {"FER_HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        if (home / "runtimes").is_dir():
+            shutil.copytree(home / "runtimes", _RUNTIMES, dirs_exist_ok=True)
+
+
+def loose(folder: Path) -> list[str]:
+    """Everything below a folder, and itself, that other accounts may read, write or enter."""
+    return [
+        str(path) for path in (folder, *folder.rglob("*"))
+        if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]  # fmt: skip
+
+
+def at_rest(page: Any) -> None:
+    """Wait until the page's script is not running."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def children_of(pid: int, words: str) -> list[int]:
+    """The processes that a process started whose command has these words in it, once there is one."""
+    for _ in range(100):
+        listed = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        )
+        if found := [int(line.split()[0]) for line in listed.stdout.splitlines() if words in line]:
+            return found
+        time.sleep(0.1)
+    return []
+
+
+def _free_port() -> int:
+    """A port of the range that only this process of the tests takes, below those that the system gives away."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 21_000 + 500 * worker + next(_PORTS) % 500
+        with suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert process.poll() is None, "the app ended at once"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the app did not start within 30 s")
