@@ -8,10 +8,11 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import streamlit as st
 
+from dashboard.components.shared import component
 from fer_core.emotions import EMOTION_COLOURS, EMOTIONS
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = (_FOLDER.parent / "matrix" / "parts.js", _FOLDER / "gallery.js")
+_SCRIPTS = ("../matrix/parts.js", "gallery.js")
 
 
 class Face(TypedDict):
@@ -56,12 +57,6 @@ def gallery(
         height: of the grid in px at most; more faces scroll inside.
         label: what a screen reader calls the list.
     """
-    component = st.components.v2.component(
-        "fer_gallery",
-        html=(_FOLDER / "gallery.html").read_text("utf-8"),
-        css=(_FOLDER / "gallery.css").read_text("utf-8"),
-        js="\n".join(path.read_text("utf-8") for path in _SCRIPTS),
-    )
     data = {
         "items": [_tile(item) for item in items],
         "chosen": chosen,
@@ -72,7 +67,7 @@ def gallery(
         "height": height,
         "label": label,
     }
-    component(key=key, data=data, width="stretch", on_picked_change=lambda: None)
+    component(_FOLDER, _SCRIPTS)(key=key, data=data, width="stretch", on_picked_change=lambda: None)
 
 
 def picked(key: str) -> str | None:

@@ -1,5 +1,8 @@
 // A grid of faces. Python sends what each tile says; Python hears which face was chosen.
 
+const barOf = ({ colour, share }) =>
+  Object.assign(element("i"), { style: `background:${colour};width:${100 * share}%` });
+
 /** One face: made once, filled again whenever Python says something else about it. */
 class Tile {
   constructor() {
@@ -22,8 +25,7 @@ class Tile {
     this.$(".answer").replaceChildren("→", named(...item.prediction));
     this.$(".sure").replaceChildren(element("b", "", item.right ? "✓" : "✕"), ` ${item.sure} sure`);
     this.$(".votes").hidden = !item.votes;
-    const votes = (item.votes ?? []).map(({ colour, share }) => ({ style: `background:${colour};width:${100 * share}%` }));
-    this.$(".votes div").replaceChildren(...votes.map((vote) => Object.assign(element("i"), vote)));
+    this.$(".votes div").replaceChildren(...(item.votes ?? []).map(barOf));
     this.$(".reason").textContent = item.reason;
     this.$(".caption").textContent = item.caption;
     this.layer("face", item.src);
@@ -69,7 +71,10 @@ class Gallery {
       this.makeTabStop(target);
       if (target.matches(":focus-visible")) this.showVotes(target);
     });
-    this.list.addEventListener("pointermove", ({ target }) => (target.closest(".votes") ? this.showVotes(target.closest(".tile")) : this.tip.hide()));
+    this.list.addEventListener("pointermove", ({ target }) => {
+      if (target.closest(".votes")) this.showVotes(target.closest(".tile"));
+      else this.tip.hide();
+    });
     for (const kind of ["focusout", "pointerleave", "scroll"]) this.list.addEventListener(kind, () => this.tip.hide());
   }
 
@@ -109,8 +114,10 @@ class Gallery {
     this.chosen = chosen;
     const node = this.tiles.get(chosen)?.node;
     const { list } = this;
-    if (node && isNews && (node.offsetTop < list.scrollTop || node.offsetTop + node.offsetHeight > list.scrollTop + list.clientHeight)) {
-      list.scrollTop = node.offsetTop - (list.clientHeight - node.offsetHeight) / 2;
+    if (node && isNews) {
+      const { offsetTop: top, offsetHeight: height } = node;
+      const isInView = top >= list.scrollTop && top + height <= list.scrollTop + list.clientHeight;
+      if (!isInView) list.scrollTop = top - (list.clientHeight - height) / 2;
     }
     if (!list.contains(this.tabStop) || isNews) this.makeTabStop(node ?? list.firstElementChild);
   }
@@ -132,7 +139,9 @@ class Gallery {
     const at = nodes.indexOf(event.target);
     if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
     const columns = nodes.filter(({ offsetTop }) => offsetTop === nodes[0].offsetTop).length;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -at, End: nodes.length - 1 - at };
+    const steps = {
+      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -at, End: nodes.length - 1 - at,
+    }; // prettier-ignore
     if (event.key === "Enter" || event.key === " ") this.choose(event.target);
     else if (event.key in steps) nodes[at + steps[event.key]]?.focus();
     else return;
@@ -142,7 +151,7 @@ class Gallery {
   showVotes(node) {
     const { votes } = this.tiles.get(node.dataset.id).item;
     if (!votes) return;
-    const sorted = [...votes].sort((a, b) => b.share - a.share);
+    const sorted = votes.toSorted((a, b) => b.share - a.share);
     const lines = sorted.map(({ name, colour, percent }) => {
       const line = element("div");
       line.append(named(name, colour), element("span", "", percent));

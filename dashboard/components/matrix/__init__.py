@@ -9,9 +9,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard.components.shared import component
 from fer_core.emotions import EMOTION_COLOURS, GROUP_COLOURS
 
 _FOLDER = Path(__file__).parent
+_SCRIPTS = ("parts.js", "matrix.js")
 _COLOURS = {**GROUP_COLOURS, **EMOTION_COLOURS}
 ANY = ("", "")
 """No cell: what the matrix answers when the chosen cell is chosen again."""
@@ -45,12 +47,6 @@ def matrix(
     for name, shape in (("counts", n.shape), ("shade", shades.shape), ("shown", np.shape(shown))):
         if shape != (k, k):
             raise ValueError(f"{name}: expected shape {(k, k)}, got {shape}")
-    component = st.components.v2.component(
-        "fer_matrix",
-        html=(_FOLDER / "matrix.html").read_text("utf-8"),
-        css=(_FOLDER / "matrix.css").read_text("utf-8"),
-        js="\n".join((_FOLDER / name).read_text("utf-8") for name in ("parts.js", "matrix.js")),
-    )
     data = {
         "names": list(names),
         "colours": [_COLOURS.get(name, GROUP_COLOURS["neutral"]) for name in names],
@@ -62,7 +58,7 @@ def matrix(
         "chosen": _known(chosen, names) or ANY,
         "title": title,
     }
-    component(key=key, data=data, width="stretch", on_cell_change=lambda: None)
+    component(_FOLDER, _SCRIPTS)(key=key, data=data, width="stretch", on_cell_change=lambda: None)
 
 
 def clicked(key: str, names: Sequence[str]) -> tuple[str, str] | None:

@@ -1,6 +1,9 @@
 // A table of buttons. Python sends every word and shade; Python hears which cell, row or column was chosen.
 
-const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -99], End: [0, 99] };
+const STEPS = {
+  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -99], End: [0, 99],
+}; // prettier-ignore
+const COLOURS = ["--ink", "--st-background-color", "--st-secondary-background-color", "--plus", "--minus"];
 const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 
 /** Red, green, blue (0-255) of any colour that CSS knows. */
@@ -13,7 +16,7 @@ function rgb(colour) {
 // WCAG 2.2, relative luminance and contrast
 const linear = (value) => (value <= 10.31475 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4);
 const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-const contrast = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
+const contrast = (...pair) => (Math.max(...pair.map(luminance)) + 0.05) / (Math.min(...pair.map(luminance)) + 0.05);
 
 class Matrix {
   constructor(root) {
@@ -50,7 +53,8 @@ class Matrix {
     this.built = String(this.names);
     this.table.style.setProperty("--k", this.names.length);
     this.table.classList.toggle("many", this.names.length > 4);
-    this.grid = ["", ...this.names].map((_, row) => ["", ...this.names].map((_, column) => this.newButton(row, column)));
+    const lines = ["", ...this.names];
+    this.grid = lines.map((_, row) => lines.map((__, column) => this.newButton(row, column)));
     const [head, ...rows] = this.grid.map((buttons, row) => {
       const line = element("tr");
       line.append(...buttons.map((button, column) => this.newCell(button, row, column)));
@@ -81,11 +85,11 @@ class Matrix {
   }
 
   fill() {
-    const [ink, page, base, plus, minus] = ["--ink", "--st-background-color", "--st-secondary-background-color", "--plus", "--minus"].map(
-      (name) => rgb(getComputedStyle(this.root).getPropertyValue(name)),
-    );
+    const style = getComputedStyle(this.root);
+    const [ink, page, base, plus, minus] = COLOURS.map((name) => rgb(style.getPropertyValue(name)));
     const inks = [ink, page, [0, 0, 0], [255, 255, 255]]; // black or white always has 4.5:1
-    this.table.style.setProperty("--chars", Math.max(...this.shown.flat().map((text) => text.replace(/\s*%$/, "").length)));
+    const lengths = this.shown.flat().map((text) => text.replace(/\s*%$/, "").length);
+    this.table.style.setProperty("--chars", Math.max(...lengths));
     for (const button of this.grid.flat().slice(1)) {
       const { row, column } = button;
       button.setAttribute("aria-label", this.labels[row][column]);
@@ -94,7 +98,8 @@ class Matrix {
         continue;
       }
       const shade = this.shade[row - 1][column - 1];
-      const back = base.map((value, i) => Math.round(value + Math.abs(shade) * ((shade < 0 ? minus : plus)[i] - value)));
+      const full = shade < 0 ? minus : plus;
+      const back = base.map((value, i) => Math.round(value + Math.abs(shade) * (full[i] - value)));
       const [text, number] = this.shown[row - 1][column - 1].match(/^(.*?)\s*%?$/s);
       button.replaceChildren(number, element("span", "unit", text.slice(number.length)));
       button.style.background = `rgb(${back})`;
@@ -120,7 +125,8 @@ class Matrix {
         "last-column": isIn && (column ? true : button.column === last),
       };
       for (const [name, on] of Object.entries(edges)) button.parentElement.classList.toggle(name, Boolean(on));
-      button.setAttribute("aria-pressed", String(Boolean(row || column) && button.row === row && button.column === column));
+      const isChosen = Boolean(row || column) && button.row === row && button.column === column;
+      button.setAttribute("aria-pressed", String(isChosen));
       button.classList.remove("sent");
     }
     if ((row || column) && !this.root.matches(":focus-within")) this.makeTabStop(this.grid[row][column]);
@@ -146,7 +152,7 @@ class Matrix {
     const from = event.target.closest("button");
     if (!step || !from || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const [row, column] = [from.row + step[0], from.column + step[1]].map((at) => Math.min(Math.max(at, 0), this.names.length));
+    const [row, column] = [from.row + step[0], from.column + step[1]].map((at) => clamp(at, 0, this.names.length));
     (this.grid[row][column] ?? this.grid[row + Math.abs(step[1])]?.[column] ?? from).focus();
   }
 
@@ -154,8 +160,9 @@ class Matrix {
   point(button) {
     this.pointed = button;
     for (const each of this.grid.flat().slice(1)) {
-      const isLit = button && ((button.row && each.row === button.row) || (button.column && each.column === button.column));
-      each.parentElement.classList.toggle("lit", Boolean(isLit));
+      const isInRow = button?.row && each.row === button.row;
+      const isInColumn = button?.column && each.column === button.column;
+      each.parentElement.classList.toggle("lit", Boolean(isInRow || isInColumn));
       each.removeAttribute("aria-describedby");
     }
     this.tip.hide();

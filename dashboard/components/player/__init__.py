@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import streamlit as st
-
+from dashboard.components.shared import component
 from fer_core.video.store import Analysis
 
 _FOLDER = Path(__file__).parent
@@ -36,12 +35,6 @@ def player(
         model: whose scores; empty is the first model.
         seek: ``time_s`` and ``track`` (or None) to go to, with an ``id``; the same id again only after None moves anew.
     """
-    component = st.components.v2.component(
-        "fer_player",
-        html=(_FOLDER / "player.html").read_text("utf-8"),
-        css=(_FOLDER / "player.css").read_text("utf-8"),
-        js="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
-    )
     source = analysis.record["source"]
     data = {
         "id": analysis.id,
@@ -53,7 +46,7 @@ def player(
         "height": source["height"],
         "seek": seek,
     }
-    said = component(
+    said = component(_FOLDER, _SCRIPTS)(
         key=f"player-{analysis.id}", data=data, width="stretch",
         on_selection_change=lambda: None, on_person_change=lambda: None, on_revision_change=lambda: None,
     )  # fmt: skip

@@ -1,11 +1,70 @@
 // The data behind the player: an overview at once, then tiles of buckets (coarse zoom) and chunks of frames (fine zoom,
 // overlay) as they are needed. See dashboard/services/playback.py for what the routes send.
 
-const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
+/**
+ * What a route sends of an analysis through one lens; the fields of an `Analysis`.
+ * @typedef {object} Overview
+ * @property {string} id
+ * @property {string} version another one after every edit that changes the table
+ * @property {number} revision
+ * @property {boolean} picture whether it is of a picture, which has no time
+ * @property {number} width of the picture in pixels, as is `height`
+ * @property {number} height
+ * @property {number} field share of the crop's side that the network takes
+ * @property {number} start_s
+ * @property {number} end_s
+ * @property {number} width_s of a bucket of level 0; twice that of each next level
+ * @property {number} levels of buckets, the last one in `overview`
+ * @property {number} tile_length buckets in a tile
+ * @property {string} chunks first time of each chunk of frames, float64 as base64
+ * @property {Object<string, object>} overview packed buckets by track
+ * @property {{name: string, colour: string, group: string}[]} emotions
+ * @property {{name: string, colour: string}[]} groups
+ * @property {{name: string, text: string}[]} codes reasons to doubt, by bit
+ * @property {string[]} sources of a box, by number
+ * @property {string[]} models
+ * @property {boolean} smoothed
+ * @property {Person[]} people
+ * @property {Mark[]} marks
+ * @property {boolean} undo whether there is an edit to undo, and to redo
+ * @property {boolean} redo
+ */
+
+/**
+ * @typedef {object} Person
+ * @property {number} track
+ * @property {string} name
+ * @property {?string} thumbnail a url
+ * @property {number} seen_s how long the person is seen, and without any reason to doubt the scores
+ * @property {number} usable_s
+ * @property {number[]} baseline (k) medians of the probabilities as measured
+ */
+
+/**
+ * @typedef {object} Mark
+ * @property {string} id
+ * @property {string} label
+ * @property {string} note
+ * @property {number} start_s
+ * @property {?number} end_s null for a moment
+ * @property {?number} track
+ */
+
+/**
+ * A person's face in a frame; places in pixels of the analysis.
+ * @typedef {object} Face
+ * @property {number[]} p (k) probabilities
+ * @property {Float32Array} box x0, y0, x1, y1
+ * @property {Float32Array} landmarks x and y of five points
+ * @property {Float32Array} square origin and x axis of the crop
+ * @property {number} detection score of the face detector
+ * @property {string} source how the box was found
+ * @property {number} reasons to doubt, as bits of `codes`
+ * @property {boolean} differs whether the models disagree
+ */
+
 const FINE_FRAMES = 2048; // up to this many frames in view are drawn one by one
 const KEPT = 96; // tiles and chunks in memory
-
-const unpack = (text, kind) => new KINDS[kind](Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 
 /** Position of the last value <= x in a sorted array, -1 if there is none. */
 function lastAtOrBefore(sorted, x) {
@@ -30,7 +89,9 @@ async function ask(url, body) {
   return value;
 }
 
-const TILE_KINDS = { seen: "u1", mean: "u1", low: "u1", high: "u1", raw: "u1", doubtful: "u1", differs: "u1", reasons: "u2" };
+const TILE_KINDS = {
+  seen: "u1", mean: "u1", low: "u1", high: "u1", raw: "u1", doubtful: "u1", differs: "u1", reasons: "u2",
+}; // prettier-ignore
 const FRAME_KINDS = {
   at: "u4", p: "u2", raw: "u2", reasons: "u2", differs: "u1", source: "u1",
   boxes: "f4", landmarks: "f4", squares: "f4", detection: "f4",
@@ -40,7 +101,9 @@ function unpackPeople(people, kinds) {
   const unpacked = {};
   for (const [track, packed] of Object.entries(people)) {
     unpacked[track] = { n: packed.n };
-    for (const [name, kind] of Object.entries(kinds)) if (packed[name] !== undefined) unpacked[track][name] = unpack(packed[name], kind);
+    for (const [name, kind] of Object.entries(kinds)) {
+      if (packed[name] !== undefined) unpacked[track][name] = unpack(packed[name], kind);
+    }
   }
   return unpacked;
 }
@@ -48,6 +111,7 @@ function unpackPeople(people, kinds) {
 /** One analysis through one lens. `onData` is called whenever something arrived that was asked for, `onStale` when it
  * was edited elsewhere, so that what is here belongs to another table. */
 class Analysis {
+  /** @param {Overview} raw */
   constructor(raw, query, onData, onStale) {
     Object.assign(this, raw);
     this.query = query;
@@ -75,7 +139,10 @@ class Analysis {
       })
       .catch((error) => {
         if (error.status === 409) this.onStale();
-        setTimeout(() => (this.kept.delete(url), this.onData()), 2000); // asked again if it is still needed
+        setTimeout(() => {
+          this.kept.delete(url);
+          this.onData(); // asked again if it is still needed
+        }, 2000);
       });
     for (const old of this.kept.keys()) {
       if (this.kept.size <= KEPT) break;
@@ -115,7 +182,8 @@ class Analysis {
     return { chunk, i: i >= 0 && t <= chunk.end[i] + 5e-4 ? i : -1 };
   }
 
-  /** A person's face in a frame, or null where the person is not seen. */
+  /** A person's face in a frame, or null where the person is not seen.
+   * @returns {?Face} */
   face(track, { chunk, i }) {
     const rows = chunk.people[track];
     if (!rows || i < 0) return null;
@@ -150,13 +218,13 @@ class Analysis {
     return null;
   }
 
-  /** What is drawn of a person between two times, per pixel column: shares 0-1 of `seen`, `doubtful`, `differs` and
-   * `settled`, `reasons` bits, and (width × k) `mean`, `low`, `high`, `raw`. */
+  /** What is drawn of a person between two times. */
   columns(track, from, to, width) {
     const out = new Columns(width, this.k);
     const scale = width / Math.max(to - from, 1e-9);
     const frames = (to - from) / (this.width_s / 2);
-    if (!(frames <= FINE_FRAMES && this.addFrames(out, track, from, to, scale))) this.addTiles(out, track, from, to, scale);
+    const isFine = frames <= FINE_FRAMES && this.addFrames(out, track, from, to, scale);
+    if (!isFine) this.addTiles(out, track, from, to, scale);
     return out.finish();
   }
 
@@ -168,8 +236,9 @@ class Analysis {
     if (chunks.includes(null)) return false;
     for (const { first: offset, start, end, people } of chunks) {
       const rows = people[track];
-      const values = rows && { mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p };
-      for (let row = 0; rows && row < rows.at.length; row++) {
+      if (!rows) continue;
+      const values = { mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p };
+      for (let row = 0; row < rows.at.length; row++) {
         const i = rows.at[row] - offset;
         if (end[i] <= from || start[i] >= to) continue;
         const doubt = [rows.reasons[row] ? 1 : 0, rows.differs[2 * row], rows.differs[2 * row + 1], rows.reasons[row]];
@@ -182,10 +251,11 @@ class Analysis {
   // The level whose buckets are a pixel wide at most; coarser ones stand in until its tiles are here.
   addTiles(out, track, from, to, scale) {
     const wanted = Math.floor(Math.log2(1 / scale / this.width_s));
-    for (let level = Math.min(Math.max(wanted, 0), this.levels - 1); level < this.levels; level++) {
+    for (let level = clamp(wanted, 0, this.levels - 1); level < this.levels; level++) {
       const width = this.width_s * 2 ** level;
       const first = Math.max(Math.floor((from - this.start_s) / width / this.tile_length), 0);
-      const last = Math.max(Math.floor((Math.min(to, this.end_s) - this.start_s - 1e-9) / width / this.tile_length), first);
+      const end = Math.min(to, this.end_s) - this.start_s - 1e-9;
+      const last = Math.max(Math.floor(end / width / this.tile_length), first);
       const tiles = [];
       for (let index = first; index <= last; index++) tiles.push(this.tile(level, index));
       if (tiles.includes(null)) continue;
@@ -208,7 +278,8 @@ class Analysis {
   }
 }
 
-/** Sums per pixel column. */
+/** Per pixel column: shares 0-1 of `seen`, `doubtful`, `differs` and `settled`, `reasons` bits, and (width × k)
+ * `mean`, `low`, `high`, `raw`. Sums until they are finished. */
 class Columns {
   constructor(width, k) {
     this.width = width;
@@ -219,9 +290,10 @@ class Columns {
     this.reasons = new Uint16Array(width);
   }
 
+  /** Add row `row` of `values`, whose 1 is `unit`, from x0 to x1 px. `apart`: share in which the groups differ, too. */
   add(x0, x1, seen, values, row, unit, doubtful, differs, apart, reasons) {
     const { k } = this;
-    const end = Math.min(Math.max(Math.ceil(x1 - 1e-6), Math.floor(x0) + 1), this.width);
+    const end = clamp(Math.ceil(x1 - 1e-6), Math.floor(x0) + 1, this.width);
     for (let x = Math.max(Math.floor(x0), 0); x < end; x++) {
       const weight = Math.max(Math.min(x1, x + 1) - Math.max(x0, x), 1e-3) * seen;
       this.seen[x] += weight;

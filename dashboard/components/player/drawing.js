@@ -2,9 +2,10 @@
 
 const percent = (p) => `${(100 * p).toFixed(p >= 0.0005 && p < 0.1 ? 1 : 0)}\u00a0%`;
 
+const pad = (value, n) => String(value).padStart(n, "0");
+
 function clock(seconds, digits = 3) {
   const ms = Math.round(Math.max(seconds, 0) * 1000);
-  const pad = (value, n) => String(value).padStart(n, "0");
   const hours = Math.floor(ms / 3600000);
   const minutes = Math.floor(ms / 60000) % 60;
   const rest = pad(Math.floor(ms / 1000) % 60, 2) + (digits ? `.${pad(ms % 1000, 3).slice(0, digits)}` : "");
@@ -14,7 +15,8 @@ function clock(seconds, digits = 3) {
 /** A canvas as sharp as the screen, cleared, its pen in CSS pixels. */
 function penOf(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
-  Object.assign(canvas, { width: Math.max(Math.round(width * ratio), 1), height: Math.max(Math.round(height * ratio), 1) });
+  const [w, h] = [width, height].map((side) => Math.max(Math.round(side * ratio), 1));
+  Object.assign(canvas, { width: w, height: h });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
@@ -206,7 +208,7 @@ function drawFace(pen, face, { text, colour, chosen, landmarks, unit, width }) {
   }
   pen.font = `600 ${13 * unit}px sans-serif`;
   const plate = pen.measureText(text).width + 10 * unit;
-  const left = Math.min(Math.max(x0 - 1.5 * unit, 0), Math.max(width - plate, 0));
+  const left = clamp(x0 - 1.5 * unit, 0, Math.max(width - plate, 0));
   const top = y0 > 20 * unit ? y0 - 19 * unit : y0;
   pen.fillStyle = "#000c";
   pen.fillRect(left, top, plate, 19 * unit);

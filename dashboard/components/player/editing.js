@@ -1,16 +1,15 @@
 // What a reviewer changes, in a sheet under the controls: people, marks, and the list of keys.
 
-const element = (tag, name = "", text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text });
-
 const KEYS = [
-  ["space", "play or pause"], ["← →", "one second"], [", .", "one frame"], ["[ ]", "previous or next change of emotion"],
-  ["{ }", "previous or next moment of doubt"], ["( )", "previous or next disagreement of models"], ["1 … 9", "person"],
-  ["M", "mark this moment or the selection"], ["+ − 0", "zoom in, out, all"], ["Z, L, Esc", "zoom to, loop, clear the selection"],
-  ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
+  ["space", "play or pause"], ["← →", "one second"], [", .", "one frame"],
+  ["[ ]", "previous or next change of emotion"], ["{ }", "previous or next moment of doubt"],
+  ["( )", "previous or next disagreement of models"], ["1 … 9", "person"],
+  ["M", "mark this moment or the selection"], ["+ − 0", "zoom in, out, all"],
+  ["Z, L, Esc", "zoom to, loop, clear the selection"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
 ]; // prettier-ignore
 
 /** Text of a url; `{error}` becomes an Error. */
-async function text(url) {
+async function textOf(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error((await answer.json()).error);
   return answer.text();
@@ -93,7 +92,8 @@ class Sheet {
     const merge = () => this.edit({ do: "merge", person: track, into: Number(into.value) });
     if (others.length) parts.push(into, this.button("Merge into", merge));
     const at_s = player.time;
-    if (!player.analysis.picture) parts.push(this.button(`Split at ${clock(at_s)}`, () => this.edit({ do: "split", person: track, at_s })));
+    const split = () => this.edit({ do: "split", person: track, at_s });
+    if (!player.analysis.picture) parts.push(this.button(`Split at ${clock(at_s)}`, split));
     parts.push(this.button("Leave out", () => this.edit({ do: "exclude", person: track })));
     this.show(name, parts, () => this.edit({ do: "rename", person: track, name: field.value }));
   }
@@ -103,24 +103,26 @@ class Sheet {
     const note = this.text("Note", mark.note ?? "", 30);
     const parts = [label, note, this.button("Save", null, "submit")];
     if (!isNew) parts.push(this.button("Delete", () => this.edit({ do: "marks", remove: [mark.id] })));
-    const when = mark.end_s == null ? clock(mark.start_s) : `${clock(mark.start_s)} – ${clock(mark.end_s)}`;
+    const when = mark.end_s === null ? clock(mark.start_s) : `${clock(mark.start_s)} – ${clock(mark.end_s)}`;
     const save = () => this.edit({ do: "marks", set: [{ ...mark, label: label.value, note: note.value }] });
     this.show(`${isNew ? "New mark" : "Mark"} ${when}`, parts, save);
   }
 
   newMark(start_s, end_s) {
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    this.mark({ id, label: `Mark ${this.player.analysis.marks.length + 1}`, note: "", start_s, end_s, track: null }, true);
+    const label = `Mark ${this.player.analysis.marks.length + 1}`;
+    this.mark({ id: newId(6), label, note: "", start_s, end_s, track: null }, true);
   }
 
   figure() {
     const { player } = this;
     const [start_s, end_s] = player.span ?? player.inView();
-    const url = `/api/figure/${player.id}?${player.query}&${new URLSearchParams({ track: player.chosen, start_s, end_s })}`;
+    const span = new URLSearchParams({ track: player.chosen, start_s, end_s });
+    const url = `/api/figure/${player.id}?${player.query}&${span}`;
     const name = `${player.person()?.name} ${clock(start_s, 0)}-${clock(end_s, 0)}`.replaceAll(":", ".");
+    const drawn = async () => new Blob([await textOf(url)], { type: "image/svg+xml" });
     const parts = [
-      this.button("SVG", () => this.keep(async () => new Blob([await text(url)], { type: "image/svg+xml" }), `${name}.svg`)),
-      this.button("PNG", () => this.keep(async () => rastered(await text(url)), `${name}.png`)),
+      this.button("SVG", () => this.keep(drawn, `${name}.svg`)),
+      this.button("PNG", () => this.keep(async () => rastered(await textOf(url)), `${name}.png`)),
     ];
     this.show(`Figure of ${player.person()?.name}, ${clock(start_s)} – ${clock(end_s)}`, parts);
   }
@@ -145,11 +147,7 @@ class Sheet {
 
   keys() {
     const list = element("dl");
-    for (const [key, text] of KEYS) {
-      const row = element("div");
-      row.append(element("dt", "", key), element("dd", "", text));
-      list.append(row);
-    }
+    list.append(...keyRows(KEYS));
     this.show("Keys", [list]);
   }
 }

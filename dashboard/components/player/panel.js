@@ -1,5 +1,5 @@
-// Beside the picture, following the cursor: the chosen person's face as the network sees it, with everything that is said
-// about it; the others in a line each; and, when asked, why the model says so.
+// Beside the picture, following the cursor: the chosen person's face as the network sees it, with everything that is
+// said about it; the others in a line each; and, when asked, why the model says so.
 
 class Panel {
   constructor(player) {
@@ -13,7 +13,8 @@ class Panel {
     const { version, revision } = player.analysis;
     const chosen = seen.find(({ person }) => person.track === player.chosen);
     const others = seen.filter((each) => each !== chosen);
-    const who = [player.media, version, revision, chosen?.person.track, ...others.map(({ person }) => person.track)].join(" ");
+    const tracks = [chosen?.person.track, ...others.map(({ person }) => person.track)];
+    const who = [player.media, version, revision, ...tracks].join(" ");
     if (place.dataset.who !== who) {
       place.dataset.who = who;
       const away = seen.length ? `${player.person()?.name} is not seen here.` : "No face here.";

@@ -5,7 +5,8 @@
 const CHART = 150;
 const ROW = { raw: 9, ribbon: 16, differs: 10, axis: 22, strip: 28, map: 22, gap: 5 };
 const MIN_SPAN_S = 0.04;
-const AFTER_START_S = 6e-4; // so far behind a frame's start that neither rounding nor ms in a link show the one before
+// Sought so far behind a frame's start that neither rounding nor ms in a link show the one before.
+const AFTER_START_S = 6e-4;
 
 class Player {
   constructor(root) {
@@ -27,7 +28,9 @@ class Player {
   listen() {
     const { $ } = this;
     $(".play").addEventListener("click", () => this.toggle());
-    $(".speed").addEventListener("change", ({ target }) => this.video && (this.video.playbackRate = Number(target.value)));
+    $(".speed").addEventListener("change", ({ target }) => {
+      if (this.video) this.video.playbackRate = Number(target.value);
+    });
     for (const name of [".boxes", ".points"]) $(name).addEventListener("change", () => this.showMoment());
     $(".mode").addEventListener("change", () => this.drawAll());
     $(".figure").addEventListener("click", () => this.sheet.figure());
@@ -44,7 +47,9 @@ class Player {
     this.onKey = (event) => this.key(event);
     this.onLeave = () => this.remember();
     this.root.addEventListener("click", (event) => this.takeFocus(event));
-    for (const name of [".speed", ".mode"]) $(name).addEventListener("change", () => this.takeFocus({ detail: 1, target: $(name) }));
+    for (const name of [".speed", ".mode"]) {
+      $(name).addEventListener("change", () => this.takeFocus({ detail: 1, target: $(name) }));
+    }
     $(".picture").addEventListener("click", (event) => this.pickFace(event) || this.toggle());
     this.listenTimeline($(".timeline"));
     this.listenMap($(".map"));
@@ -52,7 +57,8 @@ class Player {
 
   // A click on a control leaves the keys with the player; who moves by keyboard keeps the focus.
   takeFocus({ detail, target }) {
-    const isControl = target.closest(".controls button, .controls label, .controls select, .span button, .picture, .people");
+    const controls = ".controls button, .controls label, .controls select, .span button, .picture, .people";
+    const isControl = target.closest(controls);
     if (detail && isControl && this.$(".sheet").hidden) this.$(".timeline").focus({ preventScroll: true });
   }
 
@@ -66,7 +72,8 @@ class Player {
       fingers.set(event.pointerId, event.clientX);
       const onRuler = event.clientY - timeline.getBoundingClientRect().top > this.rulerTop;
       drag = fingers.size === 1 ? { from: this.timeAt(event), x: event.clientX, scrubs: onRuler, moved: false } : null;
-      if (drag?.scrubs && event.pointerType !== "touch") this.seek(drag.from); // a finger may be about to scroll the page
+      const mayScroll = event.pointerType === "touch"; // a finger may be about to scroll the page
+      if (drag?.scrubs && !mayScroll) this.seek(drag.from);
     });
     timeline.addEventListener("pointermove", (event) => {
       if (!this.analysis) return;
@@ -96,7 +103,8 @@ class Player {
       const box = map.getBoundingClientRect();
       const [from, to] = this.inView();
       const middle = start_s + ((event.clientX - box.left) / box.width) * (end_s - start_s);
-      this.view ? this.zoomTo([middle - (to - from) / 2, middle + (to - from) / 2]) : this.seek(middle);
+      if (this.view) this.zoomTo([middle - (to - from) / 2, middle + (to - from) / 2]);
+      else this.seek(middle);
     };
     map.addEventListener("pointerdown", (event) => {
       map.setPointerCapture(event.pointerId);
@@ -148,7 +156,8 @@ class Player {
     const kept = JSON.parse(sessionStorage.getItem(`player-${this.id}`) ?? "null");
     Object.assign(this, { view: kept?.view ?? null, span: kept?.span ?? null });
     if (!kept) return;
-    if (this.seekId === null || this.seekId === undefined) Object.assign(this, { time: kept.time, chosen: kept.chosen });
+    const isSought = this.seekId !== null && this.seekId !== undefined;
+    if (!isSought) Object.assign(this, { time: kept.time, chosen: kept.chosen });
     [".mode", ".speed"].forEach((name, i) => (this.$(name).value = kept.settings[i]));
     [".boxes", ".points"].forEach((name, i) => (this.$(name).checked = kept.boxes[i]));
     if (this.video) this.video.playbackRate = Number(kept.settings[1]);
@@ -163,18 +172,26 @@ class Player {
     holder.replaceChildren();
     this.video = this.still = null;
     this.root.classList.toggle("no-media", !media);
-    this.say(media ? "" : "The video itself is not kept with this analysis, or no browser can play it. The timeline works without it.");
+    const missing = "The video itself is not kept with this analysis, or no browser can play it.";
+    this.say(media ? "" : `${missing} The timeline works without it.`);
     if (!media) return;
     if (picture) {
-      this.still = Object.assign(element("img"), { alt: "The analysed picture", onload: () => this.showMoment(), src: media });
+      const onload = () => this.showMoment();
+      this.still = Object.assign(element("img"), { alt: "The analysed picture", onload, src: media });
       holder.append(this.still);
       return;
     }
     this.video = Object.assign(element("video"), { src: media, playsInline: true, preload: "auto" });
-    this.video.addEventListener("error", () => this.say("This browser cannot play the video. The timeline works without it."));
+    this.video.addEventListener("error", () => {
+      this.say("This browser cannot play the video. The timeline works without it.");
+    });
     for (const kind of ["play", "pause", "ended"]) this.video.addEventListener(kind, () => this.onPlaying());
     for (const kind of ["seeked", "loadeddata"]) this.video.addEventListener(kind, () => this.showMoment());
-    this.video.addEventListener("ended", () => this.looping && this.span && (this.seek(this.span[0]), this.play()));
+    this.video.addEventListener("ended", () => {
+      if (!this.looping || !this.span) return;
+      this.seek(this.span[0]);
+      this.play();
+    });
     holder.append(this.video);
     this.follow();
   }
@@ -216,7 +233,8 @@ class Player {
     }
     if (isNew) this.recall();
     const { picture, people, start_s, end_s } = this.analysis;
-    this.root.querySelectorAll(".moving, .chart-lane, .map-lane, .cursor, .legend").forEach((each) => (each.hidden = picture));
+    const moving = this.root.querySelectorAll(".moving, .chart-lane, .map-lane, .cursor, .legend");
+    for (const each of moving) each.hidden = picture;
     if (!people.some(({ track }) => track === this.chosen)) this.chosen = people[0]?.track ?? null;
     this.time = Math.max(this.time, start_s);
     if (this.video && this.time > this.video.currentTime + 0.01) this.video.currentTime = this.time + AFTER_START_S;
@@ -260,7 +278,7 @@ class Player {
 
   seek(time) {
     const { start_s, end_s } = this.analysis ?? { start_s: 0, end_s: Infinity };
-    this.time = Math.min(Math.max(time, start_s), Math.max(end_s - 1e-3, start_s));
+    this.time = clamp(time, start_s, Math.max(end_s - 1e-3, start_s));
     if (this.video) this.video.currentTime = this.time + AFTER_START_S;
     this.keepInView();
     this.showMoment();
@@ -285,9 +303,11 @@ class Player {
   }
 
   key(event) {
-    const target = event.composedPath()[0];
-    const isOurs = target === document.body || target.dataset?.testid === "stMain" || event.composedPath().includes(this.root);
-    const isButton = target.matches("button, a, [role=tab]") && !/^( |Enter|Arrow.*|Home|End|Page.*)$/.test(event.key); // the page's own
+    const path = event.composedPath();
+    const [target] = path;
+    const isOurs = target === document.body || target.dataset?.testid === "stMain" || path.includes(this.root);
+    const ownKeys = /^( |Enter|Arrow.*|Home|End|Page.*)$/; // of the page's buttons
+    const isButton = target.matches("button, a, [role=tab]") && !ownKeys.test(event.key);
     const isField = /INPUT|SELECT|TEXTAREA/.test(target.tagName) && target.type !== "checkbox";
     if (!this.analysis || !(isOurs || isButton) || isField || event.altKey) return;
     if (event.key === " " && target.tagName === "BUTTON") return;
@@ -300,7 +320,7 @@ class Player {
 
   /** Do what a key stands for; false if it stands for nothing. */
   press(key) {
-    if (!this.analysis || (/^Page/.test(key) && !this.view)) return false;
+    if (!this.analysis || (key.startsWith("Page") && !this.view)) return false;
     const [from, to] = this.inView();
     const moves = {
       " ": () => this.toggle(),
@@ -322,13 +342,14 @@ class Player {
       z: () => this.span && this.zoomTo(this.span),
       l: () => this.loop(),
       m: () => this.sheet.newMark(this.span?.[0] ?? this.time, this.span?.[1] ?? null),
-      Escape: () => (this.sheet.form.hidden ? (this.select(null), this.settle()) : this.sheet.close()),
+      Escape: () => (this.sheet.form.hidden ? this.clear() : this.sheet.close()),
       "?": () => (this.sheet.form.hidden ? this.sheet.keys() : this.sheet.close()),
       PageUp: () => this.zoomTo([from - (to - from), from]),
       PageDown: () => this.zoomTo([to, to + (to - from)]),
     };
     const person = /^[1-9]$/.test(key) && this.analysis.people[Number(key) - 1];
-    const move = moves[key.length === 1 ? key.toLowerCase() : key] ?? (person && (() => this.choose(person.track, true)));
+    const choose = person && (() => this.choose(person.track, true));
+    const move = moves[key.length === 1 ? key.toLowerCase() : key] ?? choose;
     if (!move || (this.analysis.picture && !person && !"?Escape".includes(key))) return false;
     move();
     return true;
@@ -357,8 +378,8 @@ class Player {
   zoomTo(view) {
     const { start_s, end_s } = this.analysis;
     if (view) {
-      const span = Math.min(Math.max(view[1] - view[0], MIN_SPAN_S), end_s - start_s);
-      const from = Math.min(Math.max((view[0] + view[1] - span) / 2, start_s), end_s - span);
+      const span = clamp(view[1] - view[0], MIN_SPAN_S, end_s - start_s);
+      const from = clamp((view[0] + view[1] - span) / 2, start_s, end_s - span);
       view = span >= (end_s - start_s) * 0.999 ? null : [from, from + span];
     }
     this.view = view;
@@ -378,7 +399,10 @@ class Player {
     if (Math.abs(sideways) > Math.abs(event.deltaY) || event.shiftKey) {
       const by = (sideways / this.width) * (to - from);
       this.zoomTo([from + by, to + by]);
-    } else this.zoomAt(this.timeAt(event), Math.exp(Math.max(Math.min(event.deltaY, 120), -120) * (event.ctrlKey ? 0.01 : 0.003)));
+    } else {
+      const by = clamp(event.deltaY, -120, 120) * (event.ctrlKey ? 0.01 : 0.003);
+      this.zoomAt(this.timeAt(event), Math.exp(by));
+    }
   }
 
   pinch(fingers, event) {
@@ -394,15 +418,21 @@ class Player {
     if (!this.view) return;
     const [from, to] = this.view;
     if (before !== undefined && (before < from || before > to)) return; // somebody looks elsewhere while it plays
-    if (this.time < from || this.time > to) this.zoomTo([this.time - (to - from) * 0.05, this.time + (to - from) * 0.95]);
+    if (this.time >= from && this.time <= to) return;
+    this.zoomTo([this.time - (to - from) * 0.05, this.time + (to - from) * 0.95]);
   }
 
   select(span) {
     const { start_s, end_s } = this.analysis;
-    const inside = (time) => Math.min(Math.max(time, start_s), end_s);
+    const inside = (time) => clamp(time, start_s, end_s);
     this.span = span && [inside(Math.min(...span)), inside(Math.max(...span))];
     if (!this.span) this.loop(false);
     this.showSelection();
+  }
+
+  clear() {
+    this.select(null);
+    this.settle();
   }
 
   settle() {
@@ -423,8 +453,9 @@ class Player {
     const mark = this.$(".selection");
     mark.hidden = !this.span || this.span[1] < from || this.span[0] > to;
     if (!this.span) return;
-    this.$(".span-text").textContent = `${clock(this.span[0])} – ${clock(this.span[1])} (${(this.span[1] - this.span[0]).toFixed(2)} s)`;
-    const x = (time) => Math.min(Math.max((time - from) / (to - from), 0), 1) * 100;
+    const [start, end] = this.span;
+    this.$(".span-text").textContent = `${clock(start)} – ${clock(end)} (${(end - start).toFixed(2)} s)`;
+    const x = (time) => clamp((time - from) / (to - from), 0, 1) * 100;
     const [left, right] = this.span.map(x);
     Object.assign(mark.style, { left: `${left}%`, width: `${right - left}%`, height: `${this.rulerTop}px` });
   }
@@ -432,29 +463,32 @@ class Player {
   timeAt(event) {
     const box = this.$(".timeline").getBoundingClientRect();
     const [from, to] = this.inView();
-    return from + Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * (to - from);
+    return from + clamp((event.clientX - box.left) / box.width, 0, 1) * (to - from);
   }
 
   hover(event) {
     const tip = this.$(".tip");
     const box = this.$(".timeline").getBoundingClientRect();
-    const x = Math.min(Math.max(Math.floor(event.clientX - box.left), 0), this.width - 1);
+    const x = clamp(Math.floor(event.clientX - box.left), 0, this.width - 1);
     const lines = [clock(this.timeAt(event))];
     const { columns } = this;
     const top = columns ? columns.top(x) : -1;
     if (top < 0) lines[0] += "  not seen";
     else {
       const at = x * columns.k + top;
-      const spread = columns.high[at] - columns.low[at] > 0.02 ? ` (${percent(columns.low[at])} to ${percent(columns.high[at])})` : "";
+      const [low, high] = [columns.low[at], columns.high[at]];
+      const spread = high - low > 0.02 ? ` (${percent(low)} to ${percent(high)})` : "";
       const group = this.groupText(Array.from(columns.mean.subarray(x * columns.k, (x + 1) * columns.k)));
       lines[0] += `  ${this.analysis.emotions[top].name} ${percent(columns.mean[at])}${spread}, ${group}`;
-      if (columns.reasons[x]) lines.push(`doubtful: ${this.codes(columns.reasons[x]).map(({ name }) => name).join(", ")}`);
+      const doubts = this.codes(columns.reasons[x]).map(({ name }) => name);
+      if (doubts.length) lines.push(`doubtful: ${doubts.join(", ")}`);
       const settled = columns.settled[x] >= columns.differs[x] - 1e-3 ? ", not about the group" : "";
       if (columns.differs[x]) lines.push(`models disagree${settled}`);
     }
     tip.hidden = false;
     tip.textContent = lines.join("\n");
-    tip.style.left = `${Math.min(Math.max(event.clientX - box.left - tip.offsetWidth / 2, 0), box.width - tip.offsetWidth)}px`;
+    const left = event.clientX - box.left - tip.offsetWidth / 2;
+    tip.style.left = `${clamp(left, 0, box.width - tip.offsetWidth)}px`;
   }
 
   // words
@@ -493,7 +527,7 @@ class Player {
         button.setAttribute("aria-pressed", !this.hidden.has(name));
         button.append(Object.assign(element("i"), { style: `background:${colour}` }), name);
         button.addEventListener("click", () => {
-          this.hidden.has(name) ? this.hidden.delete(name) : this.hidden.add(name);
+          if (!this.hidden.delete(name)) this.hidden.add(name);
           button.setAttribute("aria-pressed", !this.hidden.has(name));
           this.drawSoon();
         });
@@ -512,7 +546,8 @@ class Player {
         const pick = Object.assign(element("button", "pick"), { type: "button", title: person.name });
         pick.append(this.thumbnail(person), element("span", "name", person.name));
         pick.addEventListener("click", () => this.choose(person.track, true));
-        const more = Object.assign(element("button", "more", "⋯"), { type: "button", title: "Rename, merge, split, leave out" });
+        const title = "Rename, merge, split, leave out";
+        const more = Object.assign(element("button", "more", "⋯"), { type: "button", title });
         more.setAttribute("aria-label", `Change ${person.name}`);
         more.addEventListener("click", () => this.sheet.person(person));
         who.append(pick, more);
@@ -556,7 +591,7 @@ class Player {
     const x = ((event.clientX - box.left) / box.width) * this.analysis.width;
     const y = ((event.clientY - box.top) / box.height) * this.analysis.height;
     const holds = ([x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1;
-    const hit = this.shown?.faces.find(({ track, box }) => track !== this.chosen && holds(box));
+    const hit = this.shown?.faces.find((face) => face.track !== this.chosen && holds(face.box));
     if (hit) this.choose(hit.track, true);
     return Boolean(hit);
   }
@@ -564,7 +599,10 @@ class Player {
   // drawing
 
   drawSoon() {
-    if (!this.drawing) this.drawing = requestAnimationFrame(() => ((this.drawing = null), this.drawAll()));
+    this.drawing ??= requestAnimationFrame(() => {
+      this.drawing = null;
+      this.drawAll();
+    });
   }
 
   colour(name) {
@@ -580,7 +618,8 @@ class Player {
     if (!this.analysis.picture) {
       const began = performance.now();
       this.width = Math.max(Math.round(this.$(".timeline").clientWidth), 1);
-      const [text, plain, page] = ["text", "secondary-background", "background"].map((name) => this.colour(`--st-${name}-color`));
+      const names = ["text", "secondary-background", "background"];
+      const [text, plain, page] = names.map((name) => this.colour(`--st-${name}-color`));
       this.ink = { text, plain, page };
       this.drawChart();
       for (const row of this.root.querySelectorAll(".person")) {
@@ -633,7 +672,9 @@ class Player {
     } else {
       pen.fillStyle = ink.page;
       for (const [from, to] of runs(columns.width, (x) => columns.seen[x] > 0)) pen.fillRect(from, 0, to - from, CHART);
-      for (const [from, to] of doubtful) hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.text, ink.page, 6);
+      for (const [from, to] of doubtful) {
+        hatch(pen, { ...boxes.chart, x: from, width: to - from }, ink.text, ink.page, 6);
+      }
       const zero = mode === "deviation" ? person.baseline : emotions.map(() => 0);
       drawLines(pen, columns, emotions, boxes.chart, { zero, hidden, smoothed, ink: ink.text });
     }
@@ -660,30 +701,35 @@ class Player {
     if (!this.view) return;
     if (this.chosen !== null) this.drawStrip(this.$(".map canvas"), this.chosen, ROW.map, start_s, end_s);
     const x = (time) => ((time - start_s) / (end_s - start_s)) * 100;
-    Object.assign(this.$(".window").style, { left: `${x(this.view[0])}%`, width: `max(${x(this.view[1]) - x(this.view[0])}%, 6px)` });
+    const [left, right] = this.view.map(x);
+    Object.assign(this.$(".window").style, { left: `${left}%`, width: `max(${right - left}%, 6px)` });
   }
 
   // Flags in as few rows as they need; near the right edge they hang to the left of their moment.
   showFlags() {
     const [from, to] = this.inView();
-    const x = (time) => Math.min(Math.max(((time - from) / (to - from)) * this.width, 0), this.width);
+    const x = (time) => clamp(((time - from) / (to - from)) * this.width, 0, this.width);
     const ends = []; // of each row
     const inside = this.analysis.marks.filter(({ start_s, end_s }) => (end_s ?? start_s) >= from && start_s <= to);
     const flags = inside.map((mark) => {
-      const isSpan = mark.end_s != null;
+      const isSpan = mark.end_s !== null;
       const room = Math.min(24 + 7 * mark.label.length, 190);
-      const left = isSpan || x(mark.start_s) + room <= this.width ? x(mark.start_s) : Math.max(x(mark.start_s) - room, 0);
+      const at = x(mark.start_s);
+      const left = isSpan || at + room <= this.width ? at : Math.max(at - room, 0);
       const width = isSpan ? Math.max(x(mark.end_s) - left, 6) : room;
       const row = Math.min([...ends, -1].findIndex((end) => end <= left), 3);
       ends[row] = left + width + 2;
-      const kind = isSpan ? "flag long" : left < x(mark.start_s) ? "flag hung" : "flag";
+      const kind = isSpan ? "flag long" : left < at ? "flag hung" : "flag";
       const title = [mark.label, mark.note].filter(Boolean).join(": ");
       const flag = Object.assign(element("button", kind, mark.label), { type: "button", title });
       const size = isSpan ? { width: `${width}px` } : { maxWidth: `${Math.max(width, 12)}px` };
       Object.assign(flag.style, { left: `${left}px`, top: `${1.45 * row}rem`, ...size });
       flag.addEventListener("click", () => {
         this.seek(mark.start_s);
-        if (isSpan) this.select([mark.start_s, mark.end_s]), this.settle();
+        if (isSpan) {
+          this.select([mark.start_s, mark.end_s]);
+          this.settle();
+        }
         this.sheet.mark(mark, false);
       });
       return flag;
@@ -734,12 +780,13 @@ class Player {
     const pen = penOf(canvas, width, height);
     pen.scale(width / this.analysis.width, height / this.analysis.height);
     const unit = this.analysis.width / (width || 1);
-    const drawn = [...seen].sort((a, b) => (a.person.track === this.chosen) - (b.person.track === this.chosen));
+    const drawn = seen.toSorted((a, b) => (a.person.track === this.chosen) - (b.person.track === this.chosen));
+    const landmarks = this.$(".points").checked;
     for (const { person, face } of drawn) {
       const { colour } = this.analysis.emotions[face.p.indexOf(Math.max(...face.p))];
       const text = `${this.analysis.people.length > 1 ? `${person.name}: ` : ""}${this.topText(face.p)}`;
       const chosen = person.track === this.chosen;
-      drawFace(pen, face, { text, colour, chosen, landmarks: this.$(".points").checked, unit, width: this.analysis.width });
+      drawFace(pen, face, { text, colour, chosen, landmarks, unit, width: this.analysis.width });
     }
   }
 }

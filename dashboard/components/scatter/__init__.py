@@ -20,6 +20,7 @@ from dashboard.components.scatter.records import (
     pack_mask,
     unpack_mask,
 )
+from dashboard.components.shared import component
 from fer_core.errors import InputError
 
 __all__ = ["Categories", "Numbers", "Picked", "Trail", "Words", "picked", "scatter"]
@@ -86,13 +87,7 @@ def scatter(
         "height": height,
         "taken": _memory(key)["taken"],
     }
-    component = st.components.v2.component(
-        "fer_scatter",
-        html=(_FOLDER / "scatter.html").read_text("utf-8"),
-        css=(_FOLDER / "scatter.css").read_text("utf-8"),
-        js="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
-    )
-    component(key=key, data=data, width="stretch", on_picked_change=lambda: _hear(key))
+    component(_FOLDER, _SCRIPTS)(key=key, data=data, width="stretch", on_picked_change=lambda: _hear(key))
     return picked(key, n)
 
 

@@ -42,8 +42,9 @@ class Card {
     const [left, top] = [own.left - all.left + x, own.top - all.top + y];
     const isLeft = left + 14 + width > all.width;
     const isAbove = own.top + y + 14 + height > Math.min(window.innerHeight, all.bottom);
-    const to = [isLeft ? left - 14 - width : left + 14, isAbove ? top - 14 - height : top + 14];
-    this.root.style.transform = `translate(${Math.max(Math.min(to[0], all.width - width), 0)}px, ${Math.max(to[1], 0)}px)`;
+    const x0 = Math.max(Math.min(isLeft ? left - 14 - width : left + 14, all.width - width), 0);
+    const y0 = Math.max(isAbove ? top - 14 - height : top + 14, 0);
+    this.root.style.transform = `translate(${x0}px, ${y0}px)`;
   }
 
   /** [name, word, colour or undefined] per line. */

@@ -1,5 +1,5 @@
-// What the map draws: positions (fetched, or sent along), colourings, the trail of a video. See records.py for how each is
-// encoded.
+// What the map draws: positions (fetched, or sent along), colourings, the trail of a video. See records.py for how each
+// is encoded.
 
 const UNKNOWN = [138, 143, 152]; // a number that is not known
 // Anchors of viridis (Smith and van der Walt 2015); light pages leave out its pale end, dark ones its dark end.
@@ -9,13 +9,6 @@ const VIRIDIS_PART = { light: [0, 0.88], dark: [0.22, 1] };
 const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 const mix = (a, b, share) => a.map((value, i) => Math.round(value + (b[i] - value) * share));
 
-function unpack(text, Kind) {
-  const octets = atob(text);
-  const array = new Uint8Array(octets.length);
-  for (let i = 0; i < array.length; i++) array[i] = octets.charCodeAt(i);
-  return new Kind(array.buffer);
-}
-
 /** One bit per row, the first in the lowest bit, as base64. */
 function packMask(mask) {
   const octets = new Uint8Array(Math.ceil(mask.length / 8));
@@ -24,13 +17,13 @@ function packMask(mask) {
 }
 
 function unpackMask(text, n) {
-  const octets = unpack(text, Uint8Array);
+  const octets = unpack(text, "u1");
   return Uint8Array.from({ length: n }, (_, i) => (octets[i >> 3] >> (i & 7)) & 1);
 }
 
 /** The raw positions of a map; an Error says what went wrong. */
 async function positionsOf({ url, positions, n, dimensions }) {
-  if (!url) return unpack(positions, Float32Array);
+  if (!url) return unpack(positions, "f4");
   const answer = await fetch(url).catch(() => {
     throw new Error("The server does not answer. Is it still running?");
   });
@@ -83,8 +76,8 @@ class Points {
   /** [x, y, z] of raw positions on this map's scale; z is 0 in 2-D. */
   coordinates(raw, n) {
     const { dimensions, middle, unit } = this;
-    const axis = (d) => Float32Array.from({ length: n }, (_, i) => (d < dimensions ? (raw[i * dimensions + d] - middle[d]) / unit : 0));
-    return [0, 1, 2].map(axis);
+    const at = (i, d) => (d < dimensions ? (raw[i * dimensions + d] - middle[d]) / unit : 0);
+    return [0, 1, 2].map((d) => Float32Array.from({ length: n }, (_, i) => at(i, d)));
   }
 }
 
@@ -93,7 +86,7 @@ class Colouring {
   constructor(raw) {
     Object.assign(this, raw);
     this.isNumber = raw.kind === "number";
-    this.values = unpack(raw.values, Uint8Array);
+    this.values = unpack(raw.values, "u1");
     this.counts = this.count();
   }
 
@@ -132,13 +125,13 @@ class Trail {
   constructor(raw, points) {
     this.name = raw.name;
     this.n = raw.n;
-    this.axes = points.coordinates(unpack(raw.positions, Float32Array), raw.n);
-    this.times = unpack(raw.times, Float64Array);
-    this.far = unpack(raw.far, Uint8Array);
-    this.values = raw.values.map((values) => values && unpack(values, Uint8Array));
+    this.axes = points.coordinates(unpack(raw.positions, "f4"), raw.n);
+    this.times = unpack(raw.times, "f8");
+    this.far = unpack(raw.far, "u1");
+    this.values = raw.values.map((values) => values && unpack(values, "u1"));
     this.placed = Array.from({ length: raw.n }, (_, i) => this.axes.every((axis) => Number.isFinite(axis[i])));
     // a pause of five usual steps breaks the line: nobody was seen
-    const steps = Array.from(this.times.subarray(1), (time, i) => time - this.times[i]).sort((a, b) => a - b);
+    const steps = this.times.subarray(1).map((time, i) => time - this.times[i]).toSorted(); // by number
     this.pause = 5 * (steps[steps.length >> 1] ?? 0) || Infinity;
   }
 

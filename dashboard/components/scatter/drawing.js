@@ -1,10 +1,9 @@
-// What is drawn on canvases. Points are stamped into the pixels of a picture, since tens of thousands of them must move with
-// the pointer; all else is drawn with a pen in CSS pixels. Nothing here knows the map's state.
+// What is drawn on canvases. Points are stamped into the pixels of a picture, since tens of thousands of them must move
+// with the pointer; all else is drawn with a pen in CSS pixels. Nothing here knows the map's state.
 
 const FOG = 8; // steps of depth, each with its own size and strength of colour
 const PHASES = 4; // places of a dot's middle within a pixel, per axis
 const FADED = 0.18; // of a colour's strength that is left to points that are not meant
-const RIM = { px: 0.9, from: 2, cover: 130 }; // around dots that are large enough, in the page's colour
 
 const abgr = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
@@ -21,7 +20,9 @@ function tables(palette, page, isTurning, most = 1) {
   const table = (share) => {
     const colours = new Uint32Array(256 * FOG);
     palette.forEach((colour, value) => {
-      for (let step = 0; step < FOG; step++) colours[value * FOG + step] = abgr(mix(page, colour, share * strength(step)));
+      for (let step = 0; step < FOG; step++) {
+        colours[value * FOG + step] = abgr(mix(page, colour, share * strength(step)));
+      }
     });
     return colours;
   };
@@ -57,36 +58,38 @@ class Raster {
   }
 
   /** Offsets of the pixels a dot of `radius` device pixels covers wholly, and in part, for each phase of its middle. */
-  stamp(radius, rimmed) {
-    const name = `${radius.toFixed(1)} ${rimmed}`;
+  stamp(radius) {
+    const name = radius.toFixed(1);
     if (!this.stamps.has(name)) {
-      const phases = Array.from({ length: PHASES ** 2 }, (_, k) => this.phase(radius, (k % PHASES) + 0.5, Math.floor(k / PHASES) + 0.5, rimmed));
-      this.stamps.set(name, phases);
+      const phase = (_, k) => this.phase(radius, (k % PHASES) + 0.5, Math.floor(k / PHASES) + 0.5);
+      this.stamps.set(name, Array.from({ length: PHASES ** 2 }, phase));
     }
     return this.stamps.get(name);
   }
 
-  phase(radius, x, y, rimmed) {
-    const [inner, edge, cover, rim] = [[], [], [], []];
+  phase(radius, x, y) {
+    const [inner, edge, cover] = [[], [], []];
     const reach = Math.min(Math.ceil(radius + 2), this.margin - 1);
     for (let row = -reach; row <= reach; row++) {
       for (let column = -reach; column <= reach; column++) {
         const distance = Math.hypot(column + 0.5 - x / PHASES, row + 0.5 - y / PHASES);
-        const share = Math.min(Math.max(radius + 0.5 - distance, 0), 1);
+        const share = clamp(radius + 0.5 - distance, 0, 1);
         const at = row * this.stride + column;
         if (share > 0.96) inner.push(at);
-        else if (share > 0.04) edge.push(at), cover.push(Math.round(256 * share));
-        if (rimmed && share <= 0.96 && distance < radius + 0.5 + RIM.px) rim.push(at);
+        else if (share > 0.04) {
+          edge.push(at);
+          cover.push(Math.round(256 * share));
+        }
       }
     }
-    return { inner: Int32Array.from(inner), edge: Int32Array.from(edge), cover: Uint16Array.from(cover), rim: Int32Array.from(rim) };
+    return { inner: Int32Array.from(inner), edge: Int32Array.from(edge), cover: Uint16Array.from(cover) };
   }
 
-  /** Stamp the rows of `order` for which mask[row] is `wanted`. `radius` in CSS px; `steps` (n) of depth 0-255, or null. */
+  /** Stamp the rows of `order` for which mask[row] is `wanted`. `radius` in CSS px, `steps` (n) of depth or null. */
   dots({ order, mask, wanted, screen, ratio, values, colours, steps, radius }) {
-    const { pixels, stride, margin, page } = this;
-    const rimmed = wanted === 1 && radius >= RIM.from;
-    const sizes = Array.from({ length: FOG }, (_, step) => this.stamp(ratio * radius * (steps ? 0.75 + (0.5 * step) / (FOG - 1) : 1)));
+    const { pixels, stride, margin } = this;
+    const size = (step) => (steps ? 0.75 + (0.5 * step) / (FOG - 1) : 1);
+    const sizes = Array.from({ length: FOG }, (_, step) => this.stamp(ratio * radius * size(step)));
     const [xs, ys] = screen;
     const [right, bottom] = [this.canvas.width + 2 * margin - margin / 2, this.canvas.height + 2 * margin - margin / 2];
     for (let k = 0; k < order.length; k++) {
@@ -98,13 +101,10 @@ class Raster {
       const step = steps ? steps[i] >> 5 : 0;
       const column = x | 0;
       const row = y | 0;
-      const { inner, edge, cover, rim } = sizes[step][(((y - row) * PHASES) | 0) * PHASES + (((x - column) * PHASES) | 0)];
+      const phase = (((y - row) * PHASES) | 0) * PHASES + (((x - column) * PHASES) | 0);
+      const { inner, edge, cover } = sizes[step][phase];
       const colour = colours[values[i] * FOG + step];
       const at = row * stride + column;
-      for (let p = 0; p < rim.length; p++) {
-        const q = at + rim[p];
-        pixels[q] = blended(pixels[q], page, RIM.cover);
-      }
       for (let p = 0; p < inner.length; p++) pixels[at + inner[p]] = colour;
       for (let p = 0; p < edge.length; p++) {
         const q = at + edge[p];
@@ -185,7 +185,10 @@ function drawTrail(pen, trail, [xs, ys], colours, { ink, page, font }, width) {
   pen.lineJoin = "round";
   for (const [strokeStyle, lineWidth] of [[page, 5], [ink, 2]]) {
     Object.assign(pen, { strokeStyle, lineWidth });
-    lines.forEach((path, k) => (pen.setLineDash(k ? [] : [4, 4]), pen.stroke(path)));
+    lines.forEach((path, k) => {
+      pen.setLineDash(k ? [] : [4, 4]);
+      pen.stroke(path);
+    });
   }
   pen.setLineDash([]);
   const radius = trail.n > 600 ? 2.4 : 3.8;
@@ -202,8 +205,9 @@ function drawTrail(pen, trail, [xs, ys], colours, { ink, page, font }, width) {
 
 function drawEnds(pen, trail, [xs, ys], { ink, page, font }, width) {
   const seen = trail.placed.flatMap((is, i) => (is ? [i] : []));
-  Object.assign(pen, { font: `600 12px ${font}`, textBaseline: "middle", textAlign: "left", lineWidth: 4, strokeStyle: page, fillStyle: ink });
-  for (const i of new Set([seen[0], seen.at(-1)].filter((i) => i !== undefined))) {
+  Object.assign(pen, { font: `600 12px ${font}`, textBaseline: "middle", textAlign: "left" });
+  Object.assign(pen, { lineWidth: 4, strokeStyle: page, fillStyle: ink });
+  for (const i of new Set(seen.length ? [seen[0], seen.at(-1)] : [])) {
     const words = `${i === seen[0] ? "start " : "end "}${clock(trail.times[i])}`;
     const x = Math.max(Math.min(xs[i] + 9, width - pen.measureText(words).width - 6), 6);
     const y = ys[i] + (i === seen[0] ? -12 : 14); // both can lie at one place

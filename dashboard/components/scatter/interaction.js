@@ -3,6 +3,7 @@
 const CLICK_PX = 4; // a pointer that moved less was a click
 const TURN = 0.006; // radians per px: a hand's width is a quarter turn
 const KEY = { px: 40, radians: Math.PI / 36 };
+const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 class Hands {
   constructor(map, stage) {
@@ -10,7 +11,9 @@ class Hands {
     this.stage = stage;
     this.fingers = new Map(); // pointer id → [x, y]
     this.drag = null; // {tool, last, moved}
-    const on = (kind, action, options) => stage.addEventListener(kind, (event) => map.points && action.call(this, event), options);
+    const on = (kind, action, options) => {
+      stage.addEventListener(kind, (event) => map.points && action.call(this, event), options);
+    };
     on("pointerdown", this.down);
     on("pointermove", this.moved);
     on("pointerup", this.up);
@@ -82,8 +85,9 @@ class Hands {
     const { drag, map } = this;
     this.drag = null;
     if (!drag) return;
+    const reach = event.pointerType === "mouse" ? REACH_PX : TOUCH_REACH_PX;
     if (map.lasso) map.closeLasso(drag.mode);
-    else if (!drag.moved && drag.isClick) map.click(this.at(event), this.stage, event.pointerType === "mouse" ? REACH_PX : TOUCH_REACH_PX);
+    else if (!drag.moved && drag.isClick) map.click(this.at(event), this.stage, reach);
   }
 
   cancel(event) {
@@ -107,7 +111,7 @@ class Hands {
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const { view } = this.map;
-    const [dx, dy] = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [0, 0];
+    const [dx, dy] = ARROWS[event.key] ?? [0, 0];
     if (event.key === "Enter") this.map.click(view.size.map((side) => side / 2), this.stage, KEY_REACH_PX);
     else if (!dx && !dy) return; // the map's own keys
     else if (view.isTurning && !event.shiftKey) view.turn(-dx * KEY.radians, -dy * KEY.radians);

@@ -1,6 +1,6 @@
-// One panel: a title, the picture of the points, an overlay for what follows the pointer, and a legend that is a switch.
+// One panel: a title, the picture of the points, an overlay for what follows the pointer, and a legend that is a
+// switch.
 
-const element = (tag, name = "", text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text });
 const whole = (number) => number.toLocaleString("en");
 const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
@@ -24,13 +24,16 @@ class Panel {
 
   /** Show another colouring, or the same with other values. */
   take(colouring, index, points) {
-    const isOther = this.colouring?.name !== colouring.name || String(this.colouring.labels) !== String(colouring.labels);
-    const isKept = !isOther && String(this.colouring.colours) === String(colouring.colours) && this.colouring.low === colouring.low;
+    const before = this.colouring;
+    const isOther = before?.name !== colouring.name || String(before.labels) !== String(colouring.labels);
+    const hasSameColours = !isOther && String(before.colours) === String(colouring.colours);
+    const isKept = hasSameColours && before.low === colouring.low;
     Object.assign(this, { colouring, index });
     if (isOther) this.highlighted.clear();
     this.title.textContent = colouring.name;
     if (!isKept) this.build();
-    const classes = colouring.isNumber ? [] : colouring.labels.map((label, value) => `${label} ${whole(colouring.counts[value])}`);
+    const counted = (label, value) => `${label} ${whole(colouring.counts[value])}`;
+    const classes = colouring.isNumber ? [] : colouring.labels.map(counted);
     const what = `Map of ${whole(points.n)} points in ${points.dimensions} dimensions, coloured by ${colouring.name}`;
     this.stage.setAttribute("aria-label", [what, classes.join(", ")].filter(Boolean).join(": "));
   }
@@ -52,7 +55,7 @@ class Panel {
     const button = Object.assign(element("button"), { type: "button", title: `Show only ${label}, or all again` });
     button.append(element("i"), element("span", "", label), element("span", "count"));
     button.addEventListener("click", () => {
-      this.highlighted.has(value) ? this.highlighted.delete(value) : this.highlighted.add(value);
+      if (!this.highlighted.delete(value)) this.highlighted.add(value);
       if (this.highlighted.size === this.colouring.labels.length) this.highlighted.clear();
       this.onHighlight();
     });
@@ -66,7 +69,8 @@ class Panel {
     if (colouring.isNumber) {
       const stops = [1, 64, 128, 192, 255].map((level) => css(palette[level]));
       legend.querySelector("i").style.background = `linear-gradient(to right, ${stops})`;
-      legend.querySelector(".unknown").textContent = colouring.counts[0] ? `${whole(colouring.counts[0])} not known, grey` : "";
+      const unknown = colouring.counts[0];
+      legend.querySelector(".unknown").textContent = unknown ? `${whole(unknown)} not known, grey` : "";
       return;
     }
     const counts = selected && colouring.count(selected);

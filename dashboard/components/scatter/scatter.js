@@ -1,5 +1,5 @@
-// The map as a whole: what Python sends comes in through `update`, what is picked goes out through `tell`. All panels share
-// one view, one selection and what is under the pointer.
+// The map as a whole: what Python sends comes in through `update`, what is picked goes out through `tell`. All panels
+// share one view, one selection and what is under the pointer.
 
 const REACH_PX = 8; // from the pointer to a point
 const TOUCH_REACH_PX = 18;
@@ -7,8 +7,9 @@ const KEY_REACH_PX = 60;
 const ZOOM = 1.3; // of a key or button
 const BEHIND_TRAIL = { all: 0.45, some: 0.75 }; // of a colour's strength, where all points are meant or some
 const KEYS = [
-  ["drag", "lasso, move or turn"], ["Shift + drag", "add to the selection"], ["Alt + drag", "remove from the selection"],
-  ["right drag", "move"], ["wheel", "zoom, once the map was clicked, or with Ctrl"], ["double click, 0", "show all again"],
+  ["drag", "lasso, move or turn"], ["Shift + drag", "add to the selection"],
+  ["Alt + drag", "remove from the selection"], ["right drag", "move"],
+  ["wheel", "zoom, once the map was clicked, or with Ctrl"], ["double click, 0", "show all again"],
   ["← → ↑ ↓", "move; in 3-D turn, with Shift move"], ["+ −", "zoom"], ["L, M, T", "lasso, move, turn"],
   ["Enter", "choose the point nearest to the middle"], ["Esc", "clear the selection"],
 ]; // prettier-ignore
@@ -33,20 +34,19 @@ class ScatterMap {
   }
 
   listen() {
-    for (const button of this.root.querySelectorAll("[data-key]")) button.addEventListener("click", () => this.press(button.dataset.key));
-    for (const button of this.root.querySelectorAll("[data-tool]")) button.addEventListener("click", () => this.use(button.dataset.tool));
-    for (const button of this.root.querySelectorAll("[data-mode]")) button.addEventListener("click", () => this.setMode(button.dataset.mode));
+    const onClick = (selector, act) => {
+      for (const button of this.root.querySelectorAll(selector)) {
+        button.addEventListener("click", () => act(button.dataset));
+      }
+    };
+    onClick("[data-key]", ({ key }) => this.press(key));
+    onClick("[data-tool]", ({ tool }) => this.use(tool));
+    onClick("[data-mode]", ({ mode }) => this.setMode(mode));
     this.$(".help").addEventListener("click", () => this.press("?"));
     this.root.addEventListener("keydown", (event) => {
       if (!event.altKey && !event.ctrlKey && !event.metaKey && this.press(event.key)) event.preventDefault();
     });
-    this.$(".keys").replaceChildren(
-      ...KEYS.map(([key, text]) => {
-        const row = element("div");
-        row.append(element("dt", "", key), element("dd", "", text));
-        return row;
-      }),
-    );
+    this.$(".keys").replaceChildren(...keyRows(KEYS));
     this.onLeave = () => this.remember();
   }
 
@@ -95,12 +95,13 @@ class ScatterMap {
     const { points } = this;
     this.data = data;
     this.colourings = data.colourings.map((raw) => new Colouring(raw));
-    this.words = data.hover.map((raw) => ({ ...raw, values: unpack(raw.values, raw.wide ? Uint16Array : Uint8Array) }));
+    this.words = data.hover.map((raw) => ({ ...raw, values: unpack(raw.values, raw.wide ? "u2" : "u1") }));
     this.trail = data.path && new Trail(data.path, points);
     this.trailScreen = this.trail && [new Float32Array(this.trail.n), new Float32Array(this.trail.n)];
     this.waiting = Object.fromEntries(Object.entries(this.waiting).filter(([, [number]]) => number > data.taken));
-    this.obey("selected", data.selected, (text) => (this.selected = text && unpackMask(text, data.n)), this.waiting.lasso);
-    this.obey("chosen", data.chosen, (row) => (this.chosen = row), this.waiting.point);
+    const { lasso, point } = this.waiting;
+    this.obey("selected", data.selected, (text) => (this.selected = text && unpackMask(text, data.n)), lasso);
+    this.obey("chosen", data.chosen, (row) => (this.chosen = row), point);
     this.$(".bar").hidden = this.$(".panels").hidden = !data.n;
     this.root.style.setProperty("--height", `${data.height}px`);
     this.buildPanels(data.panels);
@@ -120,7 +121,7 @@ class ScatterMap {
     while (this.panels.length > indices.length) this.panels.pop().root.remove();
     while (this.panels.length < indices.length) {
       const panel = new Panel(() => this.light());
-      new Hands(this, panel.stage);
+      panel.hands = new Hands(this, panel.stage);
       this.$(".card").before(panel.root);
       panel.stage.dataset.tool = this.tool;
       this.panels.push(panel);
@@ -176,7 +177,9 @@ class ScatterMap {
 
   setMode(mode) {
     this.mode = mode;
-    for (const button of this.root.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === mode);
+    for (const button of this.root.querySelectorAll("[data-mode]")) {
+      button.setAttribute("aria-pressed", button.dataset.mode === mode);
+    }
   }
 
   /** Do what a key stands for; false if it stands for nothing. */
@@ -278,11 +281,17 @@ class ScatterMap {
   // drawing
 
   drawSoon() {
-    this.drawing ??= requestAnimationFrame(() => ((this.drawing = null), this.draw()));
+    this.drawing ??= requestAnimationFrame(() => {
+      this.drawing = null;
+      this.draw();
+    });
   }
 
   drawOverSoon() {
-    this.overDrawing ??= requestAnimationFrame(() => ((this.overDrawing = null), this.drawOver()));
+    this.overDrawing ??= requestAnimationFrame(() => {
+      this.overDrawing = null;
+      this.drawOver();
+    });
   }
 
   /** Which points are in full colour: `lit` by the legends, and `full` where they are selected, too. */
@@ -345,7 +354,7 @@ class ScatterMap {
   radius() {
     const { view, points } = this;
     const room = Math.sqrt((view.size[0] * view.size[1]) / Math.max(points.placed.length, 1));
-    return Math.min(Math.min(Math.max(0.4 * room, 1.3), 3.4) * Math.max(view.zoom, 1) ** 0.3, 6);
+    return Math.min(clamp(0.4 * room, 1.3, 3.4) * Math.max(view.zoom, 1) ** 0.3, 6);
   }
 
   trailColours({ index, palette }) {
@@ -360,7 +369,9 @@ class ScatterMap {
       const { css: style } = this.style;
       const colourOf = (row) => css(panel.palette[panel.colouring.values[row]]);
       const { chosen } = this;
-      if (chosen !== null && chosen < this.points.n) drawRing(pen, ...this.screen(chosen), { colour: colourOf(chosen), ...style });
+      if (chosen !== null && chosen < this.points.n) {
+        drawRing(pen, ...this.screen(chosen), { colour: colourOf(chosen), ...style });
+      }
       if (this.lasso) drawLasso(pen, this.lasso, style);
       if (!this.pointed) continue;
       const { row, face } = this.pointed;
@@ -373,7 +384,8 @@ class ScatterMap {
 
   showShown({ n, placed }, view) {
     const missing = n - placed.length;
-    const drawn = `${whole(placed.length)} of ${whole(n)} points, ${missing ? `${whole(missing)} have no place` : "none left out"}`;
+    const leftOut = missing ? `${whole(missing)} have no place` : "none left out";
+    const drawn = `${whole(placed.length)} of ${whole(n)} points, ${leftOut}`;
     const inside = view.countInside();
     this.$(".shown").textContent = inside < placed.length ? `${drawn}; ${whole(inside)} in view` : drawn;
   }
@@ -381,9 +393,11 @@ class ScatterMap {
   showStatus() {
     const { selected, selectedCount, points } = this;
     const words = [];
-    if (selected) words.push(`${whole(selectedCount)} selected (${((100 * selectedCount) / points.n).toFixed(1)}\u00a0%)`);
+    const share = ((100 * selectedCount) / points.n).toFixed(1);
+    if (selected) words.push(`${whole(selectedCount)} selected (${share}\u00a0%)`);
     for (const { colouring, highlighted } of this.panels) {
-      if (highlighted.size) words.push(`${colouring.name}: only ${[...highlighted].map((value) => colouring.labels[value]).join(", ")}`);
+      const labels = [...highlighted].map((value) => colouring.labels[value]);
+      if (labels.length) words.push(`${colouring.name}: only ${labels.join(", ")}`);
     }
     this.$(".picked").textContent = words.join(" · ");
     this.$(".clear").hidden = !words.length;

@@ -1,4 +1,5 @@
-// Where the points are on the screen: one view that both panels share, and an index to find the point under the pointer.
+// Where the points are on the screen: one view that both panels share, and an index to find the point under the
+// pointer.
 
 const MARGIN = 16; // px around all points at zoom 1
 const MAX_ZOOM = 400;
@@ -20,7 +21,8 @@ class View {
   startReach() {
     const rows = this.rotation();
     const [x, y, z] = this.points.axes;
-    const along = ([a, b, c]) => this.points.placed.reduce((most, i) => Math.max(most, Math.abs(a * x[i] + b * y[i] + c * z[i])), 0);
+    const distance = ([a, b, c], i) => Math.abs(a * x[i] + b * y[i] + c * z[i]);
+    const along = (row) => this.points.placed.reduce((most, i) => Math.max(most, distance(row, i)), 0);
     return [along(rows[0]), along(rows[1])].map((reach) => Math.max(reach, 0.75));
   }
 
@@ -32,6 +34,7 @@ class View {
     Object.assign(this, { zoom: 1, target: [0, 0, 0], yaw: 0, pitch: 0 }, this.isTurning ? START : {});
   }
 
+  /** @returns {{zoom: number, target: number[], yaw: number, pitch: number}} what is kept of a view */
   state() {
     const { zoom, target, yaw, pitch } = this;
     return { zoom, target, yaw, pitch };
@@ -65,7 +68,7 @@ class View {
       const z = pz[i] - tz;
       xs[i] = left + scale * (ax * x + ay * y + az * z);
       ys[i] = top - scale * (bx * x + by * y + bz * z);
-      if (depth) depth[i] = 127.5 * (1 + Math.min(Math.max(cx * px[i] + cy * py[i] + cz * pz[i], -1), 1));
+      if (depth) depth[i] = 127.5 * (1 + clamp(cx * px[i] + cy * py[i] + cz * pz[i], -1, 1));
     }
   }
 
@@ -82,12 +85,12 @@ class View {
 
   turn(yaw, pitch) {
     this.yaw += yaw;
-    this.pitch = Math.min(Math.max(this.pitch + pitch, -Math.PI / 2), Math.PI / 2);
+    this.pitch = clamp(this.pitch + pitch, -Math.PI / 2, Math.PI / 2);
   }
 
   /** Zoom so that what is at (x, y) px stays there; false if it goes no further. */
   zoomAt(factor, x = this.size[0] / 2, y = this.size[1] / 2) {
-    const zoom = Math.min(Math.max(this.zoom * factor, 0.5), MAX_ZOOM);
+    const zoom = clamp(this.zoom * factor, 0.5, MAX_ZOOM);
     if (zoom === this.zoom) return false;
     const [dx, dy] = [x - this.size[0] / 2, y - this.size[1] / 2];
     this.move(-dx, -dy);
@@ -115,7 +118,7 @@ class View {
     return count;
   }
 
-  /** The nearest point within `reach` px of (x, y), one in full colour (mask) before a faded one; -1 if there is none. */
+  /** The nearest point within `reach` px of (x, y), one in full colour (mask) before a faded one; -1: none. */
   nearest(x, y, reach, full) {
     this.grid ??= new Grid(this.points.placed, this.screen, this.size);
     const [xs, ys] = this.screen;
@@ -173,7 +176,7 @@ class Grid {
   }
 
   around(x, y, reach, visit) {
-    const cell = (value, count) => Math.min(Math.max(Math.floor(value / this.side), 0), count - 1);
+    const cell = (value, count) => clamp(Math.floor(value / this.side), 0, count - 1);
     const [left, right] = [x - reach, x + reach].map((value) => cell(value, this.columns));
     const [top, bottom] = [y - reach, y + reach].map((value) => cell(value, this.lines));
     for (let line = top; line <= bottom; line++) {

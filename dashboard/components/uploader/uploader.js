@@ -1,6 +1,5 @@
 // Sends each file in slices to PUT /api/upload/{id}, one file after the other, and tells Python when one is whole.
 
-const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
 class Uploader {
@@ -42,9 +41,11 @@ class Uploader {
 class Upload {
   constructor(file, list) {
     this.file = file;
-    this.id = newId();
-    this.row = document.createElement("li");
-    this.row.innerHTML = '<span class="name"></span><span class="state">waiting</span><button type="button" title="Stop">✕</button><div class="bar"><i></i></div>';
+    this.id = newId(16);
+    this.row = element("li");
+    this.row.innerHTML =
+      '<span class="name"></span><span class="state">waiting</span>' +
+      '<button type="button" title="Stop">✕</button><div class="bar"><i></i></div>';
     this.row.querySelector(".name").textContent = file.name;
     this.row.querySelector("button").addEventListener("click", () => this.close());
     this.stop = new AbortController();
@@ -60,7 +61,9 @@ class Upload {
   async send({ slice, limit }) {
     if (this.stop.signal.aborted) return false;
     try {
-      if (this.file.size > limit) throw new Error(`${this.file.name} is larger than ${size(limit)}. Cut or compress it first.`);
+      if (this.file.size > limit) {
+        throw new Error(`${this.file.name} is larger than ${size(limit)}. Cut or compress it first.`);
+      }
       for (let offset = 0; offset < this.file.size || offset === 0; ) {
         const { received } = await this.put(offset, slice);
         offset = received || this.file.size;
@@ -78,19 +81,20 @@ class Upload {
   async put(offset, slice) {
     for (let attempt = 0; ; attempt++) {
       try {
-        if (attempt) offset = (await this.ask("GET")).received; // a broken slice may have arrived in part
-        return await this.ask("PUT", offset, this.file.slice(offset, offset + slice));
+        if (attempt) offset = (await this.ask({ method: "GET" })).received; // a broken slice may have arrived in part
+        return await this.ask({ method: "PUT", body: this.file.slice(offset, offset + slice) }, offset);
       } catch (error) {
         if (error.final || this.stop.signal.aborted) throw error;
-        if (attempt === 4) throw new Error("The connection to the workbench is lost. Is it still running?");
+        const lost = "The connection to the workbench is lost. Is it still running?";
+        if (attempt === 4) throw new Error(lost, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** attempt));
       }
     }
   }
 
-  async ask(method, offset = 0, body = undefined) {
+  async ask(request, offset = 0) {
     const query = new URLSearchParams({ name: this.file.name, offset, total: this.file.size });
-    const answer = await fetch(`/api/upload/${this.id}?${query}`, { method, body, signal: this.stop.signal });
+    const answer = await fetch(`/api/upload/${this.id}?${query}`, { ...request, signal: this.stop.signal });
     const value = await answer.json();
     if (!answer.ok) throw Object.assign(new Error(value.error), { final: true });
     return value;
@@ -99,10 +103,8 @@ class Upload {
   fail(error) {
     this.row.classList.add("failed");
     this.row.querySelector(".state").textContent = "not usable";
-    const box = document.createElement("div");
-    box.className = "error";
+    const box = element("div", "error", error.message);
     box.setAttribute("role", "alert");
-    box.textContent = error.message;
     this.row.append(box);
   }
 }
