@@ -20,14 +20,22 @@ pytest_plugins = ["tests.support.fixtures"]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a fixture of its module stays in one process; the browser's tests are one group, which begins first.
-    Everything else goes to whoever is free."""
+    """What shares a fixture of its module stays in one process, and so do the browser's tests; everything else goes to
+    whoever is free. What takes long begins first, so that no process is left alone with it at the end."""
     for item in items:
-        if item.get_closest_marker("browser"):
+        if _is_browsers(item):
             item.add_marker(pytest.mark.xdist_group("browser"))
-        elif _shares_a_fixture(item):
+        elif _shares_a_fixture(item) and not getattr(item.module, "SPLITS", False):  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
-    items.sort(key=lambda item: (not item.get_closest_marker("browser"), not item.get_closest_marker("xdist_group")))
+    items.sort(key=lambda item: (not _is_browsers(item), "training" not in item.path.parts, not _is_grouped(item)))
+
+
+def _is_browsers(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
+
+
+def _is_grouped(item: pytest.Item) -> bool:
+    return item.get_closest_marker("xdist_group") is not None
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:

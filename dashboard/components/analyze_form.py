@@ -52,11 +52,11 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
         st.warning("No checkpoint here has weights. Add or train one, see the page Checkpoints.")
         return {}
     kept = st.session_state.get(_KEPT) or next((job.settings for job in ready if job.settings), {})
-    st.session_state.setdefault("models", [each for each in kept.get("checkpoint", []) if each in names] or names[:1])
     with st.expander("Settings", icon=":material/tune:", key="settings", on_change="rerun"):
         left, right = st.columns(2)
         chosen = left.multiselect(
-            "Models", names, key="models", placeholder=names[0],
+            "Models", names, [each for each in kept.get("checkpoint", []) if each in names] or names[:1],
+            key="models", placeholder=names[0],
             help="One, or several to compare: faces are found once, and Review shows where the models disagree. What "
             "each was taught and how good it is stands below.",
         )  # fmt: skip
@@ -64,10 +64,10 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
             left.caption(plain(_about(name)))
         with right:
             mode, per_second = _mode(kept)
-        _begin_with("min_face_px", kept, range(FACE_PX[0], FACE_PX[1] + 1))
         min_face_px = left.slider(
             "Smallest face (pixels)",
             *FACE_PX,
+            _begins("min_face_px", kept, range(FACE_PX[0], FACE_PX[1] + 1)),
             step=5,
             key="min_face_px",
             help="Smaller faces are not looked for. A smaller value is slower.",
@@ -86,11 +86,11 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
     return settings
 
 
-def _begin_with(key: str, kept: dict[str, Any], choices: Container[Any]) -> None:
-    """Give a widget that is about to be drawn and has no value yet, as on a new page, the kept one if it can still be
-    chosen."""
+def _begins(key: str, kept: dict[str, Any], choices: Container[Any]) -> Any:
+    """What a widget begins with on a new page: the kept value, if it can still be chosen. Given as the widget's own
+    default, as the browser draws a widget that comes back from that, not from the session."""
     value = kept.get(key)
-    st.session_state.setdefault(key, value if value in choices else DEFAULTS[key])
+    return value if value in choices else DEFAULTS[key]
 
 
 def summary(settings: dict[str, Any], ready: list[jobs.Job]) -> str:
@@ -126,20 +126,20 @@ def _about(name: str) -> str:
 def _mode(kept: dict[str, Any]) -> tuple[str, float | None]:
     """The mode, and frames per second where it takes few."""
     told = " ".join(f"**{name}** {what}." for name, what in MODES.items())
-    _begin_with("mode", kept, MODES)
-    mode = str(st.segmented_control("Mode", list(MODES), required=True, help=told, key="mode"))
+    first = _begins("mode", kept, MODES)
+    mode = str(st.segmented_control("Mode", list(MODES), default=first, required=True, help=told, key="mode"))
     if mode != "preview":
         return mode, None
-    _begin_with("per_second", kept, RATES)
-    return mode, st.select_slider("Frames per second", RATES, format_func=lambda each: f"{each:g}", key="per_second")
+    rate = _begins("per_second", kept, RATES)
+    return mode, st.select_slider("Frames per second", RATES, rate, format_func="{:g}".format, key="per_second")
 
 
 def _detector(kept: dict[str, Any]) -> str:
     """The name of a face detector that can run, else an empty one with the reason below the widget."""
-    _begin_with("detector", kept, DETECTORS)
     name = st.selectbox(
         "Face detector",
         list(DETECTORS),
+        list(DETECTORS).index(_begins("detector", kept, DETECTORS)),
         key="detector",
         format_func=_detector_label,
         help="What looks for faces. The default suits most videos.",
@@ -162,8 +162,8 @@ def _clip_range(ready: list[jobs.Job]) -> tuple[float, float | None]:
         st.caption("A clip range can be chosen for one video at a time.")
         return 0.0, None
     from_s, to_s = ready[0].settings.get("start_s", 0.0), ready[0].settings.get("end_s")
-    st.session_state.setdefault(f"range-{ready[0].id}", (from_s, length if to_s is None else to_s))
+    chosen = from_s, length if to_s is None else to_s
     start_s, end_s = st.slider(
-        "Clip range (seconds)", 0.0, length, (0.0, length), 0.1, format="%.1f", key=f"range-{ready[0].id}"
+        "Clip range (seconds)", 0.0, length, chosen, 0.1, format="%.1f", key=f"range-{ready[0].id}"
     )
     return start_s, None if end_s >= length - 0.05 else end_s

@@ -49,6 +49,7 @@ TINY: dict[str, dict[str, Any]] = {
 """Options that make a large network small enough to train here."""
 
 
+SPLITS = True  # to draw the pictures twice costs less than to wait for all of these
 TOLD = {"name", "system", "seed", "checkpoint", "document", "ours", "options"}
 """Fields that change no way of training; options belong to the architecture."""
 

@@ -87,9 +87,9 @@ def _copy(job: jobs.Job | None) -> None:
 
 
 def _smoothing() -> float:
-    st.session_state.setdefault("smoothing", st.session_state.get("kept_smoothing_s", 0.0))
     chosen = st.segmented_control(
-        "Smoothing", WINDOWS_S, key="smoothing", format_func=lambda s: f"{s:g} s" if s else "off", required=True,
+        "Smoothing", WINDOWS_S, default=st.session_state.get("kept_smoothing_s", 0.0), key="smoothing", required=True,
+        format_func=lambda s: f"{s:g} s" if s else "off",
         help="Mean of the probabilities over this many seconds around each frame. Stored results stay as they are.",
     )  # fmt: skip
     st.session_state["kept_smoothing_s"] = float(chosen or 0.0)  # the widget's own value ends with a look elsewhere
@@ -102,8 +102,8 @@ def _model(analysis: Analysis) -> str:
         return ""
     key = f"model-{analysis.id}"
     kept = st.session_state.get(f"kept-{key}")
-    st.session_state.setdefault(key, kept if kept in found else found[0])
-    st.session_state[f"kept-{key}"] = st.selectbox("Scores of", found, width=260, key=key)  # as above
+    first = found.index(kept) if kept in found else 0
+    st.session_state[f"kept-{key}"] = st.selectbox("Scores of", found, first, width=260, key=key)  # as above
     return str(st.session_state[f"kept-{key}"])
 
 
