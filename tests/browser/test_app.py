@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.support import ROOT
-from tests.support.app import at_rest, children_of, loose, running_app
+from tests.support.app import at_rest, children_of, loose, new_tab, running_app
 from tests.support.bad_files import write_bad
 from tests.support.clips import write_clip
 
@@ -44,15 +44,14 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) ->
 def page(server: tuple[str, Path, int], browser: Any) -> Iterator[Any]:
     """A fresh tab on the first page. Afterwards: no script error, and nothing was asked of another host."""
     address = server[0]
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    tab = context.new_page()
+    tab = new_tab(browser, height=1000)
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("request", lambda request: None if _is_local(request.url, address) else errors.append(request.url))
     tab.goto(address)
     tab.locator(".uploader").wait_for()
     yield tab
-    context.close()
+    tab.close()
     assert errors == []
 
 

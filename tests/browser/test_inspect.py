@@ -19,7 +19,7 @@ from fer_core.evaluation import Outcomes, Selection, confusion
 from fer_core.models.classifier import Classifier
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.pipeline import Settings, analyze
-from tests.support.app import running_app, watched_tab
+from tests.support.app import at_rest, running_app, watched_tab
 
 pytestmark = pytest.mark.browser
 TALK, TABLE = "1a" * 16, "fer2013-private_test"
@@ -221,14 +221,12 @@ def test_an_uploaded_picture_is_explained(page: Any, address: str, portrait: np.
 
 @pytest.mark.parametrize("path", ["checkpoints", "inspect", "explain", "datasets"])
 def test_no_page_scrolls_sideways_on_a_phone(browser: Any, address: str, path: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    tab = context.new_page()
-    tab.goto(f"{address}/{path}")
-    tab.get_by_text("Measures facial expressions").wait_for()
-    tab.wait_for_timeout(1500)
-    assert tab.evaluate("document.scrollingElement.scrollWidth") <= 390
-    assert tab.get_by_text("Traceback").count() == 0
-    context.close()
+    with watched_tab(browser, width=390, height=844) as tab:
+        tab.goto(f"{address}/{path}")
+        tab.get_by_text("Measures facial expressions").wait_for()
+        at_rest(tab)
+        assert tab.evaluate("document.scrollingElement.scrollWidth") <= 390
+        assert tab.get_by_text("Traceback").count() == 0
 
 
 def test_a_checkpoint_is_uploaded_and_a_pickle_refused(page: Any, address: str, tmp_path: Path) -> None:

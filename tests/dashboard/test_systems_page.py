@@ -48,7 +48,7 @@ from fer_core.models.classifier import load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, runnable_names
 from fer_core.systems import NAMES, system, systems
 from tests.support import ROOT
-from tests.support.app import running_app, watched_tab
+from tests.support.app import at_rest, running_app, watched_tab
 from tests.support.evaluated import evaluation
 from tests.support.pages import INFO, open_page, words
 from training.recipe import load_recipe, recipe_names
@@ -547,8 +547,8 @@ def test_no_view_scrolls_sideways_on_a_phone(browser: Any, address: str) -> None
         tab.goto(f"{address}/systems?system=shsu-2023")
         for view in VIEWS:
             tab.get_by_text(view, exact=True).first.click()
-            tab.wait_for_url(f"**show={view}**") if view != VIEWS[0] else tab.wait_for_timeout(500)
+            tab.wait_for_url(f"**show={view}**") if view != VIEWS[0] else at_rest(tab)
             tab.get_by_text("Measures facial expressions").wait_for()
-            tab.wait_for_timeout(700)
+            at_rest(tab)
             assert tab.evaluate("document.scrollingElement.scrollWidth") <= 390, view
             assert tab.get_by_text("Traceback").count() == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from dashboard.components import gallery, matrix, player, scatter, shared, uploader
 from tests.support import ROOT
+from tests.support.app import new_tab
 
 FOLDER = Path(__file__).parent
 COMPONENTS = ROOT / "dashboard" / "components"
@@ -48,10 +48,8 @@ def exporting(module: str, *names: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def tab(browser: Any) -> Iterator[Any]:
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
+def tab(browser: Any) -> Any:
+    return new_tab(browser)
 
 
 @pytest.mark.browser

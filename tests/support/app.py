@@ -47,11 +47,21 @@ def running_chromium(path: str) -> Iterator[Any]:
         chromium.close()
 
 
+def new_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Any:
+    """A tab that knows nothing of those before it; only the pages' scripts need not be read again."""
+    context = browser.contexts[0] if browser.contexts else browser.new_context()
+    for tab in context.pages:
+        tab.close()
+    context.clear_cookies()
+    tab = context.new_page()
+    tab.set_viewport_size({"width": width, "height": height})
+    return tab
+
+
 @contextmanager
 def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Iterator[Any]:
-    """A tab; in the end there must have been no error in its console."""
-    context = browser.new_context(viewport={"width": width, "height": height})
-    tab = context.new_page()
+    """A new tab; in the end there must have been no error in its console."""
+    tab = new_tab(browser, width=width, height=height)
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on(
@@ -60,7 +70,7 @@ def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Itera
     )
     yield tab
     loud = [text for text in errors if not NOISE.search(text)]  # before closing, which breaks off what is under way
-    context.close()
+    tab.close()
     assert not loud, loud
 
 
