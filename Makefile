@@ -17,7 +17,8 @@ export PYTHONPATH := $(CURDIR)
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run dashboard/app.py
 
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations 40
+# The workbench's workers give way to its pages (nice 10); beside busy tests they would starve, so all are as patient.
+PYTEST = nice -n 19 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations 40
 
 test: $(VENV)/test.stamp
 	$(PYTEST) -m "not nightly" $(ARGS)

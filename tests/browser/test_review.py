@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from dashboard.services import playback
 from fer_core.emotions import EMOTIONS
@@ -367,7 +368,7 @@ def test_two_models_disagree_in_the_list_in_the_strip_and_on_the_keys(page: Any,
     page.get_by_role("link", name="Library").click()
     row = page.locator("[class*=st-key-row-]", has_text="sad_to_happy.mp4")
     row.get_by_role("button", name="Open").click()
-    page.locator("[data-testid=stSelectbox]", has_text="mean of all").wait_for()  # also after a look at another page
+    expect(page.get_by_label("Scores of")).to_have_value("mean of all")  # also after a look at another page
 
 
 def test_why_shows_a_heatmap_of_the_face_under_the_cursor(page: Any, address: str) -> None:

@@ -25,7 +25,6 @@ class ScatterMap {
     this.chosen = null;
     this.pointed = null; // {row} or {face}, and the stage it was found in
     this.lasso = null; // [x, y] px
-    this.redrawMs = 0;
     this.card = new Card(this);
     this.sizes = new ResizeObserver(() => this.drawSoon());
     this.listen();
@@ -319,14 +318,12 @@ class ScatterMap {
     for (const panel of panels) panel.palette = panel.colouring.palette(this.style.isDark);
     const { clientWidth: width, clientHeight: height } = panels[0].stage;
     if (!width || !height) return; // in a tab that is not open
-    const began = performance.now();
     this.ratio = window.devicePixelRatio || 1;
     view.size = [width, height];
     view.projectPoints();
     if (this.trail) view.project(this.trail.axes, this.trail.n, this.trailScreen);
     const order = view.order();
     for (const panel of panels) this.drawPanel(panel, order);
-    this.redrawMs = performance.now() - began;
     this.drawOver();
     this.showShown(points, view);
   }
