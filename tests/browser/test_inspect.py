@@ -54,7 +54,6 @@ def address(
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     with watched_tab(browser, height=1600) as tab:
-        tab.set_default_timeout(60_000)
         yield tab
 
 

@@ -368,7 +368,9 @@ def test_two_models_disagree_in_the_list_in_the_strip_and_on_the_keys(page: Any,
     page.get_by_role("link", name="Library").click()
     row = page.locator("[class*=st-key-row-]", has_text="sad_to_happy.mp4")
     row.get_by_role("button", name="Open").click()
-    expect(page.get_by_label("Scores of")).to_have_value("mean of all")  # also after a look at another page
+    expect(page.get_by_label("Scores of")).to_have_value(
+        "mean of all", timeout=60_000
+    )  # also after a look at another page
 
 
 def test_why_shows_a_heatmap_of_the_face_under_the_cursor(page: Any, address: str) -> None:

@@ -58,7 +58,7 @@ def test_what_does_not_change_is_not_computed_again(home: Path, monkeypatch: pyt
     for name in ("view", "segments"):
         function = getattr(tables, name)
         monkeypatch.setattr(tables, name, lambda *args, f=function, n=name: computed.append(n) or f(*args))
-    app = AppTest.from_file(str(ROOT / "dashboard/main.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "dashboard/main.py"), default_timeout=90)
     app.query_params["analysis"] = LONG
     app.run()
     app.switch_page("app_pages/review.py").run()

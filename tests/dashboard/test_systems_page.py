@@ -508,7 +508,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[
 @pytest.mark.browser
 def test_from_the_overview_to_the_faces_of_a_cell(browser: Any, address: str) -> None:
     with watched_tab(browser, height=1600) as tab:
-        tab.set_default_timeout(60_000)
         tab.goto(f"{address}/systems")
         tab.get_by_test_id("stDataFrame").wait_for()
         tab.get_by_role("button", name="shsu-2023").last.click()
@@ -530,7 +529,6 @@ def test_from_the_overview_to_the_faces_of_a_cell(browser: Any, address: str) ->
 @pytest.mark.browser
 def test_from_a_recipe_to_its_checkpoint_and_its_errors(browser: Any, address: str) -> None:
     with watched_tab(browser, height=1200) as tab:
-        tab.set_default_timeout(60_000)
         tab.goto(f"{address}/systems?system=mbstu-2021&show=Recipes&recipe=mbstu-2021-resnet18")
         tab.get_by_role("button", name="mbstu-2021-resnet18").last.click()
         tab.get_by_role("heading", name="mbstu-2021-resnet18").wait_for()
@@ -543,7 +541,6 @@ def test_from_a_recipe_to_its_checkpoint_and_its_errors(browser: Any, address: s
 @pytest.mark.browser
 def test_no_view_scrolls_sideways_on_a_phone(browser: Any, address: str) -> None:
     with watched_tab(browser, width=390, height=844) as tab:
-        tab.set_default_timeout(60_000)
         tab.goto(f"{address}/systems?system=shsu-2023")
         for view in VIEWS:
             tab.get_by_text(view, exact=True).first.click()

@@ -140,7 +140,7 @@ def test_pages_do_not_load_torch(tmp_path: Path) -> None:
 import os, sys
 os.environ['FER_HOME'] = {str(tmp_path)!r}
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file('dashboard/main.py', default_timeout=30).run()
+app = AppTest.from_file('dashboard/main.py', default_timeout=90).run()
 for page in {pages}:
     app.switch_page(f'app_pages/{{page}}.py').run()
     assert not app.exception, page

@@ -24,6 +24,8 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 NOISE = re.compile(r"status of 404 .*|.*preloaded.*")
 """Streamlit asks for its own health under the page's path first (its documentation calls that harmless)."""
 _RUNTIMES = Path(tempfile.mkdtemp(prefix="fer-tests-")) / "runtimes"
+PATIENCE_S = 90
+"""What a machine that does several things at once may take for one of them."""
 _PORTS = itertools.count(os.getpid())
 CHROMIUM_ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -55,6 +57,7 @@ def new_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Any:
     context.clear_cookies()
     tab = context.new_page()
     tab.set_viewport_size({"width": width, "height": height})
+    tab.set_default_timeout(PATIENCE_S * 1000)
     return tab
 
 
@@ -91,7 +94,7 @@ def running_app(home: Path) -> Iterator[tuple[str, int]]:
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(PATIENCE_S)
         if (home / "runtimes").is_dir():
             shutil.copytree(home / "runtimes", _RUNTIMES, dirs_exist_ok=True)
 
@@ -111,7 +114,7 @@ def at_rest(page: Any) -> None:
 
 def children_of(pid: int, words: str) -> list[int]:
     """The processes that a process started whose command has these words in it, once there is one."""
-    for _ in range(100):
+    for _ in range(10 * PATIENCE_S):
         listed = subprocess.run(
             ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False
         )
@@ -133,10 +136,10 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    for _ in range(10 * PATIENCE_S):
         assert process.poll() is None, "the app ended at once"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise AssertionError("the app did not start within 30 s")
+    raise AssertionError(f"the app did not start within {PATIENCE_S} s")

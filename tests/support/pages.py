@@ -8,7 +8,7 @@ from tests.support import ROOT
 
 
 def open_page(page: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=90)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
