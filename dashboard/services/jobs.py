@@ -226,6 +226,16 @@ def cancel(job_id: str) -> None:
         places.drop_upload(job_id)
 
 
+def abandon(is_inspected: bool) -> None:
+    """The worker of these kinds has ended: what it was at work on is stale at once."""
+    kinds = "in" if is_inspected else "not in"
+    with _table() as table:
+        table.execute(
+            f"update jobs set beat=0 where state='running' and kind {kinds} ({','.join('?' * len(INSPECTED))})",
+            INSPECTED,
+        )
+
+
 def stale() -> list[Job]:
     """Running or queued jobs that no worker has touched for ``STALE_S``."""
     return _select("where state in ('queued', 'running') and beat < ?", (time.time() - STALE_S,))

@@ -46,8 +46,10 @@ async def _watch() -> None:
     try:
         while True:
             for name in NAMES:
-                is_gone = name not in running or running[name].poll() is not None
-                if is_gone and (name in running or _is_due(name, time.monotonic() - began)):
+                has_ended = name in running and running[name].poll() is not None
+                if has_ended:
+                    jobs.abandon(name == "inspector")
+                if has_ended or (name not in running and _is_due(name, time.monotonic() - began)):
                     running[name] = _start(name)
             await asyncio.sleep(2)
     finally:

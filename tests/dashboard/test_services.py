@@ -226,6 +226,16 @@ def test_a_job_whose_worker_died_is_taken_up_again(
     assert len(tasks.QUEUES["analyses"].pending()) == 1
 
 
+def test_what_an_ended_worker_was_at_work_on_need_not_grow_old(client: TestClient, clip: Path) -> None:
+    job_id = send(client, clip)["job"]
+    jobs.queue(job_id, SETTINGS)
+    jobs.claim(job_id)
+    jobs.abandon(is_inspected=True)
+    assert jobs.stale() == []
+    jobs.abandon(is_inspected=False)
+    assert [job.id for job in jobs.stale()] == [job_id]
+
+
 def test_a_file_over_which_the_worker_dies_twice_is_given_up(
     client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

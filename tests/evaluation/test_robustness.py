@@ -496,14 +496,17 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_dataset("fer2013-parquet", tmp_path_factory.mktemp("drawn") / "fer2013", per_class=1).root
 
 
+SMALL = "mobilenetv2-fer2013"
+
+
 def test_the_command_measures_keeps_and_tells(
     drawn: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["robustness", DEFAULT_CHECKPOINT, "--data", str(drawn), "--device", "cpu"]
-    kept = home / "evaluations" / DEFAULT_CHECKPOINT
+    given = ["robustness", SMALL, "--data", str(drawn), "--device", "cpu"]
+    kept = home / "evaluations" / SMALL
     assert command_line([*given, "--limit", "2", "--seed", "3"]) == 0
     told = capsys.readouterr()
-    assert "labels ferplus7, 2 pictures" in told.out and "Written nowhere" in told.err and not kept.exists()
+    assert "labels fer2013, 2 pictures" in told.out and "Written nowhere" in told.err and not kept.exists()
     assert [each.title in told.out for each in CORRUPTIONS.values()] == [True] * len(CORRUPTIONS)
 
     assert command_line([*given, "--limit", "2", "--json", "--out", str(tmp_path / "out")]) == 0
@@ -511,13 +514,13 @@ def test_the_command_measures_keeps_and_tells(
     table = read_table(tmp_path / "out")
     assert len(found["rows_of_table"]) == len(table) == 1 + 5 * len(CORRUPTIONS)
     assert found["mean_corruption_accuracy"] == pytest.approx(summarize(table).corrupted, abs=1e-6)
-    assert (found["rows"], found["checkpoint"], found["split"]) == (2, DEFAULT_CHECKPOINT, "private_test")
+    assert (found["rows"], found["checkpoint"], found["split"]) == (2, SMALL, "private_test")
 
     assert command_line([*given, "--split", "public_test"]) == 0
     assert "as they are" in capsys.readouterr().out
     assert setting_of(read_table(kept)).split == "public_test", "where the dashboard looks for it"
 
-    copy = shutil.copytree(find_checkpoint(DEFAULT_CHECKPOINT), tmp_path / "copy")
+    copy = shutil.copytree(find_checkpoint(SMALL), tmp_path / "copy")
     assert command_line(["robustness", str(copy), "--data", str(drawn), "--limit", "1", "--split", "training"]) == 0
     assert "Written nowhere" in capsys.readouterr().err
 

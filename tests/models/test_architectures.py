@@ -268,7 +268,10 @@ def torchvision_case(name: str) -> tuple[nn.Module, dict[str, Tensor], dict[str,
     return net, state, {"hidden": []}
 
 
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "inceptionv3", "mobilenetv2-ubb", "vgg19-bn", "vit-b16"])
+RARELY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("densenet121", "inceptionv3")]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2-ubb", "vgg19-bn", "vit-b16", *RARELY])
 def test_with_published_weights_a_trunk_answers_as_torchvisions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Grey: the stem has the sum over RGB, and so gives what three equal channels give."""
     torch.manual_seed(3)

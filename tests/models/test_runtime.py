@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_core.models import runtime
+from fer_core.models.card import InputSpec
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.onnx_net import OnnxNetwork
@@ -20,13 +22,22 @@ from fer_core.models.registry import EmotionNetwork
 from fer_core.models.runtime import BFLOAT16, EXACT, ONNX_RUNTIME, TORCH, LowPrecision, fastest
 from tests.support.networks import Wrapped, classifier_of, squares
 
+GRAPHS: dict[bytes, bytes] = {}
+
 
 @pytest.fixture(autouse=True)
 def once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which way is the fastest matters nowhere here: each is timed once, on a few faces."""
-    drawn = runtime._faces
+    """Which way is the fastest matters nowhere here: each is timed once, on a few faces; a graph is made once."""
+    drawn, export = runtime._faces, runtime.exported
+
+    def exported(net: EmotionNetwork, spec: InputSpec) -> bytes:
+        weights = b"".join(values.numpy().tobytes() for values in net.state_dict().values())
+        key = hashlib.sha256(weights + repr((net, spec)).encode()).digest()
+        return GRAPHS.get(key) or GRAPHS.setdefault(key, export(net, spec))
+
     monkeypatch.setattr(runtime, "ROUNDS", 1)
     monkeypatch.setattr(runtime, "_faces", lambda size, n=8: drawn(size, n))
+    monkeypatch.setattr(runtime, "exported", exported)
 
 
 @pytest.fixture
