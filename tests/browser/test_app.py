@@ -214,6 +214,8 @@ def test_chosen_settings_outlast_another_page_and_a_reload(page: Any, tmp_path: 
     page.get_by_text("1 model · fast · whole clip · faces from 40 px").wait_for()
     page.get_by_text("Settings", exact=True).click()
     page.get_by_role("radio", name="exact").click()
+    page.get_by_text("1 model · exact").wait_for()
+    at_rest(page)  # a list that opens while the page is drawn anew closes again
     page.locator("[data-testid=stMultiSelect] input").click()
     page.get_by_role("option", name="mobilenetv2-fer2013").click()
     page.keyboard.press("Escape")

@@ -194,7 +194,13 @@ def test_the_classifier_is_left_as_it_was(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("use", [name for name in USES if name != "layers"])
+RARELY = {"gradcam++", "contrast", "sanity"}
+
+
+@pytest.mark.parametrize(
+    "use",
+    [pytest.param(name, marks=pytest.mark.nightly if name in RARELY else ()) for name in USES if name != "layers"],
+)
 def test_the_classifier_is_left_as_it_was_by_what_fails(
     shared: Classifier, crops: RGB, use: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -343,7 +343,7 @@ SAID = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("backbone", ["mobilenet025", pytest.param("resnet50", marks=pytest.mark.nightly)])
 def test_converted_weights_answer_as_in_the_published_network(backbone: str, tmp_path: Path) -> None:
     """The numbers are what the published network, run by itself, says about these weights and this input."""
     torch.save({f"module.{name}": value for name, value in pattern(backbone).items()}, tmp_path / "a.pth")
@@ -473,9 +473,9 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
 def test_pictures_side_by_side_do_not_get_in_each_others_way(portrait: np.ndarray, name: str) -> None:
     detector = make_detector(name)
     picture = cv2.resize(portrait, (320, 320))
-    pictures = [np.roll(picture, 7 * i, axis=1) if i % 3 else np.full_like(picture, 9 * i) for i in range(24)]
+    pictures = [np.roll(picture, 7 * i, axis=1) if i % 3 else np.full_like(picture, 9 * i) for i in range(12)]
     alone = [detector.detect([each])[0] for each in pictures]
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda each: detector.detect([each])[0], pictures * 3))
     for i, faces in enumerate(together):
-        np.testing.assert_array_equal(faces.boxes, alone[i % 24].boxes)
+        np.testing.assert_array_equal(faces.boxes, alone[i % 12].boxes)

@@ -69,6 +69,15 @@ class Made:
         return cls(name, net.eval())
 
 
+OWN = {"compact-resnet", "mobilenet-attention", "mobilenetv2", "mru-cnn", "shsu-cnn", "vit-b16"}
+"""Written here; the others have a trunk of a library, whose costly checks are rare."""
+of_our_own = pytest.mark.parametrize(
+    "grey",
+    [pytest.param(name, marks=() if name in OWN else pytest.mark.nightly) for name in CASES],
+    indirect=True,
+)
+
+
 @pytest.fixture(scope="module", params=CASES)  # one after the other: together they would fill the memory
 def grey(request: pytest.FixtureRequest) -> Made:
     return Made.of(request.param)
@@ -123,6 +132,7 @@ def test_pictures_become_features_and_logits_and_every_weight_learns(grey: Made)
     assert sum(bool(values.grad.any()) for values in net.parameters()) > 0.9 * len(list(net.parameters()))
 
 
+@of_our_own
 @torch.no_grad()
 def test_a_batch_gives_what_its_pictures_give_alone(grey: Made) -> None:
     net, x = deepcopy(grey.net).double(), pictures(grey.name, 1).double()  # norms of one batch amplify rounding
@@ -143,6 +153,7 @@ def test_convolutional_networks_have_maps_to_explain(grey: Made) -> None:
     assert grey.name != "mobilenet-attention" or found[0] == "neck.patches"  # what the attention looks at
 
 
+@of_our_own
 def test_half_precision_weights_come_back_as_they_went(grey: Made, tmp_path: Path) -> None:
     name, size = grey.name, size_of(grey.name)
     spec = InputSpec(size, 1, [0.5], [0.25])
@@ -268,10 +279,13 @@ def torchvision_case(name: str) -> tuple[nn.Module, dict[str, Tensor], dict[str,
     return net, state, {"hidden": []}
 
 
-RARELY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("densenet121", "inceptionv3")]
+def rarely(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.nightly)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2-ubb", "vgg19-bn", "vit-b16", *RARELY])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "mobilenetv2-ubb", "vgg19-bn", "vit-b16", *map(rarely, ("densenet121", "inceptionv3"))]
+)
 def test_with_published_weights_a_trunk_answers_as_torchvisions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Grey: the stem has the sum over RGB, and so gives what three equal channels give."""
     torch.manual_seed(3)
@@ -292,7 +306,11 @@ def test_with_published_weights_a_trunk_answers_as_torchvisions(name: str, monke
 
 @pytest.mark.parametrize(
     ("name", "theirs"),
-    [("mobilenet", "mobilenetv1_100"), ("resnet50v2", "resnetv2_50"), ("efficientnetv2-b0", "tf_efficientnetv2_b0")],
+    [
+        ("mobilenet", "mobilenetv1_100"),
+        rarely("resnet50v2", "resnetv2_50"),
+        rarely("efficientnetv2-b0", "tf_efficientnetv2_b0"),
+    ],
 )
 def test_with_published_weights_a_trunk_answers_as_timms(
     name: str, theirs: str, monkeypatch: pytest.MonkeyPatch

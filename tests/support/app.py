@@ -26,6 +26,10 @@ NOISE = re.compile(r"status of 404 .*|.*preloaded.*")
 _RUNTIMES = Path(tempfile.mkdtemp(prefix="fer-tests-")) / "runtimes"
 PATIENCE_S = 90
 """What a machine that does several things at once may take for one of them."""
+STILL = """addEventListener("DOMContentLoaded", () => document.head.append(Object.assign(
+    document.createElement("style"), { textContent: "* { animation: none !important; transition: none !important }" }
+)))"""
+"""Nothing moves by itself: what turns while a test waits takes the time of what it waits for."""
 _PORTS = itertools.count(os.getpid())
 CHROMIUM_ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -51,7 +55,7 @@ def running_chromium(path: str) -> Iterator[Any]:
 
 def new_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Any:
     """A tab that knows nothing of those before it; only the pages' scripts need not be read again."""
-    context = browser.contexts[0] if browser.contexts else browser.new_context()
+    context = browser.contexts[0] if browser.contexts else _new_context(browser)
     for tab in context.pages:
         tab.close()
     context.clear_cookies()
@@ -59,6 +63,12 @@ def new_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Any:
     tab.set_viewport_size({"width": width, "height": height})
     tab.set_default_timeout(PATIENCE_S * 1000)
     return tab
+
+
+def _new_context(browser: Any) -> Any:
+    context = browser.new_context(reduced_motion="reduce")
+    context.add_init_script(STILL)
+    return context
 
 
 @contextmanager

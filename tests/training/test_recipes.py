@@ -226,9 +226,8 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "OMP_NUM_
 LATER = ("mbstu-2021-resnet18", "ubb-2021-mobilenetv2", "mru-2025-cnn")
 
 
-@pytest.mark.parametrize(
-    "name", ["shsu-2023-cnn-balanced", *(pytest.param(name, marks=pytest.mark.nightly) for name in LATER)]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["shsu-2023-cnn-balanced", *LATER])
 def test_one_recipe_of_every_system_by_the_real_command(name: str, data: dict[str, Path], tmp_path: Path) -> None:
     """That of usfq-2024 is run in ``test_training``, where it is also killed and resumed."""
     recipe = load_recipe(name)
