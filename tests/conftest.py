@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many processes as cores share the machine
+for threads in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):  # before torch and OpenCV: a process for every core
+    os.environ.setdefault(threads, "1")
 
 from collections.abc import Iterator
 from pathlib import Path
