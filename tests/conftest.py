@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 
-for threads in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):  # before torch and OpenCV: a process for every core
+# before torch, OpenCV and UMAP: there is a process for every core, and threads that wait for each other cost tenfold
+for threads in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
 
 from collections.abc import Iterator
