@@ -6,8 +6,7 @@ from __future__ import annotations
 import os
 
 # before torch, OpenCV and UMAP: there is a process for every core, and threads that wait for each other cost tenfold
-for threads in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS"), "1")
 
 from collections.abc import Iterator
 from pathlib import Path
