@@ -30,8 +30,7 @@ Analyse a video or picture and write the result into a folder:
                                probabilities), distance (from the training pictures; above 1 is unusual), occlusion
                                (probability that the face is covered), emotion, group (negative, neutral, positive)
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
-  DIR/faces.parquet, scores/, features.parquet, crops/   the same in parts, scores of every model, features and a
-                               picture of every person
+  DIR/scores/, features.parquet, crops/   scores of every model, features and a picture of every person
 
 Stop with Ctrl-C: what was analysed until then is kept and marked as incomplete.
 """
@@ -39,7 +38,7 @@ _ANALYZE_EXAMPLES = """\
 examples:
   python -m fer_core analyze talk.mp4 --out results/talk
   python -m fer_core analyze talk.mp4 --out results/talk --per-second 5 --start 60 --end 120 --min-face 60
-  python -m fer_core analyze talk.mp4 --out results/talk --annotated --vtt --smooth 0.5
+  python -m fer_core analyze talk.mp4 --out results/talk --annotated --export srt,json --smooth 0.5
   python -m fer_core analyze talk.mp4 --out both --checkpoint compact-resnet-ferplus --checkpoint mobilenetv2-fer2013
 """
 
@@ -96,10 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the clip range in seconds")
     analyze.add_argument("--end", type=float, metavar="S", help="end of the clip range in seconds")
     analyze.add_argument(
-        "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --vtt"
+        "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --export"
     )
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
-    analyze.add_argument("--vtt", action="store_true", help="write timeline.vtt (WebVTT subtitles) too")
+    analyze.add_argument(
+        "--export", type=_export_kinds, default=[], metavar="KIND,…",
+        help="write export.<kind> too, with valence, pose and reasons to doubt: csv, parquet, json, vtt, srt",
+    )  # fmt: skip
     analyze.add_argument("--json", action="store_true", help="print analysis.json at the end")
     add_device(analyze)
     analyze.set_defaults(run=_analyze)
@@ -107,6 +109,16 @@ def _parser() -> argparse.ArgumentParser:
     cli_evaluate.add_commands(commands)
     cli_robustness.add_command(commands)
     return parser
+
+
+def _export_kinds(text: str) -> list[str]:
+    """``srt,json`` → the kinds."""
+    from fer_core.video.export import KINDS
+
+    kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise argparse.ArgumentTypeError(f"unknown {', '.join(unknown)}; expected some of {', '.join(KINDS)}")
+    return kinds
 
 
 def _modes() -> str:
@@ -164,8 +176,8 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
     from fer_core.video.view import Lens, view
 
     analysis = open_analysis(args.out)
-    if args.vtt:
-        (args.out / "timeline.vtt").write_bytes(export(analysis, "vtt", Lens(args.smooth)))
+    for kind in args.export:
+        (args.out / f"export.{kind}").write_bytes(export(analysis, kind, Lens(args.smooth)))
     if args.annotated and not stop.asked():
         bar = progress_bar("annotated.mp4")
         annotate_video(

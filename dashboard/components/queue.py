@@ -98,7 +98,7 @@ _DRAW = {"queued": _waiting, "running": _running, "done": _done, "failed": _fail
 
 def _strip_so_far(job: jobs.Job) -> None:
     """Top emotion over time of what is on disk already, one line per person."""
-    from dashboard.services.playback import so_far  # loads pandas, which an empty page need not wait for
+    from dashboard.services.running import so_far  # loads pandas, which an empty page need not wait for
 
     rows = so_far(job.id)
     rows = rows[rows["track"] >= 0]

@@ -85,7 +85,7 @@ def _version(source: Source) -> str:
     if "dataset" in source:
         return datasets.find(source["dataset"]).version
     if "analysis" in source:
-        from dashboard.services.playback import version
+        from dashboard.services.prepared import version
 
         return version(places.store().open(source["analysis"]))
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from dashboard.services import places
-from dashboard.services.playback import version
+from dashboard.services.prepared import version
 from fer_core.video.moments import Moment, moments_in
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens

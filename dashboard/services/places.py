@@ -26,9 +26,9 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from fer_core.errors import InputError
+from fer_core.errors import InputError, StoreError
 from fer_core.places import data_home
-from fer_core.video.store import AnalysisStore
+from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 
 OWNER_ONLY = 0o077
 """The umask of the server and of its workers: what they write, no other account of the machine can read."""
@@ -109,3 +109,18 @@ def drop_upload(upload_id: str) -> None:
 
 def free_bytes() -> int:
     return shutil.disk_usage(home()).free
+
+
+def open_for_page(analysis_id: str) -> Analysis:
+    """An analysis by the id in an address, which anyone may have typed.
+
+    Raises:
+        InputError, StoreError: there is none; the message says where to look.
+    """
+    folder = store().folder(analysis_id)
+    try:
+        return open_analysis(folder)
+    except StoreError as error:
+        if folder.with_name(f"{folder.name}.tmp").is_dir():
+            raise StoreError("This analysis is still running. Watch it on the Analyze page.") from error
+        raise

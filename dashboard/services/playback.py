@@ -10,10 +10,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,142 +18,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.services import places
+from dashboard.services.prepared import Prepared, prepared, version
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, groups_of
-from fer_core.errors import FerError, InputError, StoreError
 from fer_core.faces import crop_squares
-from fer_core.video.store import Analysis, open_analysis
+from fer_core.video.columns import LANDMARK_COLUMNS
+from fer_core.video.reasons import REASONS
+from fer_core.video.scan import DETECTED, MIDWAY, REFINED
+from fer_core.video.store import Analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
-from fer_core.video.timeline import (
-    LANDMARK_COLUMNS,
-    frame_steps,
-    labels_of_columns,
-    score_columns,
-    smooth_scores,
-)
-from fer_core.video.trust import CODES, reasons
-from fer_core.video.view import Lens, differing, edited, opinions
+from fer_core.video.view import Lens, edited
 
 P_SCALE, SHARE_SCALE = 65535, 255
-SOURCES = ("detected", "refined", "predicted", "midway")
-KEPT, KEPT_VIEWS = 3, 12
-"""Analyses held in memory, each about 250 bytes per face and frame; outlines of views kept on disk."""
-OUTLINE = 1
+SOURCES = (DETECTED, REFINED, MIDWAY)
+KEPT_VIEWS = 12
+"""Outlines of views kept on disk."""
+OUTLINE = 2
 """Format of the outlines on disk; a change makes the old ones count for nothing."""
-JUMPS = ("change", "disagreement", "doubt")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An analysis through one lens, ready to be cut into tiles and chunks. ``rows`` are the rows of ``table`` of each
-    person, in the order of the person's course."""
-
-    labels: tuple[str, ...]
-    pyramid: Pyramid
-    table: pd.DataFrame
-    rows: dict[int, NDArray[np.int64]]
-
-    def course(self, track: int) -> Course:
-        """A person's course.
-
-        Raises:
-            InputError: there is no such person.
-        """
-        found = next((course for course in self.pyramid.courses if course.track == track), None)
-        if found is None:
-            raise InputError(f"There is no person {track + 1} here.")
-        return found
-
-    def moments(self, what: str, track: int) -> NDArray[np.float64]:
-        """Times in s to which the keys jump: where a person's emotion changes, doubt or disagreement begins.
-
-        Raises:
-            InputError: no such kind of moment, or no such person.
-        """
-        if what not in JUMPS:
-            raise InputError(f"Cannot jump to {what!r}; expected one of {', '.join(JUMPS)}.")
-        course = self.course(track)
-        gap = np.diff(course.position, prepend=-9) > 1
-        if what == "change":
-            top = course.p.argmax(axis=1)
-            return self.pyramid.start[course.position[gap | (np.diff(top, prepend=-1) != 0)]]
-        holds = course.doubtful if what == "doubt" else course.differs[:, 0]
-        return self.pyramid.start[course.position[holds & (gap | ~np.append(False, holds[:-1]))]]
-
-
-_cache: OrderedDict[tuple[Any, ...], Prepared] = OrderedDict()
-_locks: dict[tuple[Any, ...], threading.Lock] = {}
-_lock = threading.Lock()
-
-
-def prepared(analysis: Analysis, lens: Lens) -> Prepared:
-    """``Prepared`` for a lens, kept for the next requests; computed once, however many ask at the same time.
-
-    Raises:
-        InputError, StoreError: an impossible lens, or a damaged table.
-    """
-    key = (str(analysis.folder), version(analysis), lens)
-    with _lock:
-        if key in _cache:
-            _cache.move_to_end(key)
-            return _cache[key]
-        own = _locks.setdefault(key, threading.Lock())
-    with own:
-        try:
-            made = _cache.get(key) or _prepare(analysis, lens)
-            with _lock:
-                _cache[key] = made
-                while len(_cache) > KEPT:
-                    _cache.popitem(last=False)
-        finally:
-            with _lock:
-                _locks.pop(key, None)
-        return made
-
-
-def prefetch(analysis: Analysis, lens: Lens) -> None:
-    """``prepared``, for a thread that nobody waits for; who asks next is told what is wrong."""
-    with suppress(FerError):
-        prepared(analysis, lens)
-
-
-def version(analysis: Analysis) -> str:
-    """Another one after every edit that changes the table; names and marks do not. 12 hex digits."""
-    state, table = analysis.state, analysis.folder / "timeline.parquet"
-    said = [state.steps, dict(state.groups), asdict(state.limits), table.stat().st_mtime if table.is_file() else 0]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
-
-
-def _prepare(analysis: Analysis, lens: Lens) -> Prepared:
-    raw = edited(analysis, lens.model)
-    table = smooth_scores(raw, lens.smoothing_s)
-    source, columns = analysis.record["source"], score_columns(table)
-    times, lasts = frame_steps(table)
-    why = reasons(table, width=source["width"], height=source["height"], limits=analysis.state.limits)
-    several = len(analysis.models) > 1
-    differs = np.stack([differing(each) for each in opinions(analysis, lens.smoothing_s)], axis=1) if several else None
-    shown, measured = (each[columns].to_numpy(np.float32) for each in (table, raw))
-    doubtful, bits = np.asarray(why.any(axis=1)), why @ (1 << np.arange(len(CODES)))
-    bits, tracks = bits.astype(np.uint16), table["track"].to_numpy()
-    position = np.searchsorted(times, table["time_s"].to_numpy(float))
-    courses, rows = [], {}
-    for track in np.unique(tracks[tracks >= 0]).tolist():
-        rows[track] = own = np.flatnonzero(tracks == track)
-        shown_own = shown[own]
-        courses.append(
-            Course(
-                track=track,
-                position=position[own],
-                p=shown_own,
-                raw=measured[own] if lens.smoothing_s else shown_own,
-                doubtful=doubtful[own],
-                reasons=bits[own],
-                differs=differs[own] if differs is not None else np.zeros((len(own), 2), bool),
-            )
-        )
-    pyramid = Pyramid(times, times + lasts, courses)
-    _ = pyramid.levels  # now, not when several requests ask for it at once
-    return Prepared(labels_of_columns(columns), pyramid, table, rows)
+TILE_KINDS = {
+    "seen": "u1", "mean": "u1", "low": "u1", "high": "u1", "raw": "u1", "doubtful": "u1", "differs": "u1",
+    "lines": "u1", "reasons": "u2",
+}  # fmt: skip
+FRAME_KINDS = {
+    "at": "u4", "p": "u2", "raw": "u2", "lines": "u2", "reasons": "u2", "differs": "u1", "source": "u1",
+    "boxes": "f4", "landmarks": "f4", "squares": "f4", "detection": "f4",
+}  # fmt: skip
+"""Numbers of each array, little-endian; the player unpacks by these."""
 
 
 def _seen_by_network(analysis: Analysis, lens: Lens) -> tuple[float, float]:
@@ -190,7 +76,8 @@ def overview(analysis: Analysis, lens: Lens) -> dict[str, Any]:
         "height": source["height"],
         "emotions": emotions,
         "groups": [{"name": name, "colour": GROUP_COLOURS[name]} for name in groups_of(state.groups)],
-        "codes": [{"name": name, "text": text} for name, text in CODES.items()],
+        "codes": [{"name": reason.code, "text": reason.text} for reason in REASONS],
+        "kinds": {"tile": TILE_KINDS, "frame": FRAME_KINDS},
         "sources": SOURCES,
         "models": analysis.models,
         "smoothed": lens.smoothing_s > 0,
@@ -215,12 +102,16 @@ def _outline(analysis: Analysis, lens: Lens) -> dict[str, Any]:
     pyramid = ready.pyramid
     outline = {
         "labels": ready.labels,
+        "lines": [
+            {"name": line.name, "title": line.drawn, "unit": line.unit, "least": line.least, "most": line.most}
+            for line in ready.lines
+        ],
         "start_s": pyramid.start_s,
         "end_s": pyramid.end_s,
         "width_s": pyramid.width_s,
         "levels": len(pyramid.levels),
         "frames": len(pyramid.start),
-        "chunks": _packed(pyramid.start[::TILE], "<f8"),
+        "chunks": _packed(pyramid.start[::TILE], "f8"),
         "people": [_person(pyramid, course) for course in pyramid.courses],
         "overview": tile(analysis, lens, len(pyramid.levels) - 1, 0),
     }
@@ -283,9 +174,9 @@ def tile(analysis: Analysis, lens: Lens, level: int, index: int) -> dict[str, An
 
 
 def _tile(buckets: Buckets, *, smoothed: bool) -> dict[str, Any]:
-    names = ["seen", "mean", "low", "high", "doubtful", "differs", *(["raw"] if smoothed else [])]
-    shares = {name: _packed(_bytes(getattr(buckets, name)), "<u1") for name in names}
-    return {"n": len(buckets.seen), "reasons": _packed(buckets.reasons, "<u2"), **shares}
+    shares = [name for name in TILE_KINDS if name != "reasons" and (smoothed or name != "raw")]
+    values = {name: _bytes(getattr(buckets, name)) for name in shares} | {"reasons": buckets.reasons}
+    return {"n": len(buckets.seen)} | {name: _packed(each, TILE_KINDS[name]) for name, each in values.items()}
 
 
 def _bytes(shares: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -307,8 +198,8 @@ def frames(analysis: Analysis, lens: Lens, index: int) -> dict[str, Any]:
     smoothed = lens.smoothing_s > 0
     return {
         "first": span.start,
-        "start": _packed(ready.pyramid.start[span], "<f8"),
-        "end": _packed(ready.pyramid.end[span], "<f8"),
+        "start": _packed(ready.pyramid.start[span], "f8"),
+        "end": _packed(ready.pyramid.end[span], "f8"),
         "people": {
             str(track): _chunk(ready, track, part, margin=margin, smoothed=smoothed) for track, part in found.items()
         },
@@ -319,18 +210,20 @@ def _chunk(ready: Prepared, track: int, part: slice, *, margin: float, smoothed:
     course, rows = ready.course(track), ready.table.iloc[ready.rows[track][part]]
     landmarks = rows[list(LANDMARK_COLUMNS)].to_numpy(np.float32)
     squares = crop_squares(landmarks.reshape(-1, 5, 2), margin)[:, :2]
-    packed = {
-        "at": _packed(course.position[part], "<u4"),
-        "p": _packed(np.rint(course.p[part] * P_SCALE), "<u2"),
-        "boxes": _packed(rows[["x0", "y0", "x1", "y1"]].to_numpy(), "<f4"),
-        "landmarks": _packed(landmarks, "<f4"),
-        "squares": _packed(squares, "<f4"),
-        "detection": _packed(rows["detection"].to_numpy(), "<f4"),
-        "source": _packed(pd.Index(SOURCES).get_indexer(rows["source"]), "<u1"),
-        "reasons": _packed(course.reasons[part], "<u2"),
-        "differs": _packed(course.differs[part], "<u1"),
+    values = {
+        "at": course.position[part],
+        "p": np.rint(course.p[part] * P_SCALE),
+        "raw": np.rint(course.raw[part] * P_SCALE),
+        "lines": np.rint(course.lines[part] * P_SCALE),
+        "boxes": rows[["x0", "y0", "x1", "y1"]].to_numpy(),
+        "landmarks": landmarks,
+        "squares": squares,
+        "detection": rows["detection"].to_numpy(),
+        "source": pd.Index(SOURCES).get_indexer(rows["source"]),
+        "reasons": course.reasons[part],
+        "differs": course.differs[part],
     }
-    return packed | ({"raw": _packed(np.rint(course.raw[part] * P_SCALE), "<u2")} if smoothed else {})
+    return {name: _packed(each, FRAME_KINDS[name]) for name, each in values.items() if smoothed or name != "raw"}
 
 
 def jump(analysis: Analysis, lens: Lens, *, what: str, track: int, time_s: float, by: int) -> float | None:
@@ -360,37 +253,4 @@ def figure_svg(analysis: Analysis, lens: Lens, *, track: int, start_s: float, en
 
 
 def _packed(values: NDArray[Any], kind: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode()
-
-
-@lru_cache(maxsize=4096)
-def _read_part(path: Path) -> pd.DataFrame:
-    """A part never changes once it is there."""
-    return pd.read_parquet(path, columns=["time_s", "track", "emotion"])
-
-
-def so_far(analysis_id: str) -> pd.DataFrame:
-    """Rows of a running analysis that are on disk already; empty when there are none yet."""
-    folder = places.store().folder(places.check_id(analysis_id))
-    parts = []
-    for path in sorted((folder.with_name(folder.name + ".tmp") / "parts").glob("timeline-*.parquet")):
-        try:
-            parts.append(_read_part(path))
-        except (OSError, ValueError):  # the analysis ended this moment and removed its parts
-            return pd.DataFrame(columns=["time_s", "track", "emotion"])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["time_s", "track", "emotion"])
-
-
-def open_for_page(analysis_id: str) -> Analysis:
-    """An analysis by the id in an address, which anyone may have typed.
-
-    Raises:
-        InputError, StoreError: there is none; the message says where to look.
-    """
-    folder = places.store().folder(analysis_id)
-    try:
-        return open_analysis(folder)
-    except StoreError as error:
-        if folder.with_name(f"{folder.name}.tmp").is_dir():
-            raise StoreError("This analysis is still running. Watch it on the Analyze page.") from error
-        raise
+    return base64.b64encode(np.ascontiguousarray(values, dtype=f"<{kind}").tobytes()).decode()

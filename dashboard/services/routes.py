@@ -142,7 +142,8 @@ def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
 
     @guarded
     async def run(request: Request) -> Response:
-        from dashboard.services.playback import open_for_page, version
+        from dashboard.services.places import open_for_page
+        from dashboard.services.prepared import version
         from fer_core.video.view import Lens
 
         lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))
@@ -162,7 +163,8 @@ def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
 
 
 def _timeline(request: Request, analysis: Analysis, lens: Lens) -> Any:
-    from dashboard.services.playback import overview, prefetch
+    from dashboard.services.playback import overview
+    from dashboard.services.prepared import prefetch
 
     answer = overview(analysis, lens)
     threading.Thread(target=prefetch, args=(analysis, lens), daemon=True).start()  # its tiles are asked for next
@@ -191,7 +193,7 @@ def _jump(request: Request, analysis: Analysis, lens: Lens) -> Any:
 
 @guarded
 async def edit(request: Request) -> Response:
-    from dashboard.services.playback import open_for_page
+    from dashboard.services.places import open_for_page
 
     asked = await _json(request)
 
@@ -222,7 +224,8 @@ async def _json(request: Request) -> dict[str, Any]:
 
 @guarded
 async def figure(request: Request) -> Response:
-    from dashboard.services.playback import figure_svg, open_for_page
+    from dashboard.services.places import open_for_page
+    from dashboard.services.playback import figure_svg
     from fer_core.video.view import Lens
 
     lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))

@@ -25,9 +25,10 @@ from PIL import Image, ImageDraw, ImageFont
 from fer_core.emotions import EMOTION_COLOURS
 from fer_core.errors import Cancelled, InputError, VideoError
 from fer_core.explain.pictures import with_heat
+from fer_core.video.columns import PLACE
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import FACE_COLUMNS, frame_steps, person_name, score_columns
+from fer_core.video.timeline import frame_steps, person_name, score_columns
 
 OnShare = Callable[[float], None]
 ShouldStop = Callable[[], bool]
@@ -161,7 +162,7 @@ def to_blur(analysis: Analysis, start_s: float, end_s: float | None) -> tuple[pd
     """
     if analysis.record["settings"]["per_second"] is not None:
         raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
-    timeline = analysis.timeline([*FACE_COLUMNS])
+    timeline = analysis.timeline([column.name for column in PLACE])
     times, lasts = frame_steps(timeline)
     start_s = max(start_s, float(times[0]))
     end_s = min(float(times[-1] + lasts[-1]), np.inf if end_s is None else end_s)

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from fer_core.emotions import DEFAULT_GROUP_MAP, check_group_map
 from fer_core.errors import InputError
 from fer_core.video.marks import MAX_ROWS, Mark, printable
+from fer_core.video.reasons import LIMITS, Limits
 from fer_core.video.timeline import person_name, without_rows
-from fer_core.video.trust import Limits
 
 MAX_EDITS = 5_000
 MAX_PERSON_NAME = 60
@@ -153,7 +153,7 @@ _FOLD: Mapping[str, Callable[[State, Edit], State]] = {
     "split": _step,
     "exclude": _step,
     "groups": _groups,
-    "limits": lambda state, edit: dataclasses.replace(state, limits=Limits(**edit["limits"])),
+    "limits": lambda state, edit: dataclasses.replace(state, limits=Limits.from_json(edit["limits"])),
 }
 
 
@@ -317,15 +317,14 @@ def _check_groups(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
 
 
 def _check_limits(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    values = {str(key): float(value) for key, value in dict(edit["limits"]).items()}
-    for name, value in values.items():
-        largest = 1.0 if name in _SHARES else 1e6
-        if not 0 <= value <= largest:
+    limits = dataclasses.asdict(Limits.from_json(edit["limits"]))
+    for name, value in limits.items():
+        largest = LIMITS[name].most
+        if value is not None and not 0 <= value <= largest:
             raise InputError(f"The limit {name} is {value:g}; expected a number from 0 to {largest:g}.")
-    return {"do": "limits", "limits": dataclasses.asdict(Limits(**values))}
+    return {"do": "limits", "limits": limits}
 
 
-_SHARES = ("min_brightness", "max_occlusion", "max_outside", "max_entropy", "min_probability")
 _CHECKS: Mapping[str, Callable[[Edit, pd.DataFrame, State], Edit]] = {
     "rename": _check_rename,
     "merge": _check_merge,

@@ -1,19 +1,19 @@
-"""A timeline for other programs: CSV, Parquet, JSON and WebVTT."""
+"""A timeline for other programs: tables, JSON and subtitles."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fer_core.errors import InputError
+from fer_core.signals import SIGNALS
 from fer_core.video.edits import State
 from fer_core.video.marks import guarded
 from fer_core.video.store import Analysis
@@ -34,14 +34,38 @@ def to_parquet(timeline: pd.DataFrame) -> bytes:
 
 
 def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str]) -> bytes:
-    """Subtitles: a cue per segment with the person, the emotion and its mean probability."""
+    """WebVTT subtitles: a cue per segment with the person, the emotion and its mean probability."""
     lines = ["WEBVTT", ""]
+    for cue in _cues(timeline, names):
+        lines += [f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}", f"<v {cue.name}>{cue.text}", ""]
+    return "\n".join(lines).encode()
+
+
+def to_srt(timeline: pd.DataFrame, names: Mapping[int, str]) -> bytes:
+    """SubRip subtitles, which every player reads: the same cues, numbered from 1."""
+    lines = []
+    for number, cue in enumerate(_cues(timeline, names), 1):
+        lines += [
+            str(number),
+            f"{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}",
+            f"{cue.name}: {cue.text}",
+            "",
+        ]
+    return "\n".join(lines).encode()
+
+
+class _Cue(NamedTuple):
+    start_s: float
+    end_s: float
+    name: str
+    text: str
+
+
+def _cues(timeline: pd.DataFrame, names: Mapping[int, str]) -> Iterator[_Cue]:
     for row in segments(timeline).itertuples():
         if row.end_s > row.start_s:
             name = "".join(letter for letter in person_name(row.track, names) if letter not in "<>&\r\n")
-            lines += [f"{_vtt_time(row.start_s)} --> {_vtt_time(row.end_s)}"]
-            lines += [f"<v {name}>{row.emotion} ({row.confidence:.0%})", ""]
-    return "\n".join(lines).encode()
+            yield _Cue(row.start_s, row.end_s, name, f"{row.emotion} ({row.confidence:.0%})")
 
 
 def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State = State(), lens: Lens = Lens()) -> bytes:
@@ -49,11 +73,13 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State =
     ``marks``, ``groups`` and ``limits`` as the reviewer has them; ``summary``, ``segments``, ``frames`` of the table.
 
     A frame has ``frame``, ``time_s`` and ``faces`` (empty where there is none), a face ``track``, ``box`` (x0 y0 x1 y1
-    in pixels), ``detection``, ``emotion``, ``group``, ``probabilities`` and ``why`` (reasons to doubt).
+    in pixels), ``detection``, ``emotion``, ``group``, ``probabilities``, ``signals`` (null where unknown) and ``why``
+    (reasons to doubt).
     """
     columns = score_columns(timeline)
     names = [column.removeprefix("p_") for column in columns]
     reasons = [column for column in timeline.columns if column.startswith("why_")]
+    signals = [name for signal in SIGNALS.values() for name in (c.name for c in signal.columns) if name in timeline]
     frames: list[dict[str, Any]] = []
     for row in timeline.to_dict("records"):
         if not frames or frames[-1]["frame"] != row["frame"]:
@@ -67,6 +93,7 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State =
                     "emotion": row["emotion"],
                     "group": row["group"],
                     "probabilities": dict(zip(names, np.round([row[c] for c in columns], 5).tolist(), strict=True)),
+                    "signals": {name: _rounded(row[name]) for name in signals},
                     "why": [column.removeprefix("why_") for column in reasons if row[column]],
                 }
             )
@@ -114,10 +141,54 @@ class Selection:
         return without_rows(timeline[inside], (gone & (tracks >= 0))[inside])
 
 
-KINDS: Mapping[str, str] = MappingProxyType(
-    {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "json": "application/json", "vtt": "text/vtt"}
-)
-"""File endings of the exports, with their media types."""
+@dataclass(frozen=True)
+class Kind:
+    """A format of exports.
+
+    Attributes:
+        name: its file ending.
+        title: what people call it.
+        media_type: for browsers.
+        make: an analysis, its rows as they are seen and selected, and the lens → the file.
+    """
+
+    name: str
+    title: str
+    media_type: str
+    make: Callable[[Analysis, pd.DataFrame, Lens], bytes]
+
+
+def _csv(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
+    return to_csv(_named(timeline, analysis, guard=True))
+
+
+def _parquet(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
+    return to_parquet(_named(timeline, analysis))
+
+
+def _json(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
+    return to_json(analysis.record, timeline, state=analysis.state, lens=lens)
+
+
+def _vtt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
+    return to_webvtt(timeline, analysis.state.names)
+
+
+def _srt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
+    return to_srt(timeline, analysis.state.names)
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("csv", "CSV", "text/csv", _csv),
+        Kind("parquet", "Parquet", "application/vnd.apache.parquet", _parquet),
+        Kind("json", "JSON", "application/json", _json),
+        Kind("vtt", "Subtitles (WebVTT)", "text/vtt", _vtt),
+        Kind("srt", "Subtitles (SRT)", "application/x-subrip", _srt),
+    )
+}
+"""Every format; another one is a record here."""
 
 
 def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Selection = Selection()) -> bytes:
@@ -129,14 +200,7 @@ def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Select
     """
     if kind not in KINDS:
         raise InputError(f"Unknown export {kind!r}; expected one of {', '.join(KINDS)}.")
-    timeline, names = selection.of(view(analysis, lens)), analysis.state.names
-    makers: dict[str, Callable[[], bytes]] = {
-        "csv": lambda: to_csv(_named(timeline, analysis, guard=True)),
-        "parquet": lambda: to_parquet(_named(timeline, analysis)),
-        "json": lambda: to_json(analysis.record, timeline, state=analysis.state, lens=lens),
-        "vtt": lambda: to_webvtt(timeline, names),
-    }
-    return makers[kind]()
+    return KINDS[kind].make(analysis, selection.of(view(analysis, lens)), lens)
 
 
 def _named(timeline: pd.DataFrame, analysis: Analysis, *, guard: bool = False) -> pd.DataFrame:
@@ -148,6 +212,10 @@ def _named(timeline: pd.DataFrame, analysis: Analysis, *, guard: bool = False) -
     return named
 
 
-def _vtt_time(time_s: float) -> str:
+def _rounded(value: float) -> float | None:
+    return round(float(value), 4) if math.isfinite(value) else None
+
+
+def _clock(time_s: float, point: str) -> str:
     seconds, thousandths = divmod(round(time_s * 1000), 1000)
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{thousandths:03d}"
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{thousandths:03d}"

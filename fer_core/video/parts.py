@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from fer_core.faces import CropGeometry, Faces, crop_faces, sharpness_and_brightness
-from fer_core.models.classifier import Classifier
-from fer_core.models.runtime import Runtime
+from fer_core.faces import CropGeometry, Faces, crop_faces
+from fer_core.signals import QUALITY, Seen, measured
+from fer_core.signals.emotion import EmotionScores
+from fer_core.video.columns import FRAME, face_columns, to_arrow
 from fer_core.video.reader import RGB, Frame
-from fer_core.video.timeline import DOUBT_COLUMNS, FACE_COLUMNS, with_labels, without_rows
+from fer_core.video.timeline import with_labels, without_rows
 
 BATCH_FACES, BATCH_FACES_GPU = 32, 256
 PART_FRAMES = 512
@@ -28,7 +29,6 @@ FEATURES_PER_S = 5.0
 THUMBNAIL = CropGeometry(size=112, margin=1.3)
 MIN_FACES, SURE_SCORE, DENSE_PER_S = 3, 0.99, 10.0
 """A detector's false alarm flickers: seen in fewer frames than this, never surely, though frames lie this close."""
-_INTEGERS = ("frame", "track")
 
 
 @dataclass
@@ -40,45 +40,42 @@ class _Sighting:
     thumbnail: float = 0.0
 
 
-class Judge:
-    """One of the classifiers of a run: its scores of the faces of the current part, and its doubts about them."""
+class _Scored:
+    """A checkpoint's scores and features of the faces of the current part."""
 
-    def __init__(self, classifier: Classifier, runtime: Runtime) -> None:
-        self.classifier, self.runtime = classifier, runtime
-        self.columns = [*(f"p_{label}" for label in classifier.labels), *DOUBT_COLUMNS]
-        self.features: list[NDArray] = []
+    def __init__(self, signal: EmotionScores) -> None:
+        self.signal = signal
+        self.columns = [column.name for column in signal.columns]
         self._scores: list[NDArray] = []
+        self._features: list[NDArray] = []
 
-    def judge(self, crops: RGB) -> None:
+    def score(self, crops: RGB) -> None:
         """Score the next faces of the part."""
-        scores = self.classifier.predict(crops)
-        self.features.append(scores.features)
-        doubts = np.full((len(scores), len(DOUBT_COLUMNS)), np.nan, np.float32)
-        if (reference := self.classifier.reference) is not None:
-            doubts[:, 0] = reference.distance(scores.features)
-            doubts[:, 1] = reference.occlusion(crops)
-        self._scores.append(np.column_stack([scores.probabilities, doubts]))
+        scores, features = self.signal.with_features(Seen(crops=crops))
+        self._scores.append(scores)
+        self._features.append(features)
 
     def take(self) -> tuple[NDArray, NDArray]:
         """Scores (n, columns) and features (n, d) of the part; begins the next one."""
-        taken = np.concatenate(self._scores), np.concatenate(self.features)
-        self._scores, self.features = [], []
+        taken = np.concatenate(self._scores), np.concatenate(self._features)
+        self._scores, self._features = [], []
         return taken
 
 
 class PartWriter:
-    """Takes the faces of one frame after the other; every classifier scores each face once.
+    """Takes the faces of one frame after the other; every signal sees each face once.
 
     A part is a whole parquet file under ``folder/parts``; it appears every few seconds, so that a page can show a
     running analysis. ``finish`` joins the parts into the tables of the analysis folder and removes them.
     """
 
-    def __init__(self, folder: Path, judges: Sequence[Judge]) -> None:
-        self.folder, self.judges = folder, list(judges)
+    def __init__(self, folder: Path, scores: Sequence[EmotionScores]) -> None:
+        self.folder, self._scored = folder, [_Scored(signal) for signal in scores]
+        self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
         self._rows: list[dict[str, NDArray]] = []
-        self._crops: dict[CropGeometry, list[RGB]] = {judge.classifier.card.crop: [] for judge in judges}
-        on_cpu = all(judge.classifier.device.type == "cpu" for judge in judges)
+        self._crops: dict[CropGeometry, list[RGB]] = {signal.crop: [] for signal in scores}
+        on_cpu = all(signal.classifier.device.type == "cpu" for signal in scores)
         self._batch = BATCH_FACES if on_cpu else BATCH_FACES_GPU
         self._feature_due: dict[int, float] = {}
         self._people: defaultdict[int, _Sighting] = defaultdict(_Sighting)
@@ -94,9 +91,10 @@ class PartWriter:
         geometry."""
         for geometry, crops in self._crops.items():
             crops.append(crop_faces(frame.image, faces, geometry))
-        sharpness, brightness = sharpness_and_brightness(next(iter(self._crops.values()))[-1])
-        self._rows.append(_rows(frame, faces, tracks, sharpness, brightness, sources))
-        self._meet(frame, faces, tracks, sharpness)
+        seen = Seen(crops=next(iter(self._crops.values()))[-1], landmarks=faces.landmarks)
+        values = {signal.name: signal.of(seen) for signal in self._measured}
+        self._rows.append(_rows(frame, faces, tracks, sources, self._columns, list(values.values())))
+        self._meet(frame, faces, tracks, values[QUALITY.name][:, 0])
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
         self.faces += len(faces)
@@ -122,23 +120,24 @@ class PartWriter:
 
     def _classify(self) -> None:
         joined = {geometry: np.concatenate(crops) for geometry, crops in self._crops.items() if crops}
-        for judge in self.judges if joined else ():
-            judge.judge(joined[judge.classifier.card.crop])
+        for scored in self._scored if joined else ():
+            scored.score(joined[scored.signal.crop])
         self._crops, self._waiting = {geometry: [] for geometry in self._crops}, 0
 
     def _write_part(self) -> None:
         self._classify()
         if self._rows:
-            table = pd.DataFrame({name: np.concatenate([row[name] for row in self._rows]) for name in FACE_COLUMNS})
+            table = pd.DataFrame({name: np.concatenate([row[name] for row in self._rows]) for name in self._columns})
             seen = (table["track"] >= 0).to_numpy()
-            for i, judge in enumerate(self.judges):
-                found, features = judge.take()
-                scores = np.full((len(table), len(judge.columns)), np.nan, np.float32)
-                scores[seen] = found
-                scored = pd.DataFrame(scores, columns=judge.columns)
-                self._to_parquet(_arrow(pd.concat([table[["frame", "time_s", "track"]], scored], axis=1)), f"scores{i}")
+            for i, scored in enumerate(self._scored):
+                found, features = scored.take()
+                values = np.full((len(table), len(scored.columns)), np.nan, np.float32)
+                values[seen] = found
+                scores = pd.DataFrame(values, columns=scored.columns)
+                named = pd.concat([table[[column.name for column in FRAME]], scores], axis=1)
+                self._to_parquet(to_arrow(named), f"scores{i}")
                 if i == 0:
-                    self._to_parquet(_arrow(with_labels(pd.concat([table, scored], axis=1))), "timeline")
+                    self._to_parquet(to_arrow(with_labels(pd.concat([table, scores], axis=1))), "timeline")
                     self._to_parquet(self._feature_rows(table[seen], features), "features")
         self._rows = []
         self._part_frames, self._wrote = 0, time.monotonic()
@@ -151,7 +150,7 @@ class PartWriter:
             if time_s >= self._feature_due.get(track, -1.0):
                 self._feature_due[track] = time_s + 1 / FEATURES_PER_S - 1e-6
                 kept.append(i)
-        rows = _arrow(faces.iloc[kept][["frame", "time_s", "track"]].reset_index(drop=True))
+        rows = to_arrow(faces.iloc[kept][["frame", "time_s", "track"]].reset_index(drop=True))
         for i, column in enumerate(features[kept].astype(np.float16).T):
             rows = rows.append_column(f"f_{i:03d}", pa.array(np.ascontiguousarray(column)))
         return rows
@@ -178,16 +177,14 @@ class PartWriter:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
                 if (gone := table[table["track"].isin(fleeting)]).size:
-                    tables.write("left_out.parquet", _arrow(gone[list(FACE_COLUMNS)]))
-                rows = _arrow(part)
-                tables.write("timeline.parquet", rows)
-                tables.write("faces.parquet", rows.select(list(FACE_COLUMNS)))
+                    tables.write("left_out.parquet", to_arrow(gone[self._columns]))
+                tables.write("timeline.parquet", to_arrow(part))
                 part.to_csv(csv, index=False, header=i == 0)
-            for i, judge in enumerate(self.judges):
+            for i, scored in enumerate(self._scored):
                 for table in self._parts(f"scores{i}"):
                     part = _without(table, fleeting, numbers)
-                    kept = part.loc[part["track"] >= 0, ["frame", "track", *judge.columns]]
-                    tables.write(f"scores/{judge.classifier.name}.parquet", _arrow(kept))
+                    kept = part.loc[part["track"] >= 0, ["frame", "track", *scored.columns]]
+                    tables.write(f"scores/{scored.signal.name}.parquet", to_arrow(kept))
             for path in self._paths("features"):  # hundreds of columns, which pandas would go over one by one
                 features = pq.read_table(path)
                 tracks = features["track"].to_numpy()
@@ -251,34 +248,15 @@ def _without(table: pd.DataFrame, tracks: set[int], numbers: dict[int, int]) -> 
     return kept.assign(track=kept["track"].map({-1: -1, **numbers}))
 
 
-def _arrow(table: pd.DataFrame) -> pa.Table:
-    """With the same column types in every part, also where a part has no face at all."""
-    strings = {"source", "emotion", "group"}
-    fields = [
-        pa.field(
-            name,
-            pa.string() if name in strings
-            else pa.int32() if name in _INTEGERS
-            else pa.float64() if name == "time_s"
-            else pa.float32(),
-        )
-        for name in table.columns
-    ]  # fmt: skip
-    return pa.Table.from_pandas(table, schema=pa.schema(fields), preserve_index=False, safe=False)
-
-
 def _rows(
-    frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray, brightness: NDArray, sources: NDArray
+    frame: Frame, faces: Faces, tracks: NDArray, sources: NDArray, columns: Sequence[str], measured: Sequence[NDArray]
 ) -> dict[str, NDArray]:
     """Columns of one frame: a row per face, or one row with track -1."""
     n = max(len(faces), 1)
-    numbers = np.concatenate(
-        [faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10), sharpness[:, None], brightness[:, None]],
-        axis=1,
-    )
+    numbers = np.concatenate([faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10), *measured], axis=1)
     if not len(faces):
-        tracks, numbers = np.array([-1]), np.full((1, 17), np.nan, np.float32)
-    names = [name for name in FACE_COLUMNS if name not in ("frame", "time_s", "track", "source")]
+        tracks, numbers = np.array([-1]), np.full((1, numbers.shape[1]), np.nan, np.float32)
+    names = [name for name in columns if name not in ("frame", "time_s", "track", "source")]
     return {
         "frame": np.full(n, frame.index),
         "time_s": np.full(n, frame.time_s),

@@ -31,8 +31,9 @@ from fer_core.faces import Tracker, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.runtime import fastest
+from fer_core.signals.emotion import EmotionScores
 from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
-from fer_core.video.parts import Judge, PartWriter
+from fer_core.video.parts import PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
 from fer_core.video.scan import can_refine, one_thread_each, scan
 from fer_core.video.store import FORMAT
@@ -112,7 +113,7 @@ def analyze(
             analysis (``complete`` is false in ``analysis.json``).
 
     Returns:
-        ``out``, with ``faces.parquet``, ``scores/<checkpoint>.parquet``, ``features.parquet``, ``timeline.parquet``,
+        ``out``, with ``scores/<checkpoint>.parquet``, ``features.parquet``, ``timeline.parquet``,
         ``timeline.csv``, ``crops/`` and ``analysis.json``.
 
     Raises:
@@ -130,9 +131,9 @@ def analyze(
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with one_thread_each(), VideoReader(source, name=name or source.name) as reader:
-            judges = _judges(checkpoint, device)
+            scores = _scores(checkpoint, device)
             (temporary / "parts").mkdir(parents=True)
-            run = _Run(reader, judges, settings, temporary, progress, should_stop or (lambda: False))
+            run = _Run(reader, scores, settings, temporary, progress, should_stop or (lambda: False))
             run.go()
             _write_record(temporary, run, reader.name)
         if out.exists():
@@ -147,13 +148,13 @@ class _Run:
     """One pass over a video."""
 
     def __init__(
-        self, reader: VideoReader, judges: list[Judge], settings: Settings, folder: Path,
+        self, reader: VideoReader, scores: list[EmotionScores], settings: Settings, folder: Path,
         progress: OnProgress | None, should_stop: ShouldStop,
     ) -> None:  # fmt: skip
-        self.reader, self.judges, self.settings = reader, judges, settings
-        self.device = str(judges[0].classifier.device)
+        self.reader, self.scores, self.settings = reader, scores, settings
+        self.device = str(scores[0].classifier.device)
         self.detector = make_detector(settings.detector, min_face_px=settings.min_face_px, device=self.device)
-        self.parts = PartWriter(folder, judges)
+        self.parts = PartWriter(folder, scores)
         self.repeated = 0
         self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
         self.progress, self.should_stop = progress, should_stop
@@ -203,13 +204,13 @@ class _Run:
             self.progress(Progress(stage, max(done_s, 0.0), self.total_s, self.parts.frames, self.parts.faces))
 
 
-def _judges(checkpoint: Checkpoint | Sequence[Checkpoint], device: str) -> list[Judge]:
+def _scores(checkpoint: Checkpoint | Sequence[Checkpoint], device: str) -> list[EmotionScores]:
     wanted = [checkpoint] if isinstance(checkpoint, str | Path | Classifier) else list(checkpoint)
     loaded = [each if isinstance(each, Classifier) else load(each, device=device) for each in wanted]
     names = [classifier.name for classifier in loaded]
     if not names or len(set(names)) < len(names):
         raise InputError(f"Expected one or more models of different names, got {', '.join(names) or 'none'}.")
-    return [Judge(*fastest(classifier)) for classifier in loaded]
+    return [EmotionScores(*fastest(classifier)) for classifier in loaded]
 
 
 def time_check(
@@ -242,9 +243,9 @@ def time_check(
 
 def _write_record(folder: Path, run: _Run, name: str) -> None:
     reader, settings, stats = run.reader, run.settings, run.reader.stats
-    first = run.judges[0]
-    columns = ["frame", "time_s", "track", "detection", *first.columns, "emotion", "group"]
-    timeline = pd.read_parquet(folder / "timeline.parquet", columns=columns)
+    first = run.scores[0]
+    kept = ["frame", "time_s", "track", "detection", *(column.name for column in first.columns), "emotion", "group"]
+    timeline = pd.read_parquet(folder / "timeline.parquet", columns=kept)
     seconds = time.monotonic() - run.started
     whole = settings.start_s == 0 and settings.end_s is None and not run.stopped
     with_faces = int(timeline.loc[timeline["track"] >= 0, "frame"].nunique())
@@ -260,7 +261,7 @@ def _write_record(folder: Path, run: _Run, name: str) -> None:
         },
         "settings": dataclasses.asdict(settings),
         "checkpoint": _described(first),
-        "other_checkpoints": [_described(judge) for judge in run.judges[1:]],
+        "other_checkpoints": [_described(each) for each in run.scores[1:]],
         "device": run.device,
         "time_check": time_check(
             stats,
@@ -280,16 +281,16 @@ def _write_record(folder: Path, run: _Run, name: str) -> None:
     (folder / "analysis.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _described(judge: Judge) -> dict[str, Any]:
-    classifier, card = judge.classifier, judge.classifier.card
+def _described(scores: EmotionScores) -> dict[str, Any]:
+    classifier, card = scores.classifier, scores.classifier.card
     return {
         "name": classifier.name,
         "sha256": classifier.sha256,
         "labels": classifier.labels,
         "margin": card.crop.margin,
         "field": card.input.field,
-        "runtime": judge.runtime.name,
-        "ms_per_face": judge.runtime.ms_per_face,
+        "runtime": scores.runtime.name,
+        "ms_per_face": scores.runtime.ms_per_face,
     }
 
 

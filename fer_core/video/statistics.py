@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import GROUPS, OWN_GROUP
 from fer_core.errors import InputError
-from fer_core.video.timeline import frame_steps, labels_of_columns, score_columns
+from fer_core.video.timeline import frame_steps, labels_of_columns, score_columns, signal_means
 
 MAX_OFFSETS = 10_000
 MAX_TIME_S = 1e7
@@ -32,15 +32,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Around:
-    """Mean course of one person's probabilities around events; g offsets, k emotions.
+    """Mean course of one person's probabilities, or of other columns, around events; g offsets, k columns.
 
     Attributes:
         offset_s: float64 (g,), seconds from the event, rising, 0 among them.
-        mean: float64 (g, k), mean probability over the events at which the person is seen; NaN where there is none.
+        mean: float64 (g, k), mean over the events at which the person is seen; NaN where there is none.
         low: float64 (g, k), lower end of the 95 % interval of that mean; NaN where fewer than two are seen.
         high: float64 (g, k), upper end. The interval is symmetric and may reach beyond 0 and 1.
         n: int64 (g,), events at which the person is seen at that offset.
-        labels: the k emotions.
+        labels: the k emotions or columns.
     """
 
     offset_s: Floats
@@ -85,10 +85,12 @@ def span_statistics(
     - ``emotion_share``, ``group_share``: share of the seen time in which an emotion or group is the top one, 0-1
     - ``changes``: how often the top emotion changes from a seen frame to the next
     - ``peak``: ``emotion``, ``time_s`` (within the span) and ``probability`` of the highest one that is not neutral
+    - ``signals``: column → mean over the seen time of every column that says so (``Column.averages``), where known
     - ``usable_share``: share of the seen time that is usable, only where the table has a column ``usable``
 
-    A ``track`` that is not seen in the span has ``seen_s`` 0, empty ``mean``, ``std`` and shares, no changes, and None
-    for ``peak`` and ``usable_share``. The single frame of a picture lasts 0 s and still has its figures.
+    A ``track`` that is not seen in the span has ``seen_s`` 0, empty ``mean``, ``std``, ``signals`` and shares, no
+    changes, and None for ``peak`` and ``usable_share``. The single frame of a picture lasts 0 s and still has its
+    figures.
 
     Raises:
         InputError: the span starts before 0 or lasts less than ``MIN_SPAN_S``.
@@ -117,7 +119,7 @@ def _figures(rows: pd.DataFrame, at: Floats, weight: Floats, group_names: tuple[
     """Figures of one person's rows (n,), which are seen from ``at`` (n,) for ``weight`` (n,) seconds."""
     usable: dict[str, float | None] = {"usable_share": None} if "usable" in rows else {}
     if rows.empty:
-        nothing: dict[str, Any] = {name: {} for name in ("mean", "std", "emotion_share", "group_share")}
+        nothing: dict[str, Any] = {name: {} for name in ("mean", "std", "signals", "emotion_share", "group_share")}
         return nothing | {"changes": 0, "peak": None} | usable
     share = weight / weight.sum() if weight.sum() > 0 else np.full(len(rows), 1 / len(rows))
     labels = labels_of_columns(score_columns(rows))
@@ -130,6 +132,7 @@ def _figures(rows: pd.DataFrame, at: Floats, weight: Floats, group_names: tuple[
     return {
         "mean": _by_name(labels, mean),
         "std": _by_name(labels, np.sqrt(share @ (values - mean) ** 2)),
+        "signals": signal_means(rows, share),
         "emotion_share": _by_name(labels, np.bincount(emotion, share, len(labels))),
         "group_share": _by_name(group_names, np.bincount(group, share, len(group_names))),
         "changes": int((emotion[1:] != emotion[:-1]).sum()),
@@ -157,8 +160,10 @@ def around(
     before_s: float,
     after_s: float,
     step_s: float = 0.1,
+    columns: Sequence[str] = (),
 ) -> Around:
-    """Mean course of a person's probabilities from ``before_s`` before to ``after_s`` after events at ``times_s``.
+    """Mean course of a person's probabilities, or of ``columns``, around events at ``times_s``: from ``before_s``
+    before to ``after_s`` after them.
 
     An event's value at an offset is that of the frame on screen at that time: it holds until the next frame, at most
     ``longest_hold`` seconds, and is missing while the person is not seen. The interval is Student's, over the events
@@ -174,12 +179,12 @@ def around(
     offsets = _offsets(before_s, after_s, step_s)
     at, until = row_times(timeline)
     own = (timeline["track"] == track).to_numpy()
-    labels = labels_of_columns(score_columns(timeline))
-    values = timeline.loc[own, score_columns(timeline)].to_numpy(float)
+    chosen = list(columns) or score_columns(timeline)
+    values = timeline.loc[own, chosen].to_numpy(float)
     blocks = np.array_split(offsets, math.ceil(max(len(events), 1) * len(offsets) / _BLOCK))
     parts = [_moments(_on_screen(events + block[:, None], at[own], until[own], values)) for block in blocks]
     mean, half, n = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Around(offsets, mean, mean - half, mean + half, n, labels)
+    return Around(offsets, mean, mean - half, mean + half, n, labels_of_columns(chosen))
 
 
 def _offsets(before_s: float, after_s: float, step_s: float) -> Floats:

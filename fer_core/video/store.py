@@ -95,7 +95,7 @@ class Analysis:
         return [str(each["name"]) for each in self.checkpoints]
 
     def left_out(self) -> pd.DataFrame | None:
-        """Faces that flickered up and are in no other table (columns of ``faces.parquet``), or None."""
+        """Faces that flickered up and are in no other table (where and when, and measured signals), or None."""
         path = self.folder / "left_out.parquet"
         return _read_table(path) if path.is_file() else None
 

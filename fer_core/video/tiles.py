@@ -35,6 +35,7 @@ class Course:
         doubtful: bool (n,), some reason code holds.
         reasons: uint16 (n,), a bit for each reason code.
         differs: bool (n, 2), the models disagree about the emotion, about the group.
+        lines: float32 (n, m), the columns that have a line of their own, as shares 0-1 of their range.
     """
 
     track: int
@@ -44,12 +45,13 @@ class Course:
     doubtful: NDArray[np.bool_]
     reasons: NDArray[np.uint16]
     differs: NDArray[np.bool_]
+    lines: ArrayF
 
     def __post_init__(self) -> None:
-        n = len(self.position)
-        shapes = [each.shape for each in (self.p, self.raw, self.doubtful, self.reasons, self.differs)]
-        if shapes != [(n, self.p.shape[-1]), (n, self.p.shape[-1]), (n,), (n,), (n, 2)]:
-            raise ValueError(f"Expected (n, k), (n, k), (n,), (n,), (n, 2) for n = {n}, got {shapes}.")
+        n, k, m = len(self.position), self.p.shape[-1], self.lines.shape[-1]
+        shapes = [each.shape for each in (self.p, self.raw, self.doubtful, self.reasons, self.differs, self.lines)]
+        if shapes != [(n, k), (n, k), (n,), (n,), (n, 2), (n, m)]:
+            raise ValueError(f"Expected (n, k), (n, k), (n,), (n,), (n, 2), (n, m) for n = {n}, got {shapes}.")
 
     def within(self, low: int, high: int) -> slice:
         """Rows of the frames at positions ``low`` to ``high`` - 1."""
@@ -62,8 +64,8 @@ class Buckets:
     """Consecutive buckets of one person; b of them.
 
     ``seen`` (b,) is the share of a bucket's time in which the person is seen, ``doubtful`` and ``differs`` (b, 2) the
-    shares of that; ``mean``, ``raw`` (time-weighted), ``low`` and ``high`` are (b, k); all 0-1 and 0 where nobody is
-    seen. ``reasons`` uint16 (b,) has the bit of every code that holds in some frame.
+    shares of that; ``mean``, ``raw`` (time-weighted), ``low`` and ``high`` are (b, k), ``lines`` (b, m) means too; all
+    0-1 and 0 where nobody is seen. ``reasons`` uint16 (b,) has the bit of every code that holds in some frame.
     """
 
     seen: ArrayF
@@ -73,6 +75,7 @@ class Buckets:
     high: ArrayF
     doubtful: ArrayF
     differs: ArrayF
+    lines: ArrayF
     reasons: NDArray[np.uint16]
 
     def __getitem__(self, part: slice) -> Buckets:
@@ -93,7 +96,7 @@ class Buckets:
         return Buckets(
             seen=(one.seen + two.seen) / np.float32(2), mean=mean, raw=mean if self.raw is self.mean else joined("raw"),
             low=low, high=np.maximum(one.high, two.high), doubtful=joined("doubtful"), differs=joined("differs"),
-            reasons=one.reasons | two.reasons,
+            lines=joined("lines"), reasons=one.reasons | two.reasons,
         )  # fmt: skip
 
     def _padded(self, n: int) -> Buckets:
@@ -209,7 +212,7 @@ def _summed(
     return Buckets(
         seen=np.minimum(spread(total), 1), mean=shown, raw=shown if course.raw is course.p else mean(course.raw),
         low=reduced(np.minimum, course.p), high=reduced(np.maximum, course.p),
-        doubtful=mean(course.doubtful), differs=mean(course.differs),
+        doubtful=mean(course.doubtful), differs=mean(course.differs), lines=mean(course.lines),
         reasons=reduced(np.bitwise_or, course.reasons, np.uint16),
     )  # fmt: skip
 

@@ -15,14 +15,8 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, group_matrix, groups_of
 from fer_core.errors import InputError
+from fer_core.video.columns import averaged_columns, smoothed_columns
 
-LANDMARK_COLUMNS = tuple(f"lm{i}_{axis}" for i in range(5) for axis in "xy")
-FACE_COLUMNS = (
-    "frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source",
-    *LANDMARK_COLUMNS, "sharpness", "brightness",
-)  # fmt: skip
-DOUBT_COLUMNS = ("distance", "occlusion")
-"""What a checkpoint's reference says about each face, see ``fer_core.models.reference``."""
 MAX_HOLD_S = 2.0
 MAX_GAP_FRAMES = 2
 """A person who is missing in more analysed frames than this starts a new segment."""
@@ -101,7 +95,8 @@ def smooth(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
 
 
 def smooth_scores(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
-    """Mean of each person's probabilities over a window of ``window_s`` seconds around the middle of each frame.
+    """Mean of each person's probabilities, and of other columns that say so (``Column.smooths``), over a window of
+    ``window_s`` seconds around the middle of each frame.
 
     A frame counts for as long as it is on screen within the window, so that a variable rate counts no stretch twice;
     times at which the person is not seen do not count, and nothing is mixed across people. Probabilities are smoothed,
@@ -112,7 +107,7 @@ def smooth_scores(timeline: pd.DataFrame, window_s: float) -> pd.DataFrame:
     """
     if not 0 <= window_s < 1e6:
         raise InputError(f"A smoothing window is 0 s or longer, got {window_s}.")
-    columns = score_columns(timeline)
+    columns = smoothed_columns(timeline.columns)
     if window_s == 0 or timeline.empty:
         return timeline
     times, lasts = frame_steps(timeline)
@@ -183,7 +178,8 @@ def segments(timeline: pd.DataFrame) -> pd.DataFrame:
 
 def people_summary(timeline: pd.DataFrame) -> list[dict[str, Any]]:
     """Per person: seconds seen and unseen, share of the seen time per emotion and per group, changes of emotion, the
-    longest stretch of one emotion, and mean detection score. Ordered by number."""
+    longest stretch of one emotion, mean detection score, and the mean over the time seen of every column that says so
+    (``Column.averages``), as ``mean_valence``. Ordered by number."""
     times, lasts = frame_steps(timeline)
     total = float(lasts.sum())
     stretches = segments(timeline)
@@ -217,9 +213,22 @@ def people_summary(timeline: pd.DataFrame) -> list[dict[str, Any]]:
                     "duration_s": float(longest["duration_s"]),
                 },
                 "mean_detection": round(float(rows["detection"].mean()), 6),
+                **{f"mean_{name}": round(mean, 6) for name, mean in signal_means(rows, weight).items()},
             }
         )
     return people
+
+
+def signal_means(rows: pd.DataFrame, weight: NDArray[np.float64]) -> dict[str, float]:
+    """Mean, weighted with ``weight`` (n,), of every column of the n rows that says so (``Column.averages``); columns
+    without a known value are left out."""
+    means = {}
+    for column in averaged_columns(rows.columns):
+        values = rows[column.name].to_numpy(float)
+        known = np.isfinite(values)
+        if weight[known].sum() > 0:
+            means[column.name] = float(np.average(values[known], weights=weight[known]))
+    return means
 
 
 def summary(timeline: pd.DataFrame) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import group_indices
 from fer_core.errors import InputError
+from fer_core.signals.scores import DOUBTS
+from fer_core.video.columns import with_signals
 from fer_core.video.edits import apply
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import (
-    DOUBT_COLUMNS,
     labels_of_columns,
     score_columns,
     smooth_scores,
@@ -38,15 +39,17 @@ class Lens:
 
 
 def view(analysis: Analysis, lens: Lens = Lens()) -> pd.DataFrame:
-    """The timeline table as the reviewer sees it: with ``emotion`` and ``group`` under the group map of the analysis,
-    ``why_…`` and ``usable`` under its limits (see ``fer_core.video.trust``).
+    """The timeline table as the reviewer sees it: with the signals that follow from it (``fer_core.signals``),
+    ``emotion`` and ``group`` under the group map of the analysis, ``why_…`` and ``usable`` under its limits (see
+    ``fer_core.video.trust``).
 
     Raises:
         InputError: an impossible smoothing.
         StoreError: there is no such model, or a table is damaged.
     """
     source, state = analysis.record["source"], analysis.state
-    table = with_labels(smooth_scores(edited(analysis, lens.model), lens.smoothing_s), state.groups)
+    smoothed = smooth_scores(edited(analysis, lens.model), lens.smoothing_s)
+    table = with_labels(with_signals(smoothed, state.groups), state.groups)
     return with_reasons(table, width=source["width"], height=source["height"], limits=state.limits)
 
 
@@ -82,7 +85,7 @@ def _scores(analysis: Analysis, model: str) -> pd.DataFrame:
         raise InputError("There is no mean of all models here; it takes two or more of the same emotions.")
     tables = [analysis.scores(name) for name in analysis.models]
     scores = [name for name in tables[0].columns if name.startswith("p_")]
-    doubts = [name for name in DOUBT_COLUMNS if any(name in table for table in tables)]
+    doubts = [column.name for column in DOUBTS if any(column.name in table for table in tables)]
     mean = tables[0][["frame", "track"]].copy()
     mean[scores] = np.mean([table[scores].to_numpy(np.float32) for table in tables], axis=0)
     for name in doubts:  # a model that knows nothing about its training pictures has no say

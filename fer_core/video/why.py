@@ -16,8 +16,9 @@ from fer_core.faces.crops import crop_squares
 from fer_core.faces.records import RGB
 from fer_core.models.classifier import Classifier
 from fer_core.video.annotate import OnShare, ShouldStop, Work, draw_heat, rewrite
+from fer_core.video.columns import LANDMARK_COLUMNS
 from fer_core.video.reader import Frame, VideoReader
-from fer_core.video.timeline import LANDMARK_COLUMNS, score_columns
+from fer_core.video.timeline import score_columns
 
 MAX_FACES = 240
 MAX_CLIP_FACES = 900

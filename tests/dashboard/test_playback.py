@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from dashboard.services import jobs, places, playback, tasks, why
+from dashboard.services import jobs, places, playback, prepared, tasks, why
 from fer_core.errors import InputError, StoreError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
+from fer_core.video.reasons import REASONS, Limits
 from fer_core.video.store import Analysis, open_analysis
-from fer_core.video.trust import CODES, Limits
 from fer_core.video.view import Lens, view
 from tests.support.long_analysis import PEAK, write_long_analysis
 
@@ -47,9 +47,9 @@ def test_frames_are_the_table(analysis: Analysis) -> None:
     np.testing.assert_array_equal(start[unpack(person["at"], "<u4")], seen["time_s"])
     np.testing.assert_allclose(unpack(person["p"], "<u2", 7) / 65535, seen.filter(like="p_"), atol=1e-5)
     np.testing.assert_array_equal(unpack(person["boxes"], "<f4", 4), seen[COLUMNS])
-    reasons = seen[[f"why_{code}" for code in CODES]].to_numpy() @ (1 << np.arange(len(CODES)))
+    reasons = seen[[f"why_{reason.code}" for reason in REASONS]].to_numpy() @ (1 << np.arange(len(REASONS)))
     np.testing.assert_array_equal(unpack(person["reasons"], "<u2"), reasons)
-    assert "raw" not in person and set(unpack(person["source"], "<u1")) == {0, 1, 3}  # detected, refined, midway
+    assert "raw" not in person and set(unpack(person["source"], "<u1")) == {0, 1, 2}  # detected, refined, midway
     smoothed = playback.frames(analysis, Lens(1.0), 0)["people"]["0"]
     np.testing.assert_array_equal(unpack(smoothed["raw"], "<u2"), unpack(person["p"], "<u2"))
 
@@ -184,5 +184,5 @@ def test_tiles_of_a_table_that_was_edited_meanwhile_are_refused(client: TestClie
 def test_a_lens_that_cannot_be_leaves_nothing_behind(analysis: Analysis) -> None:
     for model in ("x", "y", "z"):
         with pytest.raises(StoreError):
-            playback.prepared(analysis, Lens(model=model))
-    assert playback._locks == {}
+            prepared.prepared(analysis, Lens(model=model))
+    assert prepared._locks == {}

@@ -2,7 +2,18 @@
 // times, and per person one record for each frame in which the person was measured.
 
 const OVERVIEW = {
-  id: "a", emotions: [{ name: "joy" }, { name: "fear" }], sources: ["detected", "predicted"],
+  id: "a", emotions: [{ name: "joy" }, { name: "fear" }], sources: ["detected", "refined"],
+  lines: [{ name: "valence", title: "Valence", unit: "", least: -1, most: 1 }],
+  kinds: {
+    tile: {
+      seen: "u1", mean: "u1", low: "u1", high: "u1", raw: "u1", doubtful: "u1", differs: "u1", lines: "u1",
+      reasons: "u2",
+    },
+    frame: {
+      at: "u4", p: "u2", raw: "u2", lines: "u2", reasons: "u2", differs: "u1", source: "u1",
+      boxes: "f4", landmarks: "f4", squares: "f4", detection: "f4",
+    },
+  },
   start_s: 0, end_s: 4, width_s: 1, levels: 2, tile_length: 2, chunks: packed([0, 2], Float64Array), overview: {},
 };
 
@@ -14,6 +25,7 @@ function chunkOf(first, start, end, people) {
     sent[track] = {
       at: packed(all(({ at }) => at), Uint32Array),
       p: packed(all(({ p }) => [65535 * p, 65535 * (1 - p)]), Uint16Array),
+      lines: packed(all(({ p }) => 65535 * p), Uint16Array),
       reasons: packed(all(({ reasons }) => reasons ?? 0), Uint16Array),
       differs: packed(all(({ differs }) => differs ?? [0, 0])),
       source: packed(all(({ source }) => source ?? 0)),
@@ -160,7 +172,8 @@ test("the next chunk is fetched from the middle of one on", async () => {
 test("a face is what was measured of it in its frame", async () => {
   const analysis = await loaded(FOUR);
   const face = analysis.face(0, analysis.frameAt(1));
-  equal([face.p, face.box, face.source, face.reasons, face.differs], [[0, 1], [5, 6, 7, 8], "predicted", 5, true]);
+  equal([face.p, face.box, face.source, face.reasons, face.differs], [[0, 1], [5, 6, 7, 8], "refined", 5, true]);
+  equal(face.lines, [-1]);
   equal([face.landmarks, face.square, face.detection], [Array(10).fill(1), [1, 0, 1, 0], 0.5]);
 });
 
@@ -298,7 +311,7 @@ const buckets = (seen, mean) => {
   const none = packed(seen.map(() => 0));
   return {
     n: seen.length, seen: packed(seen), mean: means, low: means, high: means, doubtful: none,
-    differs: packed(seen.flatMap(() => [255, 0])), reasons: packed(seen.map(() => 2), Uint16Array),
+    lines: packed(mean), differs: packed(seen.flatMap(() => [255, 0])), reasons: packed(seen.map(() => 2), Uint16Array),
   };
 };
 
@@ -308,6 +321,7 @@ test("until finer data is here the overview stands in", () => {
   close(columns.seen, [1, 1, 0.2, 0.2]);
   close(columns.mean, [1, 0, 1, 0, 0.2, 0.8, 0.2, 0.8]);
   close([columns.differs, columns.settled], [[1, 1, 1, 1], [1, 1, 1, 1]]);
+  close(columns.lines, [1, 1, 0.2, 0.2]);
   equal(columns.reasons, [2, 2, 2, 2]);
   equal(asked, ["/api/frames/a/0", "/api/frames/a/1", "/api/tiles/a/0/0", "/api/tiles/a/0/1"]);
 });

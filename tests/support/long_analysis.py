@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from fer_core.emotions import EMOTIONS
+from fer_core.video.columns import LANDMARK_COLUMNS
 from fer_core.video.store import FORMAT
-from fer_core.video.timeline import LANDMARK_COLUMNS, summary, with_labels
+from fer_core.video.timeline import summary, with_labels
 
 FACE = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], float)
 PEAK = 123_456

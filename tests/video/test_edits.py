@@ -141,7 +141,7 @@ def test_a_split_takes_the_frame_on_screen_along(rows: pd.DataFrame) -> None:
         ({"do": "groups", "map": {"sad": "blue"}}, "sad"),
         ({"do": "groups", "map": {"love": "positive"}}, "love"),
         ({"do": "limits", "limits": {"max_tilt_deg": float("inf")}}, "limit"),
-        ({"do": "limits", "limits": {"x": 1}}, "lacks"),
+        ({"do": "limits", "limits": {"x": 1}}, "no limit x"),
         ({"do": "marks", "set": [{"id": "a", "label": "", "start_s": 0}]}, "label"),
         ({"do": "marks", "set": [{"id": "a", "label": "x", "start_s": 0}] * 2}, "same id"),
     ],

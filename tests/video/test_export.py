@@ -64,7 +64,13 @@ def test_stopping_an_annotated_video_leaves_no_file(tmp_path: Path, analysis: An
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_export_is_what_its_ending_says(analysis: Analysis, kind: str) -> None:
     data = export(analysis, kind, Lens(0.5))
-    signs = {"csv": b"frame,time_s,", "parquet": b"PAR1", "json": b'{"format"', "vtt": b"WEBVTT"}
+    signs = {
+        "csv": b"frame,time_s,",
+        "parquet": b"PAR1",
+        "json": b'{"format"',
+        "vtt": b"WEBVTT",
+        "srt": b"1\n00:00:00,000 --> ",
+    }
     assert data.startswith(signs[kind])
     if kind == "json":
         assert json.loads(data)["smoothing_s"] == 0.5

@@ -17,9 +17,9 @@ from fer_core.faces.crops import crop_squares
 from fer_core.models.classifier import Classifier
 from fer_core.video import why
 from fer_core.video.annotate import Work, draw_heat, rewrite
+from fer_core.video.columns import LANDMARK_COLUMNS
 from fer_core.video.reader import Frame, VideoReader
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import LANDMARK_COLUMNS
 
 RGB = NDArray[np.uint8]
 

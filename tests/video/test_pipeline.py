@@ -48,7 +48,7 @@ def test_the_folder_has_every_table_with_its_columns(analysis: Analysis) -> None
     assert timeline["time_s"].dtype == np.float64
     names = {path.relative_to(analysis.folder).as_posix() for path in analysis.folder.rglob("*") if path.is_file()}
     assert {name for name in names if not name.startswith("views/")} == {
-        "timeline.parquet", "timeline.csv", "faces.parquet", "features.parquet", f"scores/{DEFAULT_CHECKPOINT}.parquet",
+        "timeline.parquet", "timeline.csv", "features.parquet", f"scores/{DEFAULT_CHECKPOINT}.parquet",
         "crops/track_0.jpg", "analysis.json",
     }  # fmt: skip
     features = pd.read_parquet(analysis.folder / "features.parquet")
@@ -273,10 +273,10 @@ def test_multi_face(videos_dir: Path, tmp_path: Path, classifier: Classifier) ->
 
 
 def test_analyze_command(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["analyze", str(clip), "--out", str(tmp_path / "a"), "--vtt", "--annotated"]) == 0
+    assert cli.main(["analyze", str(clip), "--out", str(tmp_path / "a"), "--export", "vtt,srt", "--annotated"]) == 0
     assert "Person 1" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "a").iterdir()}
-    assert {"timeline.csv", "timeline.parquet", "analysis.json", "timeline.vtt", "annotated.mp4"} <= names
+    assert {"timeline.csv", "timeline.parquet", "analysis.json", "export.vtt", "export.srt", "annotated.mp4"} <= names
 
 
 def test_commands_say_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

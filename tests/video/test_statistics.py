@@ -64,7 +64,15 @@ def test_a_crumb_of_rounding_is_no_frame() -> None:
 def test_one_person_and_somebody_who_is_not_there(uneven: pd.DataFrame) -> None:
     (second,) = span_statistics(uneven, start_s=0.0, end_s=1.0, track=1)
     assert second["peak"]["emotion"] == "angry"
-    nothing = {"seen_s": 0.0, "span_s": 0.5, "mean": {}, "std": {}, "emotion_share": {}, "group_share": {}}
+    nothing = {
+        "seen_s": 0.0,
+        "span_s": 0.5,
+        "mean": {},
+        "std": {},
+        "signals": {},
+        "emotion_share": {},
+        "group_share": {},
+    }
     for track in (1, 9):
         found = span_statistics(uneven, start_s=0.5, end_s=1.0, track=track)
         assert found == [{"track": track} | nothing | {"changes": 0, "peak": None}]

@@ -15,7 +15,7 @@ def course(position: list[int], happy: list[float], *, doubtful: list[bool] | No
     n = len(position)
     reasons = np.where(doubtful or [False] * n, 4, 0).astype(np.uint16)
     differs = np.zeros((n, 2), bool)
-    return Course(0, np.array(position), p, p, np.array(doubtful or [False] * n), reasons, differs)
+    return Course(0, np.array(position), p, p, np.array(doubtful or [False] * n), reasons, differs, p[:, :1])
 
 
 def test_buckets_of_a_variable_rate_by_hand() -> None:
@@ -26,6 +26,7 @@ def test_buckets_of_a_variable_rate_by_hand() -> None:
     buckets = pyramid.levels[0][0]
     np.testing.assert_allclose(buckets.seen, [1, 0, 0.5])
     np.testing.assert_allclose(buckets.mean[:, 0], [0.5, 0, 0.6])
+    np.testing.assert_allclose(buckets.lines[:, 0], [0.5, 0, 0.6])
     np.testing.assert_allclose(buckets.low[:, 0], [0.2, 0, 0.6])
     np.testing.assert_allclose(buckets.high[:, 0], [0.8, 0, 0.6])
     np.testing.assert_allclose(buckets.doubtful, [0.5, 0, 0])
@@ -104,4 +105,4 @@ def test_a_picture_and_an_empty_timeline_have_a_level_too() -> None:
 def test_shapes_are_checked() -> None:
     good = course([0, 1], [0.1, 0.2])
     with pytest.raises(ValueError, match="n = 1"):
-        Course(0, good.position[:1], good.p, good.raw, good.doubtful, good.reasons, good.differs)
+        Course(0, good.position[:1], good.p, good.raw, good.doubtful, good.reasons, good.differs, good.lines)

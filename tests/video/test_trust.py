@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,17 @@ from fer_core.errors import CheckpointError, InputError
 from fer_core.faces.crops import SIDE_PER_EYE_DISTANCE, crop_squares
 from fer_core.models.folders import checkpoint_names, checkpoints_folder
 from fer_core.models.reference import EDGES, Reference, edge_histograms, load_reference
-from fer_core.video.timeline import LANDMARK_COLUMNS
-from fer_core.video.trust import CODES, NOSE_HEIGHT, Limits, measures, pose, reasons, with_reasons
+from fer_core.signals.pose import MEAN_FACE
+from fer_core.video.columns import LANDMARK_COLUMNS
+from fer_core.video.reasons import LIMITS, REASONS, Limits
+from fer_core.video.trust import MEASURES, NOSE_HEIGHT, measures, nose_offsets, reasons, with_reasons
+from tests.support.turned import rotation
 from training.reference import OCCLUDERS, cover, fit_probe
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FRONTAL = np.array([[80, 80], [120, 80], [100, 80 + 40 * NOSE_HEIGHT], [84, 120], [116, 120]], np.float64)
 PICTURE = {"width": 200, "height": 200}
+CODES = [reason.code for reason in REASONS]
 
 
 def row(landmarks: np.ndarray = FRONTAL, **values: object) -> dict[str, object]:
@@ -44,6 +49,11 @@ def turned(degrees: float) -> np.ndarray:
     return (FRONTAL - 100) @ turn + 100
 
 
+def turned_face(yaw: float, pitch: float, roll: float) -> np.ndarray:
+    """Landmarks of the mean face, in eye distances."""
+    return (MEAN_FACE @ rotation(yaw, pitch, roll).T)[:, :2]
+
+
 def test_a_good_face_has_no_reason_against_it() -> None:
     assert codes(row()) == [[]]
 
@@ -55,8 +65,6 @@ def test_a_good_face_has_no_reason_against_it() -> None:
         ("brightness", 0.5, Limits().min_brightness / 2, "dark"),
         ("occlusion", 0.1, Limits().max_occlusion + 0.01, "occluded"),
         ("distance", Limits().max_distance, Limits().max_distance + 0.01, "far"),
-        ("source", "detected", "predicted", "predicted"),
-        ("source", "refined", "predicted", "predicted"),
     ],
 )
 def test_values_beyond_a_limit(name: str, at: object, beyond: object, code: str) -> None:
@@ -72,25 +80,36 @@ def test_small_is_the_side_of_the_square_that_is_cut() -> None:
     assert codes(row((FRONTAL - 100) / 6 + 100)) == [["small"]]
 
 
-def test_turned_is_where_the_nose_lies() -> None:
-    nose = FRONTAL.copy()
+@pytest.mark.parametrize(("turn", "limit"), [((30, 0, 0), "max_yaw_deg"), ((-30, 0, 0), "max_yaw_deg"),
+                                            ((0, 30, 0), "max_pitch_deg"), ((0, -30, 0), "max_pitch_deg"),
+                                            ((0, 0, 30), "max_tilt_deg"), ((0, 0, -30), "max_tilt_deg")])  # fmt: skip
+def test_turned_and_tilted_are_angles_of_the_head(turn: tuple[float, float, float], limit: str) -> None:
+    face = 40 * turned_face(*turn) + 100
+    code = "tilted" if limit == "max_tilt_deg" else "turned"
+    assert codes(row(face), **{limit: 30.5}) == [[]]
+    assert codes(row(face), **{limit: 29.5}) == [[code]]
+
+
+def test_limits_of_earlier_versions_keep_deciding_by_eye_distances() -> None:
+    old = {name: value for name, value in asdict(Limits(max_turn=0.26, max_nod=0.21)).items() if "_deg" not in name}
+    limits = Limits.from_json(old | {"max_tilt_deg": 35.0})
+    nose, nod = FRONTAL.copy(), FRONTAL.copy()
     nose[2, 0] += 0.25 * 40
-    assert pose(nose[None].astype(np.float32))[0] == pytest.approx(0.25)
-    assert codes(row(nose), max_turn=0.26) == [[]]
-    assert codes(row(nose), max_turn=0.24) == [["turned"]]
-    nod = FRONTAL.copy()
     nod[2, 1] -= 0.2 * 40
-    assert pose(nod[None].astype(np.float32))[1] == pytest.approx(0.2)
-    assert codes(row(nod), max_nod=0.21) == [[]]
-    assert codes(row(nod), max_nod=0.19) == [["turned"]]
+    turn, height = nose_offsets(np.stack([nose, nod]).astype(np.float32))
+    assert (turn[0], height[1]) == (pytest.approx(0.25), pytest.approx(0.2))
+    assert codes(row(nose), row(nod), **asdict(limits)) == [[], []]
+    assert codes(row(nose), row(nod), **asdict(limits) | {"max_turn": 0.24, "max_nod": 0.19}) == [["turned"]] * 2
+    assert codes(row(40 * turned_face(80, 0, 0) + 100), **asdict(limits) | {"max_turn": 1e3, "max_nod": 1e3}) == [[]]
+    assert Limits.from_json(asdict(limits)) == limits, "what was read is written so that it reads the same again"
 
 
-@pytest.mark.parametrize("degrees", [-30.0, 30.0])
-def test_tilted_is_the_angle_of_the_eyes(degrees: float) -> None:
-    turn, nod, tilt = pose(turned(degrees)[None].astype(np.float32))
-    assert (tilt[0], turn[0], nod[0]) == pytest.approx((30, 0, 0), abs=1e-3)
-    assert codes(row(turned(degrees)), max_tilt_deg=31) == [[]]
-    assert codes(row(turned(degrees)), max_tilt_deg=29) == [["tilted"]]
+def test_every_limit_belongs_to_one_reason_and_every_measure_exists() -> None:
+    assert set(LIMITS) == {field.name for field in fields(Limits)}
+    assert sum(len(reason.limits) for reason in REASONS) == len(LIMITS)
+    assert {limit.measure for limit in LIMITS.values()} <= set(MEASURES)
+    with pytest.raises(InputError, match="There is no limit max_jaw"):
+        Limits.from_json({"max_jaw": 1})
 
 
 def test_edge_is_the_share_of_the_square_outside_of_the_picture() -> None:
@@ -128,7 +147,7 @@ def test_flat_and_uncertain_are_about_the_probabilities() -> None:
 
 def test_faceless_rows_have_no_reason_and_are_not_usable() -> None:
     empty = {name: np.nan for name in row() if name not in ("frame", "time_s", "track", "source")}
-    table = pd.DataFrame([row(), row(track=-1, source=None, **empty), row(track=-1, source="predicted", brightness=0)])
+    table = pd.DataFrame([row(), row(track=-1, source=None, **empty), row(track=-1, source="refined", brightness=0)])
     judged = with_reasons(table, **PICTURE, limits=Limits(min_probability=1.0))
     why = judged[[f"why_{code}" for code in CODES]]
     assert why.any(axis=1).tolist() == [True, False, False]
@@ -137,7 +156,7 @@ def test_faceless_rows_have_no_reason_and_are_not_usable() -> None:
 
 
 def test_missing_columns_and_missing_values_raise_nothing() -> None:
-    strict = Limits(1e9, 1e9, 1e9, -1, -1, -1, -1, -1, -1, -1, 1e9)
+    strict = Limits(1e9, 1e9, 1e9, *[-1] * 7, 1e9, -1, -1)
     nothing = row(**{name: np.nan for name in row() if name not in ("frame", "time_s", "track", "source")}, source=None)
     assert not reasons(pd.DataFrame([nothing]), **PICTURE, limits=strict).any()
     bare = pd.DataFrame([row()])[["frame", "time_s", "track"]]
@@ -145,7 +164,7 @@ def test_missing_columns_and_missing_values_raise_nothing() -> None:
     assert with_reasons(bare, **PICTURE, limits=strict)["usable"].all()
     older = pd.DataFrame([row()]).drop(columns=["distance", "occlusion"])
     found = dict(zip(CODES, reasons(older, **PICTURE, limits=strict)[0], strict=True))
-    assert [code for code, holds in found.items() if not holds] == ["occluded", "predicted", "far"]
+    assert [code for code, holds in found.items() if not holds] == ["occluded", "far"]
 
 
 def test_an_empty_table_stays_empty() -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.components.frame import clock, moment_address
 from dashboard.services import datasets, explained, places
-from dashboard.services.playback import open_for_page
+from dashboard.services.places import open_for_page
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens, view
 

@@ -51,9 +51,20 @@
  */
 
 /**
+ * A column that has a line of its own.
+ * @typedef {object} Line
+ * @property {string} name
+ * @property {string} title
+ * @property {string} unit
+ * @property {number} least
+ * @property {number} most
+ */
+
+/**
  * A person's face in a frame; places in pixels of the analysis.
  * @typedef {object} Face
  * @property {number[]} p (k) probabilities
+ * @property {number[]} lines (m) values of `lines`, in their own units
  * @property {Float32Array} box x0, y0, x1, y1
  * @property {Float32Array} landmarks x and y of five points
  * @property {Float32Array} square origin and x axis of the crop
@@ -65,6 +76,12 @@
 
 const FINE_FRAMES = 2048; // up to this many frames in view are drawn one by one
 const KEPT = 96; // tiles and chunks in memory
+
+/** A share 0-1 of a line's range in its own unit.
+ * @param {Line} line */
+function onScale(line, share) {
+  return line.least + share * (line.most - line.least);
+}
 
 /** Position of the last value <= x in a sorted array, -1 if there is none. */
 function lastAtOrBefore(sorted, x) {
@@ -89,14 +106,6 @@ async function ask(url, body) {
   return value;
 }
 
-const TILE_KINDS = {
-  seen: "u1", mean: "u1", low: "u1", high: "u1", raw: "u1", doubtful: "u1", differs: "u1", reasons: "u2",
-}; // prettier-ignore
-const FRAME_KINDS = {
-  at: "u4", p: "u2", raw: "u2", reasons: "u2", differs: "u1", source: "u1",
-  boxes: "f4", landmarks: "f4", squares: "f4", detection: "f4",
-}; // prettier-ignore
-
 function unpackPeople(people, kinds) {
   const unpacked = {};
   for (const [track, packed] of Object.entries(people)) {
@@ -118,9 +127,10 @@ class Analysis {
     this.onData = onData;
     this.onStale = onStale;
     this.k = raw.emotions.length;
+    this.m = raw.lines.length;
     this.chunkStarts = unpack(raw.chunks, "f8");
     this.kept = new Map(); // url → data, or null while it is on its way
-    this.top = { level: raw.levels - 1, people: unpackPeople(raw.overview, TILE_KINDS) };
+    this.top = { level: raw.levels - 1, people: unpackPeople(raw.overview, raw.kinds.tile) };
   }
 
   // What a url holds if it is here; else it is fetched.
@@ -153,7 +163,8 @@ class Analysis {
 
   tile(level, index) {
     if (level === this.levels - 1) return index ? null : this.top.people;
-    return this.get(`/api/tiles/${this.id}/${level}/${index}?${this.query}`, (raw) => unpackPeople(raw, TILE_KINDS));
+    const url = `/api/tiles/${this.id}/${level}/${index}?${this.query}`;
+    return this.get(url, (raw) => unpackPeople(raw, this.kinds.tile));
   }
 
   chunk(index) {
@@ -162,7 +173,7 @@ class Analysis {
       first: raw.first,
       start: unpack(raw.start, "f8"),
       end: unpack(raw.end, "f8"),
-      people: unpackPeople(raw.people, FRAME_KINDS),
+      people: unpackPeople(raw.people, this.kinds.frame),
     }));
   }
 
@@ -192,6 +203,7 @@ class Analysis {
     const part = (values, n) => values.subarray(n * row, n * row + n);
     return {
       p: Array.from(part(rows.p, this.k), (value) => value / 65535),
+      lines: this.lines.map((line, j) => onScale(line, rows.lines[row * this.m + j] / 65535)),
       box: part(rows.boxes, 4),
       landmarks: part(rows.landmarks, 10),
       square: part(rows.squares, 4),
@@ -220,7 +232,7 @@ class Analysis {
 
   /** What is drawn of a person between two times. */
   columns(track, from, to, width) {
-    const out = new Columns(width, this.k);
+    const out = new Columns(width, this.k, this.m);
     const scale = width / Math.max(to - from, 1e-9);
     const frames = (to - from) / (this.width_s / 2);
     const isFine = frames <= FINE_FRAMES && this.addFrames(out, track, from, to, scale);
@@ -237,7 +249,7 @@ class Analysis {
     for (const { first: offset, start, end, people } of chunks) {
       const rows = people[track];
       if (!rows) continue;
-      const values = { mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p };
+      const values = { ...rows, mean: rows.p, low: rows.p, high: rows.p, raw: rows.raw ?? rows.p };
       for (let row = 0; row < rows.at.length; row++) {
         const i = rows.at[row] - offset;
         if (end[i] <= from || start[i] >= to) continue;
@@ -268,7 +280,7 @@ class Analysis {
   }
 
   addTile(out, rows, offset, width, scale) {
-    const values = { mean: rows.mean, low: rows.low, high: rows.high, raw: rows.raw ?? rows.mean };
+    const values = { ...rows, raw: rows.raw ?? rows.mean };
     for (let i = 0; i < rows.n; i++) {
       const x = (offset + i * width) * scale;
       if (!rows.seen[i] || x + width * scale <= 0 || x >= out.width) continue;
@@ -279,11 +291,13 @@ class Analysis {
 }
 
 /** Per pixel column: shares 0-1 of `seen`, `doubtful`, `differs` and `settled`, `reasons` bits, and (width × k)
- * `mean`, `low`, `high`, `raw`. Sums until they are finished. */
+ * `mean`, `low`, `high`, `raw`, and (width × m) `lines`. Sums until they are finished. */
 class Columns {
-  constructor(width, k) {
+  constructor(width, k, m = 0) {
     this.width = width;
     this.k = k;
+    this.m = m;
+    this.lines = new Float32Array(width * m);
     for (const name of ["seen", "doubtful", "differs", "settled"]) this[name] = new Float32Array(width);
     for (const name of ["mean", "raw", "high"]) this[name] = new Float32Array(width * k);
     this.low = new Float32Array(width * k).fill(Infinity);
@@ -309,6 +323,9 @@ class Columns {
         this.low[to] = Math.min(this.low[to], values.low[at] / unit);
         this.high[to] = Math.max(this.high[to], values.high[at] / unit);
       }
+      for (let j = 0; j < this.m; j++) {
+        this.lines[x * this.m + j] += (weight * values.lines[row * this.m + j]) / unit;
+      }
     }
   }
 
@@ -322,6 +339,7 @@ class Columns {
         this.mean[x * k + j] /= seen;
         this.raw[x * k + j] /= seen;
       }
+      for (let j = 0; j < this.m; j++) this.lines[x * this.m + j] /= seen;
       this.seen[x] = Math.min(seen, 1);
     }
     return this;

@@ -192,9 +192,7 @@ function drawFace(pen, face, { text, colour, chosen, landmarks, unit, width }) {
   const [x0, y0, x1, y1] = face.box;
   pen.lineWidth = (chosen ? 3 : 2) * unit;
   pen.strokeStyle = colour;
-  pen.setLineDash(face.source === "predicted" ? [6 * unit, 4 * unit] : []);
   pen.strokeRect(x0, y0, x1 - x0, y1 - y0);
-  pen.setLineDash([]);
   if (landmarks) {
     for (let i = 0; i < 10; i += 2) {
       pen.beginPath();

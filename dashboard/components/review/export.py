@@ -17,7 +17,6 @@ from fer_core.video.view import Lens
 
 _BLUR = """Every face that was found, also of people who were left out, and in the frames around it. A face that the
 detector never saw stays visible: check the result."""
-_NAMES = {"csv": "CSV", "parquet": "Parquet", "json": "JSON", "vtt": "Subtitles (WebVTT)"}
 
 
 def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
@@ -34,10 +33,10 @@ def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     )  # fmt: skip
     st.caption(_words(lens, wanted))
     with st.container(horizontal=True):
-        for kind, mime in KINDS.items():
+        for kind in KINDS.values():
             st.download_button(
-                _NAMES[kind], partial(export, analysis, kind, lens, wanted), f"{stem}.{kind}", mime, on_click="ignore",
-                icon=":material/download:", key=f"download-{kind}",
+                kind.title, partial(export, analysis, kind.name, lens, wanted), f"{stem}.{kind.name}", kind.media_type,
+                on_click="ignore", icon=":material/download:", key=f"download-{kind.name}",
             )  # fmt: skip
         st.download_button(
             "Data dictionary", partial(_dictionary, analysis, lens), f"{stem}-columns.csv", "text/csv",

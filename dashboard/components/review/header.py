@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.components.frame import plain
 from dashboard.services import jobs, places
-from dashboard.services.playback import open_for_page
+from dashboard.services.places import open_for_page
 from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS, OWN_GROUP
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens, choices

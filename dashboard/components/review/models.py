@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.review.tables import chosen_row, timeline_of
-from dashboard.services.playback import version
+from dashboard.services.prepared import version
 from fer_core.emotions import EMOTIONS8
 from fer_core.video.agreement import agreement, disagreements
 from fer_core.video.store import Analysis

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.services.playback import version
+from dashboard.services.prepared import version
 from fer_core.emotions import EMOTIONS8, groups_of
 from fer_core.video.export import Selection
 from fer_core.video.modes import PREVIEW_PER_SECOND

@@ -9,23 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.review.tables import timeline_of
+from fer_core.video.reasons import LIMITS, REASONS, Limit, Limits
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import frame_steps, score_columns
-from fer_core.video.trust import CODES, Limits
 from fer_core.video.view import Lens
-
-_WORDS = {
-    "min_side_px": ("small: side of the face below (px)", 1.0),
-    "min_sharpness": ("blurred: sharpness below", 10.0),
-    "min_brightness": ("dark: brightness below", 0.01),
-    "max_turn": ("turned: nose off the middle by (eye distances)", 0.05),
-    "max_nod": ("turned: nose higher or lower by", 0.05),
-    "max_tilt_deg": ("tilted: more than (degrees)", 1.0),
-    "max_occlusion": ("occluded: probability above", 0.05),
-    "max_outside": ("edge: share outside of the picture above", 0.05),
-    "max_distance": ("far: distance from training data above", 0.05),
-    "max_entropy": ("flat: entropy above", 0.05),
-}
 
 
 def trust_view(analysis: Analysis, lens: Lens) -> None:
@@ -38,7 +25,10 @@ def trust_view(analysis: Analysis, lens: Lens) -> None:
     times, lasts = frame_steps(timeline)
     weight = lasts[np.searchsorted(times, seen["time_s"].to_numpy(float))]
     weight = weight if weight.sum() > 0 else np.ones(len(seen))
-    rows = [(code, text, 100 * float(weight[seen[f"why_{code}"]].sum() / weight.sum())) for code, text in CODES.items()]
+    rows = [
+        (reason.code, reason.text, 100 * float(weight[seen[f"why_{reason.code}"]].sum() / weight.sum()))
+        for reason in REASONS
+    ]
     st.caption("Share of the time seen in which each reason holds; hatched in the timeline, columns why_… in exports.")
     share = st.column_config.ProgressColumn("Time", format="%.1f %%", min_value=0, max_value=100)
     st.dataframe(
@@ -69,13 +59,20 @@ def _limits(analysis: Analysis) -> None:
     with st.form(f"limits-{analysis.id}", border=False):
         columns = st.columns(2)
         values = {
-            name: columns[i % 2].number_input(label, 0.0, value=float(getattr(limits, name)), step=step)
-            for i, (name, (label, step)) in enumerate(_WORDS.items())
+            limit.name: columns[i % 2].number_input(
+                limit.words, 0.0, limit.most, float(getattr(limits, limit.name)), limit.step
+            )
+            for i, limit in enumerate(_asked(limits))
         }
         if st.form_submit_button("Set limits"):
             _set(analysis, dataclasses.replace(limits, **values))
     if limits != Limits() and st.button("Back to the defaults"):
         _set(analysis, Limits())
+
+
+def _asked(limits: Limits) -> list[Limit]:
+    """Those that the form asks for: all that are in force but the one that has a slider of its own."""
+    return [limit for name, limit in LIMITS.items() if name != "min_probability" and getattr(limits, name) is not None]
 
 
 def _set(analysis: Analysis, limits: Limits) -> None:
