@@ -24,8 +24,9 @@ from fer_core.faces import CropGeometry, crop_faces, make_detector, sharpness_an
 from fer_core.models.classifier import Classifier, Scores, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, find_checkpoint
 from fer_core.models.reference import Reference, edge_histograms, load_reference
+from fer_core.signals import POSE, Seen
 from fer_core.video.reader import VideoReader
-from fer_core.video.trust import NOSE_HEIGHT, pose
+from fer_core.video.trust import NOSE_HEIGHT, nose_offsets
 from training.reference import OCCLUDERS, cover, fit_probe
 
 Pictures = NDArray[np.uint8]
@@ -38,7 +39,9 @@ BINS = {
     "brightness": (0.03, 0.06, 0.1, 0.2, 0.4),
     "turn": (0.1, 0.2, 0.3, 0.4, 0.5),
     "nod": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3),
-    "tilt": (5, 10, 15, 20),
+    "yaw": (10, 20, 30, 40, 50),
+    "pitch": (10, 20, 30, 40, 50),
+    "roll": (5, 10, 15, 20),
     "occlusion": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
     "distance": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     "entropy": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
@@ -120,10 +123,12 @@ def show_quality(images: Pictures, is_right: Callable[[Pictures], NDArray], rng:
 
 
 def show_pose(images: Pictures, right: NDArray[np.bool_]) -> None:
-    """Accuracy by turn, nod and tilt."""
+    """Accuracy by the size of yaw, pitch and roll in degrees, and by turn and nod, which decided before 0.10."""
     landmarks = landmarks_of(images)
     there = ~np.isnan(landmarks[:, 0, 0])
-    for name, values in zip(("turn", "nod", "tilt"), pose(landmarks), strict=True):
+    angles = np.abs(POSE.of(Seen(landmarks=landmarks))).T
+    sizes = dict(zip(("yaw", "pitch", "roll", "turn", "nod"), (*angles, *nose_offsets(landmarks)), strict=True))
+    for name, values in sizes.items():
         show_bins(name, values, right)
         spread = ", ".join(f"{value:.2f}" for value in np.percentile(values[there], (50, 90, 95, 99)))
         print(f"percentiles 50, 90, 95, 99 of {there.sum()} faces: {spread}")

@@ -13,10 +13,15 @@ from dashboard.components.frame import show_errors
 from dashboard.components.review.tables import timeline_of
 from fer_core.emotions import EMOTION_COLOURS
 from fer_core.errors import InputError
+from fer_core.signals import Column
+from fer_core.video.columns import averaged_columns
 from fer_core.video.marks import Mark, marks_from_csv, marks_to_csv
 from fer_core.video.statistics import Around, around
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens
+
+PROBABILITY = Column("probability", "of an emotion", least=0, most=1)
+ACCENT = "#1f6f78"
 
 
 def _new_id() -> str:
@@ -99,20 +104,27 @@ def _around(analysis: Analysis, lens: Lens, marks: list[Mark], track: int | None
     if not people:
         return
     st.markdown("**Around marks**")
-    columns = st.columns(4)
+    timeline = timeline_of(analysis, lens)
+    lines = {column.name: column for column in averaged_columns(timeline.columns)}
+    columns = st.columns(5)
     label = columns[0].selectbox("Label", sorted({mark.label for mark in marks}))
     person = columns[1].selectbox(
         "Person", people, index=people.index(track) if track in people else 0, format_func=analysis.state.name_of
     )
     seconds = columns[2].slider("Seconds before and after", 0.5, 10.0, 2.0, 0.5)
     times = [m.start_s for m in marks if m.label == label and m.track in (None, person)]
+    what = columns[3].selectbox("Values", ["emotions", *lines])
+    of = [] if what == "emotions" else [what]
     try:
-        found = around(timeline_of(analysis, lens), times, track=person, before_s=seconds, after_s=seconds)
+        found = around(timeline, times, track=person, before_s=seconds, after_s=seconds, columns=of)
     except InputError as error:
         st.warning(str(error))
         return
-    shown = columns[3].multiselect("Emotions", found.labels, default=_largest(found))
-    st.plotly_chart(_figure(found, shown), key=f"around-{analysis.id}")
+    if of:
+        figure = _figure(found, of, lines[what])
+    else:
+        figure = _figure(found, columns[4].multiselect("Emotions", found.labels, default=_largest(found)), PROBABILITY)
+    st.plotly_chart(figure, key=f"around-{analysis.id}")
     n = f"{len(times)} mark{'s' if len(times) != 1 else ''}"
     st.caption(f"Mean over {n}; bands are the 95 % interval of that mean (Student), drawn where two or more are seen.")
 
@@ -122,11 +134,12 @@ def _largest(found: Around) -> list[str]:
     return list(mean.index[:3])
 
 
-def _figure(found: Around, shown: list[str]) -> go.Figure:
-    figure = go.Figure()
+def _figure(found: Around, shown: list[str], column: Column) -> go.Figure:
+    """Mean and interval of each shown value, whose range is the column's."""
+    figure, least, most = go.Figure(), column.least, column.most
     for name in shown:
-        j, colour = found.labels.index(name), EMOTION_COLOURS[name]
-        low, high = found.low[:, j].clip(0, 1), found.high[:, j].clip(0, 1)
+        j, colour = found.labels.index(name), EMOTION_COLOURS.get(name, ACCENT)
+        low, high = found.low[:, j].clip(least, most), found.high[:, j].clip(least, most)
         band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         figure.add_scatter(x=found.offset_s, y=high, **band)
         figure.add_scatter(x=found.offset_s, y=low, fill="tonexty", fillcolor=_pale(colour), **band)
@@ -134,7 +147,7 @@ def _figure(found: Around, shown: list[str]) -> go.Figure:
     figure.add_vline(x=0, line_dash="dot")
     figure.update_layout(
         height=300, margin={"l": 0, "r": 0, "t": 10, "b": 0}, xaxis_title="seconds from the mark",
-        yaxis={"title": "probability", "range": [0, 1]}, hovermode="x unified",
+        yaxis={"title": column.unit or column.name, "range": [least, most]}, hovermode="x unified",
     )  # fmt: skip
     return figure
 

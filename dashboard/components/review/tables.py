@@ -10,6 +10,8 @@ import streamlit as st
 
 from dashboard.services.prepared import version
 from fer_core.emotions import EMOTIONS8, groups_of
+from fer_core.signals import Column
+from fer_core.video.columns import drawn_columns
 from fer_core.video.export import Selection
 from fer_core.video.modes import PREVIEW_PER_SECOND
 from fer_core.video.statistics import span_statistics
@@ -109,12 +111,13 @@ def people_table(analysis: Analysis, lens: Lens) -> None:
     if not people:
         st.info("Nobody was found in this video.")
         return
-    groups = groups_of(analysis.state.groups)
+    groups, lines = groups_of(analysis.state.groups), drawn_columns(timeline.columns)
     rows = [
         {
             "Person": analysis.state.name_of(person["track"]),
             **{name: 100 * person["emotion_share"].get(name, 0.0) for name in emotions},
             **{f"{name} (group)": 100 * person["group_share"].get(name, 0.0) for name in groups},
+            **{line.drawn: person.get(f"mean_{line.name}") for line in lines},
             "Changes": person["changes"],
             "Longest stretch": f"{person['longest']['emotion']}, {person['longest']['duration_s']:.2f} s",
             "Seen (s)": person["seen_s"],
@@ -126,7 +129,8 @@ def people_table(analysis: Analysis, lens: Lens) -> None:
         "Share of the time a person was seen, by the top emotion of each frame. ⋯ beside a person changes people."
     )
     columns = (*emotions, *(f"{group} (group)" for group in groups))
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=dict.fromkeys(columns, PERCENT))
+    shown = dict.fromkeys(columns, PERCENT) | _means_of(lines)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=shown)
 
 
 def selection_table(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
@@ -143,18 +147,26 @@ def selection_table(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     if not found:
         st.info("Nobody is seen there.")
         return
+    lines = drawn_columns(timeline.columns)
     rows = [
         {
             "Person": analysis.state.name_of(each["track"]),
             "Seen (s)": each["seen_s"],
             "Usable": 100 * (each["usable_share"] or 0.0),
             **{name: 100 * value for name, value in each["mean"].items()},
+            **{line.drawn: each["signals"].get(line.name) for line in lines},
             "Changes": each["changes"],
             "Peak": _peak(each["peak"]),
         }
         for each in found
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=dict.fromkeys((*EMOTIONS8, "Usable"), PERCENT))
+    shown = dict.fromkeys((*EMOTIONS8, "Usable"), PERCENT) | _means_of(lines)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=shown)
+
+
+def _means_of(lines: Sequence[Column]) -> dict[str, Any]:
+    """Headings of the means of columns that have a line of their own, each with what it means."""
+    return {line.drawn: st.column_config.NumberColumn(format="%+.2f", help=f"Mean {line.text}") for line in lines}
 
 
 def _peak(peak: dict[str, Any] | None) -> str:
