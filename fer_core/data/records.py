@@ -137,6 +137,7 @@ class DataSet:
         root: the folder itself (may lie below the one that was given).
         splits: at least one.
         reader: gives the pictures of a split.
+        key: of the ``Layout`` that it is.
     """
 
     name: str
@@ -144,6 +145,7 @@ class DataSet:
     root: Path
     splits: tuple[str, ...]
     reader: Callable[[str], FaceSet] = field(repr=False, compare=False)
+    key: str
 
     @property
     def default_split(self) -> str:
