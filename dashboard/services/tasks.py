@@ -118,7 +118,7 @@ def detector() -> Any:
     """The face detector for single pictures."""
     from fer_core.faces import make_detector
 
-    return make_detector(min_face_px=30)
+    return make_detector("mtcnn", min_face_px=30)
 
 
 def _analyse(job: jobs.Job) -> str:
