@@ -56,3 +56,21 @@ def test_folders_by_code_are_those_of_the_set_with_the_fewest(tmp_path: Path) ->
     some = open_dataset(layouts.per_emotion(tmp_path / "some", {"1": 1, "7": 1}))
     more = open_dataset(layouts.per_emotion(tmp_path / "more", {"0": 1, "7": 1}))
     assert (some.key, more.key) == ("rafdb", "affectnet")
+
+
+@pytest.mark.parametrize(
+    ("there", "train", "choose", "test"),
+    [
+        (("training", "public_test", "private_test"), "training", "public_test", "private_test"),
+        (("training", "val", "test"), "training", "val", "test"),
+        (("training", "val"), "training", None, "val"),
+        (("training", "test"), "training", None, "test"),
+        (("all",), "all", None, "all"),
+        (("other",), "other", None, "other"),
+    ],
+)
+def test_splits_are_ranked_in_one_place(
+    there: tuple[str, ...], train: str, choose: str | None, test: str, tmp_path: Path
+) -> None:
+    data = dataclasses.replace(open_dataset(layouts.rafdb(tmp_path)), splits=there)
+    assert (data.training_split, data.choosing_split, data.default_split) == (train, choose, test)
