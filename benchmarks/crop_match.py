@@ -34,7 +34,7 @@ from fer_core.data import open_dataset
 from fer_core.data.drawn import save_picture
 from fer_core.data.locate import find_dataset
 from fer_core.data.pictures import square
-from fer_core.faces import CropGeometry, crop_faces, make_detector
+from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, crop_faces, make_detector
 
 QUANTILES = (0.10, 0.25, 0.50, 0.75, 0.90)
 NAMES = ("eye_distance", "eye_mouth_distance", "middle_x", "middle_y", "lean_deg")
@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--per-second", type=float, default=4)
     parser.add_argument("--margin", type=float, default=1.0)
-    parser.add_argument("--detector", default="mtcnn")
+    parser.add_argument("--detector", default=DEFAULT_DETECTOR)
     parser.add_argument("--crops", type=Path)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from fer_core.data import FERPLUS_PROTOCOLS, FaceSet, ferplus_labels, open_dataset
 from fer_core.data.locate import find_dataset
 from fer_core.data.pictures import square
-from fer_core.faces import Detector, Faces, crop_squares, cut_squares, iou_matrix, make_detector
+from fer_core.faces import DEFAULT_DETECTOR, Detector, Faces, crop_squares, cut_squares, iou_matrix, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
@@ -367,7 +367,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--margins", type=float, nargs="*", default=[])
     parser.add_argument("--shifts", type=float, nargs="*", default=[])
-    parser.add_argument("--detector", default="mtcnn")
+    parser.add_argument("--detector", default=DEFAULT_DETECTOR)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     faces = open_dataset(find_dataset("fer2013", args.data)).read("private_test")

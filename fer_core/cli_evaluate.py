@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,7 @@ of the dashboard look for them. Where a test split holds pixel copies of trainin
 test, 280 of the public one), all figures are given for the official rows and for the clean rows, without copies.
 
 data sets, told by what the folder holds:
-  one folder per emotion, also below train/, val/ or test/; or, as their authors or Kaggle give them out, FER2013
-  (parquet tables, csv, folders), AffectNet, RAF-DB, KDEF (from the front) and CK+ (last frames). In photos, as KDEF and
-  CK+ have them, the largest face is found and cut out.
+{known}
 label sets:
   the data set's own  called as the data set is, for example fer2013
   ferplus7            FER+ votes: the top of the seven emotions beats every other option; ties are dropped
@@ -57,8 +56,9 @@ def add_commands(commands: Any) -> None:
     """Add ``evaluate`` and ``copies`` to the subparsers of the command line."""
     form = argparse.RawDescriptionHelpFormatter
     evaluate = commands.add_parser(
-        "evaluate", help="checkpoint → figures on a data set", description=_EVALUATE, formatter_class=form
+        "evaluate", help="checkpoint → figures on a data set", formatter_class=form, add_help=False
     )
+    evaluate.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help message and exit")
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
     add_data(evaluate)
     evaluate.add_argument("--split", help="default: private_test, test, val or all, whichever is there first")
@@ -79,6 +79,26 @@ def add_commands(commands: Any) -> None:
     add_data(copies)
     copies.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     copies.set_defaults(run=_copies)
+
+
+class _Help(argparse.Action):
+    """Names the known data sets, which are loaded only where they are asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        parser.description = _EVALUATE.replace("{known}", _known_data_sets())
+        parser.print_help()
+        parser.exit()
+
+
+def _known_data_sets() -> str:
+    from fer_core.data.layouts import PUBLISHED
+
+    *named, last = (f"{each.title} ({each.note})" if each.note else each.title for each in PUBLISHED)
+    told = (
+        f"one folder per emotion, also below train/, val/ or test/; or, as their authors or Kaggle give them out, "
+        f"{', '.join(named)} and {last}. In photos, as some of them hold, the largest face is found and cut out."
+    )
+    return textwrap.fill(told, 118, initial_indent="  ", subsequent_indent="  ")
 
 
 def _evaluate(args: argparse.Namespace) -> int:

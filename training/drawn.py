@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer_core.data.drawn import LAYOUTS, draw_dataset
+from fer_core.data.drawn import DRAWINGS, draw_dataset
 from fer_core.data.mixture import counts_table
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import FerError
@@ -22,7 +22,7 @@ from fer_core.errors import FerError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; see the module's docstring."""
-    told = "\n".join(f"    {name:18} {layout.told}" for name, layout in LAYOUTS.items())
+    told = "\n".join(f"    {name:18} {layout.told}" for name, layout in DRAWINGS.items())
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=f"{__doc__}{told}\n", formatter_class=formatter)
     parser.add_argument("layout", metavar="LAYOUT", help="one of those above")

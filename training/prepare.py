@@ -27,7 +27,7 @@ from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError
 from fer_core.evaluation.duplicates import near_duplicates
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares
-from fer_core.faces import CropGeometry, make_detector
+from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, make_detector
 from fer_core.models.pca import Pca
 from fer_core.models.preprocess import as_channels
 from training.recipe import Crop, Data, EnsembleRecipe, Part, Recipe
@@ -253,7 +253,7 @@ def _decode(
 
 
 def _cutter(faces: FaceSet, crop: Crop) -> FaceFinder | Squares:
-    detector = crop.detector or ("none" if faces.cut else "mtcnn")
+    detector = crop.detector or ("none" if faces.cut else DEFAULT_DETECTOR)
     if detector == "none":
         return Squares(crop.source)
     return FaceFinder(make_detector(detector), CropGeometry(crop.source, crop.margin, crop.align))

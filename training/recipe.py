@@ -17,6 +17,7 @@ import yaml
 
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import RecipeError
+from fer_core.systems.recipes import extended
 from fer_core.typed_yaml import TypedYaml
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -409,11 +410,11 @@ def load_recipe(name: str, **overrides: Any) -> Recipe | EnsembleRecipe:
     Raises:
         RecipeError: no such recipe, an unknown key, a missing key or a value of the wrong kind.
     """
-    path = _path(name)
-    values = {**_extended(path, []), **overrides}
+    inherited, _ = extended(name, lambda each: _YAML.read(_path(each)))
+    values = {**inherited, **overrides}
     is_ensemble = values.get("architecture") == ENSEMBLE
     kind: type[EnsembleRecipe | Recipe] = EnsembleRecipe if is_ensemble else Recipe
-    return _YAML.build(kind, values, path.stem)
+    return _YAML.build(kind, values, _path(name).stem)
 
 
 def network_recipe(name: str, **overrides: Any) -> Recipe:
@@ -435,15 +436,3 @@ def _path(name: str) -> Path:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise RecipeError(f"No recipe {name!r}; known are {', '.join(recipe_names())}.{hint}")
     return path
-
-
-def _extended(path: Path, seen: list[Path]) -> dict[str, Any]:
-    """Values of a recipe over those of the recipe that it extends; explanations of both are kept."""
-    values = _YAML.read(path)
-    if "extends" not in values:
-        return values
-    if path in seen:
-        raise RecipeError(f"{path.name} extends itself.")
-    base = _extended(_path(str(values.pop("extends"))), [*seen, path])
-    told = {key: {**base.get(key, {}), **values.get(key, {})} for key in ("document", "ours")}
-    return {**base, **values, **told}

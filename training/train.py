@@ -269,16 +269,13 @@ def on_dataset(recipe: Recipe, name: str, root: Path | None) -> Recipe:
     """
     from fer_core.data.locate import find_dataset
 
-    splits = open_dataset(find_dataset(name, root)).splits
+    found = open_dataset(find_dataset(name, root))
+    has_test = found.default_split != found.training_split  # if not, the figures are those of the people held out
     first = {
-        "train": next((each for each in ("training", "all", *splits) if each in splits), splits[0]),
-        "choose": next((each for each in ("public_test", "val") if each in splits), None),
-        "test": next((each for each in ("private_test", "test", "val", "all") if each in splits), splits[-1]),
+        "train": found.training_split,
+        "choose": found.choosing_split,
+        "test": found.default_split if has_test else None,
     }
-    if first["choose"] == first["test"]:
-        first["choose"] = None
-    if first["test"] == first["train"]:  # no official test: the figures are those of the people held out
-        first["test"] = None
     parts = {side: [Part(name, split)] if split else [] for side, split in first.items()}
     held_out = 0.0 if parts["choose"] else 0.15
     data = Data(parts["train"], parts["test"], parts["choose"], held_out=held_out, labels=recipe.data.labels)

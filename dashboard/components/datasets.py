@@ -9,19 +9,6 @@ from dashboard.services import datasets
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import FerError
 
-LAYOUTS = """
-| layout | what the folder holds |
-| --- | --- |
-| FER2013, Kaggle csv | `fer2013.csv`; FER+ votes where `fer2013new.csv` lies beside it |
-| FER2013, Kaggle folders | `train/angry/*.jpg` …, `test/angry/*.jpg` … |
-| FER2013 with votes | `training.parquet`, `public_test.parquet`, `private_test.parquet` |
-| AffectNet | the annotation csv with its pictures, or one folder per class |
-| RAF-DB | `list_patition_label.txt` with `Image/aligned/` |
-| KDEF | pictures named like `AF01ANS.JPG`; frontal views are used |
-| CK+ | `cohn-kanade-images/` with `Emotion/`, or one folder per emotion |
-| anything else | one folder per emotion (`angry/`, `Happiness/`, …), below split folders if there are any |
-"""
-
 
 def add_form() -> None:
     """A path, a name, and what layouts are read."""
@@ -34,7 +21,13 @@ def add_form() -> None:
             added = datasets.add(path, name)
             st.success(plain(f"{added.name} can be used now."), icon=":material/check_circle:")
     with st.expander("Layouts that are read"):
-        st.markdown(LAYOUTS)
+        st.markdown(_layouts())
+
+
+def _layouts() -> str:
+    """Every way in which a data set may lie, as a table in Markdown."""
+    rows = [f"| {title} | {holds} |" for title, holds in datasets.known_layouts().items()]
+    return "\n".join(["| layout | what the folder holds |", "| --- | --- |", *rows])
 
 
 def row(where: datasets.Pointed) -> None:

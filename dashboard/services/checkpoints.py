@@ -15,10 +15,11 @@ from typing import Any
 
 from dashboard.services import jobs, places, tasks
 from fer_core.errors import CheckpointError, UploadError
-from fer_core.models.card import Card, read_card
+from fer_core.models.card import WEIGHTS, Card, read_card
 from fer_core.models.folders import (
     added_folder,
     checkpoint_folders,
+    checkpoint_named,
     checkpoint_names,
     checkpoints_folder,
     missing_members,
@@ -26,7 +27,7 @@ from fer_core.models.folders import (
     weights_in,
 )
 
-WEIGHTS, CARD = "model.safetensors", "card.json"
+CARD = "card.json"
 OPTIONAL = ("history.csv", "reference.safetensors")
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".h5", ".hdf5", ".joblib", ".npy", ".npz")
 
@@ -81,7 +82,7 @@ def entry(name: str) -> Entry:
     Raises:
         CheckpointError: there is none of this name.
     """
-    return _entry(name, folder_of(name))
+    return _entry(name, checkpoint_named(name))
 
 
 def why_not_runnable(name: str) -> str:
@@ -90,7 +91,7 @@ def why_not_runnable(name: str) -> str:
     Raises:
         CheckpointError: there is none of this name.
     """
-    entry = _entry(name, folder_of(name))
+    entry = _entry(name, checkpoint_named(name))
     if entry.is_runnable or entry.card is None:
         return entry.error
     command = entry.card.training_command
@@ -115,18 +116,6 @@ def _card(path: str, changed: int) -> Card:
     return read_card(Path(path))
 
 
-def folder_of(name: str) -> Path:
-    """Folder of a checkpoint by its name, never by a path.
-
-    Raises:
-        CheckpointError: there is none of this name.
-    """
-    found = checkpoint_folders()
-    if name not in found:
-        raise CheckpointError(f"There is no checkpoint {name!r} here; there are {', '.join(found) or 'none'}.")
-    return found[name]
-
-
 def add(files: Iterable[tuple[str, bytes]]) -> str:
     """Take the files of a checkpoint; returns the job that checks and keeps them.
 
@@ -139,7 +128,7 @@ def add(files: Iterable[tuple[str, bytes]]) -> str:
     if refused:
         raise UploadError(
             f"{refused[0]} is refused: files of this kind can hold a program (a pickle) that runs as soon as they are "
-            "opened. Save the weights as model.safetensors, with safetensors.torch.save_file(net.state_dict(), path)."
+            f"opened. Save the weights as {WEIGHTS}, with safetensors.torch.save_file(net.state_dict(), path)."
         )
     weights = [name for name in given if name.lower().endswith(".safetensors") and name not in OPTIONAL]
     if len(weights) != 1 or CARD not in given:
@@ -198,7 +187,7 @@ def remove(name: str) -> None:
     Raises:
         CheckpointError: there is none of this name, or it was not added here.
     """
-    folder = folder_of(name)
+    folder = checkpoint_named(name)
     if folder.parent != added_folder():
         raise CheckpointError(f"{name} belongs to {checkpoints_folder().name}/ and is not removed from here.")
     shutil.rmtree(folder)

@@ -18,6 +18,7 @@ from pathlib import Path
 from dashboard.services import places
 from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.data.classes import ClassRow, class_mapping
+from fer_core.data.layouts import LAYOUTS, PUBLISHED
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError, InputError
 
@@ -173,6 +174,12 @@ def faces(name: str, split: str) -> FaceSet:
     where = find(name)
     where.open()
     return _split(str(where.path), name, split, where.version)
+
+
+def known_layouts() -> dict[str, str]:
+    """Every way in which a data set may lie, and what its folder then holds (in Markdown); those with a name first."""
+    others = [each for each in LAYOUTS.values() if each not in PUBLISHED]
+    return {title: what for each in (*PUBLISHED, *others) for title, what in each.holds.items()}
 
 
 def classes(name: str) -> list[ClassRow]:

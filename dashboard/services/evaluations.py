@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.services import checkpoints, jobs, places, tasks
 from fer_core.errors import CheckpointError, InputError
+from fer_core.models.folders import checkpoint_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ class Question:
 
 def tables(checkpoint: str) -> dict[str, Path]:
     """Tables of a checkpoint by name; test splits first. Of a shipped one and one made here the newer counts."""
-    folders = (checkpoints.folder_of(checkpoint) / "evaluations", places.below("evaluations") / checkpoint)
+    folders = (checkpoint_named(checkpoint) / "evaluations", places.below("evaluations") / checkpoint)
     paths = [path for folder in folders for path in folder.glob("*.parquet") if "-" in path.stem]
     found = {path.stem: path for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)}
     return {name: found[name] for name in sorted(found, key=lambda name: ("test" not in name, name))}
@@ -176,7 +177,7 @@ def make(job: jobs.Job, *, progress: Callable[[int, int], None], should_stop: Ca
         skip_unreadable=asked["skip_unreadable"], find_faces=asked["find_faces"],
     )  # fmt: skip
     name = f"{asked['dataset']}-{asked['split']}.parquet"
-    checkpoints.folder_of(asked["checkpoint"])  # may be removed meanwhile, and the next of its name is another one
+    checkpoint_named(asked["checkpoint"])  # may be removed meanwhile, and the next of its name is another one
     write_table(table, places.below("evaluations") / asked["checkpoint"] / name)
     unreadable = table.attrs.get("unreadable", [])
     jobs.tell(job.id, {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""})

@@ -23,7 +23,7 @@ import numpy as np
 
 from dashboard.services import checkpoints, datasets, jobs, places, tasks
 from fer_core.errors import CheckpointError, InputError, StoreError, UploadError
-from fer_core.models.folders import weights_in
+from fer_core.models.folders import checkpoint_named, weights_in
 
 if TYPE_CHECKING:
     from fer_core.faces import Faces
@@ -74,7 +74,7 @@ def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
 def _weights(checkpoint: str) -> tuple[int, int]:
     if missing := checkpoints.why_not_runnable(checkpoint):
         raise CheckpointError(missing)
-    path = weights_in(checkpoints.folder_of(checkpoint))
+    path = weights_in(checkpoint_named(checkpoint))
     assert path is not None
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.services import checkpoints, places
+from dashboard.services import places
 from fer_core.errors import StoreError
+from fer_core.models.folders import checkpoint_named
 from fer_core.models.reference import load_reference
 from fer_core.video.store import Analysis
 
@@ -67,7 +68,7 @@ def video_path(video: tuple[str, int], checkpoint: str, evaluation: Evaluation, 
     if not len(features) or features.shape[1] != evaluation.features.shape[1]:
         raise StoreError("This video's features do not fit the map. Analyse it again with this checkpoint.")
     positions, _ = made.place(features, evaluation.features)
-    reference = load_reference(checkpoints.folder_of(checkpoint))
+    reference = load_reference(checkpoint_named(checkpoint))
     far = reference.distance(features) > 1 if reference else np.zeros(len(features), bool)
     return VideoPath(
         f"{analysis.name}, person {track + 1}",

@@ -19,7 +19,7 @@ from fer_core.evaluation.robustness import (
     setting_of,
     summarize,
 )
-from fer_core.models.folders import file_sha256, weights_in
+from fer_core.models.folders import checkpoint_named, file_sha256, weights_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def measured(checkpoint: str) -> Measured | None:
     Raises:
         CheckpointError: no such checkpoint, or a file is damaged.
     """
-    folders = (checkpoints.folder_of(checkpoint), places.below("evaluations") / checkpoint)
+    folders = (checkpoint_named(checkpoint), places.below("evaluations") / checkpoint)
     there = {folder: changed for folder in folders if (changed := _changed(folder)) is not None}
     if not there:
         return None
@@ -74,7 +74,7 @@ def is_outdated(found: Measured) -> bool:
     Raises:
         CheckpointError: the checkpoint is not there any more.
     """
-    path = weights_in(checkpoints.folder_of(found.checkpoint))
+    path = weights_in(checkpoint_named(found.checkpoint))
     return path is not None and file_sha256(path) != found.setting.weights_sha256
 
 

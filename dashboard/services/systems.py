@@ -18,9 +18,9 @@ from dashboard.services.evaluations import Question
 from fer_core.errors import CheckpointError, InputError, RecipeError
 from fer_core.evaluation import Comparison, Counts, History, Trained, comparisons, confusion, read_history, system_of
 from fer_core.systems import System
+from fer_core.systems.recipes import EXPLAINED, extended
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
-_TOLD = ("document", "ours")
 
 
 def trained() -> dict[str, Trained]:
@@ -97,21 +97,9 @@ def recipe(name: str) -> RecipeText:
     Raises:
         RecipeError: it is not there, or no recipe; the message says which.
     """
-    values, bases = _extended(name, ())
-    told = [{str(key): str(text) for key, text in dict(values.pop(each, {})).items()} for each in _TOLD]
+    values, bases = extended(name, _read)
+    told = [{str(key): str(text) for key, text in dict(values.pop(each, {})).items()} for each in EXPLAINED]
     return RecipeText(name, bases, values, *told)
-
-
-def _extended(name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    values = _read(name)
-    base = str(values.pop("extends", ""))
-    if not base:
-        return values, ()
-    if base in (*seen, name):
-        raise RecipeError(f"{name}.yaml extends itself.")
-    below, bases = _extended(base, (*seen, name))
-    told = {key: {**below.get(key, {}), **values.get(key, {})} for key in _TOLD}
-    return {**below, **values, **told}, (base, *bases)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -124,6 +112,6 @@ def _read(name: str) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecipeError(f"{path.name} cannot be read ({error}).") from error
-    if not isinstance(values, dict) or not all(isinstance(values.get(key, {}), dict) for key in _TOLD):
+    if not isinstance(values, dict) or not all(isinstance(values.get(key, {}), dict) for key in EXPLAINED):
         raise RecipeError(f"{path.name} does not hold a recipe.")
     return {str(key): value for key, value in values.items()}

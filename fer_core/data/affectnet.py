@@ -1,5 +1,5 @@
 """AffectNet as its authors give it out (Mollahosseini et al. 2017): lists of photos with face boxes, or cut faces with
-one array per label. One folder per emotion is read by ``fer_core.data.folders``.
+one array per label; or one folder per code.
 
 * ``training.csv`` and ``validation.csv`` (the second without a line of names) in the folder or in
   ``Manually_Annotated_file_lists/``, beside ``Manually_Annotated_Images/``;
@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_core.data.folders import NO_EMOTION, split_folders
+from fer_core.data.folders import split_folders
+from fer_core.data.layout import FolderSigns, Layout, PerEmotion, coded
 from fer_core.data.pictures import Box, Listed, check_relative, faces_of_files, first_picture, picture_names, read_file
 from fer_core.data.records import DataSet, FaceSet
-from fer_core.emotions import EMOTIONS8, emotion_of_code
 from fer_core.errors import DataError
 
 COLUMNS = (
@@ -52,11 +52,11 @@ def find_lists(root: Path, name: str) -> DataSet | None:
     if images is None:
         raise DataError(f"{root.name} has AffectNet's lists but no folder {_IMAGES[0]} with the pictures.")
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         listed, left_out = _listed(tables[split], images)
-        return faces_of_files(root, name or "affectnet", split, listed, cut=True, left_out=left_out)
+        return faces_of_files(root, called, split, listed, cut=True, left_out=left_out)
 
-    return DataSet(name or "affectnet", "AffectNet, lists of photos with face boxes", root, tuple(tables), read)
+    return AFFECTNET.opened(name, "lists of photos with face boxes", root, tables, read)
 
 
 def _is_list(path: Path) -> bool:
@@ -98,8 +98,8 @@ def _listed(path: Path, images: str) -> tuple[list[Listed], Mapping[str, int]]:
             raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
         code = row["expression"].strip()
         box = _box(row)
-        if code in NO_EMOTION:
-            left_out[NO_EMOTION[code]] += 1
+        if code in AFFECTNET.reasons:
+            left_out[AFFECTNET.reasons[code]] += 1
         elif box is None:
             left_out["without a face box"] += 1
         else:
@@ -110,7 +110,7 @@ def _listed(path: Path, images: str) -> tuple[list[Listed], Mapping[str, int]]:
 
 def _label(code: str, where: str) -> int:
     try:
-        return EMOTIONS8.index(emotion_of_code("affectnet8", code))
+        return AFFECTNET.label_of(code)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
 
@@ -133,18 +133,18 @@ def find_arrays(root: Path, name: str) -> DataSet | None:
     if not splits:
         return None
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         folder, left_out, listed = splits[split].name, Counter[str](), []
         for picture in sorted(picture_names(root / folder / "images")):
             array = f"{folder}/annotations/{Path(picture).stem}_exp.npy"
             code = _code(root, array)
-            if code in NO_EMOTION:
-                left_out[NO_EMOTION[code]] += 1
+            if code in AFFECTNET.reasons:
+                left_out[AFFECTNET.reasons[code]] += 1
             else:
                 listed.append(Listed(f"{folder}/images/{picture}", _label(code, array)))
-        return faces_of_files(root, name or "affectnet", split, listed, cut=True, left_out=left_out)
+        return faces_of_files(root, called, split, listed, cut=True, left_out=left_out)
 
-    return DataSet(name or "affectnet", "AffectNet, cut faces with label arrays", root, tuple(splits), read)
+    return AFFECTNET.opened(name, "cut faces with label arrays", root, splits, read)
 
 
 def _code(root: Path, path: str) -> str:
@@ -155,3 +155,19 @@ def _code(root: Path, path: str) -> str:
         return str(value.item()).strip()
     except Exception as error:  # numpy's reader raises whatever damaged bytes lead it to
         raise DataError(f"{path} does not hold one label; copy it again.") from error
+
+
+def _in_folders(signs: FolderSigns) -> PerEmotion | None:
+    return AFFECTNET.by_codes(signs.codes or signs.classes)
+
+
+AFFECTNET = Layout(
+    key="affectnet",
+    title="AffectNet",
+    codes=coded(range(8), ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")),
+    names=("Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger", "Contempt"),
+    no_emotion={"8": ("None", "none"), "9": ("Uncertain", "uncertain"), "10": ("No face", "no face")},
+    find=(find_lists, find_arrays),
+    in_folders=_in_folders,
+    holds={"AffectNet": "the annotation csv with its pictures, or one folder per class"},
+)

@@ -1,16 +1,17 @@
 """CK+ as its authors give it out (Lucey et al. 2010): the last frame of every sequence that has an emotion file.
 
 ``cohn-kanade-images/S005/001/S005_001_00000011.png`` and ``Emotion/S005/001/S005_001_00000011_emotion.txt``, which
-holds a code such as ``3.0000000e+00``. One folder per emotion is read by ``fer_core.data.folders``.
+holds a code such as ``3.0000000e+00``. As one folder per emotion it is known by the names of its frames.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from fer_core.data.layout import FolderSigns, Layout, PerEmotion, coded
 from fer_core.data.pictures import Listed, faces_of_files, folders_in, picture_names, read_file
 from fer_core.data.records import DataSet, FaceSet
-from fer_core.emotions import EMOTIONS8, emotion_of_code
 from fer_core.errors import DataError
 
 IMAGES, EMOTION = "cohn-kanade-images", "Emotion"
@@ -19,6 +20,7 @@ _FOLDERS = {
     EMOTION: (EMOTION, f"Emotion_labels/{EMOTION}", "Emotion_labels"),
 }
 _MAX_LABEL_BYTES = 1000
+_FRAME = re.compile(r"(S\d{3})_\d{3}_\d{8}\b")
 
 
 def find_sequences(root: Path, name: str) -> DataSet | None:
@@ -33,11 +35,11 @@ def find_sequences(root: Path, name: str) -> DataSet | None:
     if not there[EMOTION]:
         raise DataError(f"{root.name} has {IMAGES} but no folder {EMOTION} with the labels.")
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         listed = _listed(root, there[IMAGES][0], there[EMOTION][0])
-        return faces_of_files(root, name or "ckplus", split, listed, cut=False)
+        return faces_of_files(root, called, split, listed, cut=False)
 
-    return DataSet(name or "ckplus", "CK+, sequences with emotion files", root, ("all",), read)
+    return CKPLUS.opened(name, "sequences with emotion files", root, ("all",), read)
 
 
 def _listed(root: Path, images: str, emotion: str) -> list[Listed]:
@@ -57,8 +59,33 @@ def _listed(root: Path, images: str, emotion: str) -> list[Listed]:
 def _label(root: Path, path: str) -> int:
     try:
         code = str(int(float(read_file(root, path, limit=_MAX_LABEL_BYTES))))
-        return EMOTIONS8.index(emotion_of_code("ckplus", code))
+        return CKPLUS.label_of(code)
     except (ValueError, OverflowError) as error:
         raise DataError(f"{path} does not hold a code from 0 to 7; copy it again.") from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _in_folders(signs: FolderSigns) -> PerEmotion | None:
+    """Square pictures are cut faces; whole frames are 640×490."""
+    if not signs.emotions or not _FRAME.match(signs.example.name):
+        return None
+    is_square = signs.header is not None and signs.header.width == signs.header.height
+    return PerEmotion(signs.emotions, cut=is_square, subject=_subject)
+
+
+def _subject(name: str) -> str:
+    found = _FRAME.match(name)
+    return found[1] if found else ""
+
+
+CKPLUS = Layout(
+    key="ckplus",
+    title="CK+",
+    codes=coded(range(8), ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")),
+    names=("neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise"),
+    find=(find_sequences,),
+    in_folders=_in_folders,
+    note="last frames",
+    holds={"CK+": f"`{IMAGES}/` with `{EMOTION}/`, or one folder per emotion"},
+)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.data.folders import FER2013_PX, find_folders
+from fer_core.data.ferplus import FERPLUS_ORDER
+from fer_core.data.folders import find_folders
+from fer_core.data.layout import FolderSigns, Layout, PerEmotion, coded
 from fer_core.data.pictures import as_png, as_shown, decode, no_votes, square
 from fer_core.data.records import VOTES, DataSet, FaceSet, LabelledFaces, Picture
-from fer_core.emotions import DATASET_CODES, EMOTIONS, emotion_of_name
+from fer_core.emotions import EMOTIONS, emotion_of_name
 from fer_core.errors import DataError
 
+FER2013_PX = 48
 SPLITS: tuple[str, ...] = ("training", "public_test", "private_test")
 _USAGE = {b"Training": "training", b"PublicTest": "public_test", b"PrivateTest": "private_test"}
 _CSV, _VOTES_CSV = "fer2013.csv", "fer2013new.csv"
@@ -48,7 +52,9 @@ def load_fer2013(root: str | Path, split: str) -> LabelledFaces:
 
 
 def _find_fer2013_folders(root: Path, name: str) -> DataSet | None:
-    return find_folders(root, name, is_fer2013=True) if root.is_dir() else None
+    """Folders in words are taken for FER2013 whatever their pictures look like, as the caller says that they are."""
+    said = dataclasses.replace(FER2013, in_folders=_in_words)
+    return find_folders(root, name, (said,)) if root.is_dir() else None
 
 
 def _in_memory(faces: FaceSet) -> LabelledFaces:
@@ -61,10 +67,10 @@ def find_parquet(root: Path, name: str) -> DataSet | None:
     """The splits of FER2013 as parquet tables in ``root``, or None if there are none."""
     splits = tuple(split for split in SPLITS if (root / f"{split}.parquet").is_file())
 
-    def read(split: str) -> FaceSet:
-        return _read_parquet(root / f"{split}.parquet", name or "fer2013", split)
+    def read(called: str, split: str) -> FaceSet:
+        return _read_parquet(root / f"{split}.parquet", called, split)
 
-    return DataSet(name or "fer2013", "FER2013, parquet tables", root, splits, read) if splits else None
+    return FER2013.opened(name, "parquet tables", root, splits, read) if splits else None
 
 
 def _read_parquet(path: Path, name: str, split: str) -> FaceSet:
@@ -162,11 +168,11 @@ def find_csv(root: Path, name: str) -> DataSet | None:
     table = _index_csv(path)
     splits = tuple(split for split in SPLITS if (table.split == split).any())
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         chosen = np.flatnonzero(table.split == split)
         _check_labels(table.emotion[chosen], _CSV)
         return FaceSet(
-            name=name or "fer2013",
+            name=called,
             split=split,
             ids=chosen.astype(str),
             labels=table.emotion[chosen],
@@ -176,7 +182,7 @@ def find_csv(root: Path, name: str) -> DataSet | None:
             source=_CsvPictures(table.content, chosen, table.pixels[chosen]),
         )
 
-    return DataSet(name or "fer2013", "FER2013, Kaggle's csv", root, splits, read) if splits else None
+    return FER2013.opened(name, "Kaggle's csv", root, splits, read) if splits else None
 
 
 @dataclass(frozen=True)
@@ -265,9 +271,37 @@ def _ferplus_csv(path: Path, n: int) -> NDArray[np.int64]:
         raise DataError(f"{path.name} cannot be read as a table ({error}); copy it again.") from error
     if len(rows) != n or any(len(row) != 12 for row in rows):
         raise DataError(f"{path.name} has {len(rows)} rows; expected {n} of 12 fields, row for row with {_CSV}.")
-    theirs = [*DATASET_CODES["ferplus"].values(), "unknown", "nf"]
     try:
         votes = np.array([row[2:] for row in rows], dtype=str).astype(np.int64).reshape(n, 10)
     except ValueError as error:
         raise DataError(f"{path.name} holds votes that are no numbers; copy it again.") from error
-    return votes[:, [theirs.index(name) for name in VOTES]]
+    return votes[:, [FERPLUS_ORDER.index(name) for name in VOTES]]
+
+
+def _in_folders(signs: FolderSigns) -> PerEmotion | None:
+    """By its pictures of 48×48 that are grey, in folders called in words, as Kaggle has it, or by code."""
+    if signs.header is None or signs.header[1:] != (FER2013_PX, FER2013_PX, True):
+        return None
+    if found := FER2013.by_codes(signs.codes):
+        return dataclasses.replace(found, grey=True)
+    return _in_words(signs) if set(signs.emotions.values()) <= set(EMOTIONS) else None
+
+
+def _in_words(signs: FolderSigns) -> PerEmotion | None:
+    return PerEmotion(signs.emotions, grey=True) if signs.emotions else None
+
+
+FER2013 = Layout(
+    key="fer2013",
+    title="FER2013",
+    codes=coded(range(len(EMOTIONS)), EMOTIONS),  # column "emotion" of Kaggle's csv
+    names=("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"),
+    find=(find_parquet, find_csv),
+    in_folders=_in_folders,
+    note="parquet tables, csv, folders",
+    holds={
+        "FER2013, Kaggle csv": f"`{_CSV}`; FER+ votes where `{_VOTES_CSV}` lies beside it",
+        "FER2013, Kaggle folders": "`train/angry/*.jpg` …, `test/angry/*.jpg` …",
+        "FER2013 with votes": "`training.parquet`, `public_test.parquet`, `private_test.parquet`",
+    },
+)

@@ -9,11 +9,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.data.layout import Layout, coded
 from fer_core.data.records import VOTES
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import DataError
 
 FERPLUS_PROTOCOLS: tuple[str, ...] = ("ferplus7", "ferplus8_majority", "ferplus8_argmax")
+FERPLUS = Layout(
+    key="ferplus",
+    title="FER+",
+    codes=coded(  # the order of columns in fer2013new.csv
+        range(8), ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
+    ),
+    names=("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+    no_emotion={"8": ("unknown", "unknown"), "9": ("NF", "nf")},
+)
+"""The classes that people voted for; the pictures are FER2013's."""
+FERPLUS_ORDER: tuple[str, ...] = (*FERPLUS.codes.values(), *FERPLUS.reasons.values())
+"""``VOTES`` in the order of FER+'s own columns."""
 _SEVEN, _EIGHT, _NF = len(EMOTIONS), len(EMOTIONS8), VOTES.index("nf")
 
 

@@ -1,18 +1,17 @@
 """Data sets that lie as one folder per emotion, below split folders or not.
 
-The names of the folders say which data set it is: spelled-out emotions (FER2013 as Kaggle has it where the pictures are
-48×48 and grey, CK+ where the files are called like its frames, else any data set), AffectNet's codes 0-7 or
-``class001`` … ``class008`` (taken as the codes in their order), RAF-DB's codes 1-7.
+Names of folders and the first picture say which data set it is: every ``Layout`` is asked whether it knows them.
+Folders called in words that none knows are a data set of their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from fer_core.data.layout import PER_EMOTION, FolderSigns, Layout, PerEmotion, coded
 from fer_core.data.pictures import (
     Header,
     Listed,
@@ -24,7 +23,7 @@ from fer_core.data.pictures import (
     read_header,
 )
 from fer_core.data.records import DataSet, FaceSet
-from fer_core.emotions import DATASET_CODES, EMOTIONS, EMOTIONS8, emotion_of_name
+from fer_core.emotions import EMOTIONS8, emotion_of_name
 from fer_core.errors import DataError
 
 SPLIT_FOLDERS: Mapping[str, str] = MappingProxyType(
@@ -38,43 +37,29 @@ SPLIT_FOLDERS: Mapping[str, str] = MappingProxyType(
 )
 """What a split is called, by the name of its folder in small letters."""
 
-NO_EMOTION: Mapping[str, str] = MappingProxyType({"8": "none", "9": "uncertain", "10": "no face"})
-"""AffectNet's codes that are no emotions (Mollahosseini et al. 2017)."""
-
-FER2013_PX = 48
-_CK_FRAME = re.compile(r"(S\d{3})_\d{3}_\d{8}\b")
-_PER_EMOTION = "one folder per emotion"
-_LAYOUTS = {
-    which: f"{told}, {_PER_EMOTION}"
-    for which, told in {"fer2013": "FER2013", "affectnet": "AffectNet", "rafdb": "RAF-DB", "ckplus": "CK+"}.items()
-}
 _EXPECTED = (
-    f"Expected one folder per emotion ({', '.join(EMOTIONS8)}), AffectNet's codes 0 to 7, or RAF-DB's codes 1 to 7."
+    f"Expected one folder per emotion ({', '.join(EMOTIONS8)}), or one per code of a known data set, such as 0 to 7."
 )
+ANY_FOLDERS = Layout(
+    key="folders",
+    title="",
+    codes=coded(EMOTIONS8, EMOTIONS8),
+    names=EMOTIONS8,
+    in_folders=lambda signs: PerEmotion(signs.emotions) if signs.emotions else None,
+    holds={
+        "anything else": f"{PER_EMOTION} (`angry/`, `Happiness/`, …), below split folders if there are any",
+    },
+)
+"""Every data set of one folder per emotion that is none of the known ones."""
 
 
-@dataclass(frozen=True)
-class _Folders:
-    """What the folders of a data set are: which emotion each holds, and what is known of all pictures.
-
-    ``labels`` maps the name of a folder to an emotion; ``dropped`` to the reason why its pictures are left out.
-    """
-
-    layout: str
-    labels: Mapping[str, str]
-    name: str = ""
-    dropped: Mapping[str, str] = field(default_factory=dict)
-    cut: bool = True
-    grey: bool = False
-
-
-def find_folders(root: Path, name: str, *, is_fer2013: bool = False) -> DataSet | None:
+def find_folders(root: Path, name: str, among: Iterable[Layout]) -> DataSet | None:
     """A data set of one folder per emotion, or None if no picture lies where one would.
 
     Args:
         root: its folder.
         name: what to call it; "" takes the name of the data set, or of the folder where it is none of the known ones.
-        is_fer2013: take it for FER2013 without looking.
+        among: the known ones, in the order in which they are asked.
 
     Raises:
         DataError: there are folders with pictures whose names are no emotions.
@@ -84,14 +69,14 @@ def find_folders(root: Path, name: str, *, is_fer2013: bool = False) -> DataSet 
     folders = [folder for each in splits.values() for folder in each]
     if not folders:
         return None
-    kind = _fer2013(_by_name(folders)) if is_fer2013 else _recognise(folders)
-    called = name or kind.name or slug(root.name)
+    layout, kind = _recognise(folders, among)
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         listed, left_out = _listed(root, splits[split], kind)
         return faces_of_files(root, called, split, listed, cut=kind.cut, grey=kind.grey, left_out=left_out)
 
-    return DataSet(called, kind.layout, root, tuple(splits), read)
+    own = slug(root.name) if layout is ANY_FOLDERS else layout.key
+    return layout.opened(name or own, PER_EMOTION, root, splits, read)
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -119,33 +104,32 @@ def _with_pictures(folder: Path) -> list[Path]:
     return [each for each in folders_in(folder) if first_picture(each)]
 
 
-def _recognise(folders: Sequence[Path]) -> _Folders:
+def _recognise(folders: Sequence[Path], among: Iterable[Layout]) -> tuple[Layout, PerEmotion]:
+    signs = _signs(folders)
+    for layout in (*among, ANY_FOLDERS):
+        if layout.in_folders and (found := layout.in_folders(signs)):
+            return layout, found
+    names = sorted({**signs.codes, **signs.classes})
+    raise DataError(f"The folders {', '.join(names)} are no codes of one data set. {_EXPECTED}")
+
+
+def _signs(folders: Sequence[Path]) -> FolderSigns:
     names = {folder.name for folder in folders}
     example = first_picture(folders[0])
     assert example is not None
-    header = _header(example)
-    is_small = header is not None and header[1:] == (FER2013_PX, FER2013_PX, True)
-    if all(name.isascii() and name.isdigit() for name in names):
-        codes = {name: str(int(name)) for name in names}
-        return _by_code(codes, *(("fer2013",) if is_small else ()), "rafdb", "affectnet")
-    if numbers := _class_numbers(names):
-        first = min(*numbers.values(), 1)
-        return _by_code({name: str(number - first) for name, number in numbers.items()}, "affectnet")
-    labels = _by_name(folders)
-    if _CK_FRAME.match(example.name):
-        is_square = header is not None and header.width == header.height  # whole frames are 640×490
-        return _Folders(_LAYOUTS["ckplus"], labels, "ckplus", cut=is_square)
-    return _fer2013(labels) if is_small and set(labels.values()) <= set(EMOTIONS) else _Folders(_PER_EMOTION, labels)
+    are_codes = all(name.isascii() and name.isdigit() for name in names)
+    codes = {name: str(int(name)) for name in names} if are_codes else {}
+    classes = _class_numbers(names)
+    emotions = {} if codes or classes else _by_name(folders)
+    return FolderSigns(codes, classes, emotions, example, _header(example))
 
 
-def _class_numbers(names: set[str]) -> dict[str, int]:
-    """Numbers of folders such as ``class001``; empty unless all are called so."""
+def _class_numbers(names: set[str]) -> dict[str, str]:
+    """Numbers from 0 of folders such as ``class001``; empty unless all are called so."""
     found = {name: re.fullmatch(r"class_?(\d{1,3})", name.lower()) for name in names}
-    return {name: int(match[1]) for name, match in found.items() if match} if all(found.values()) else {}
-
-
-def _fer2013(labels: Mapping[str, str]) -> _Folders:
-    return _Folders(_LAYOUTS["fer2013"], labels, "fer2013", grey=True)
+    numbers = {name: int(match[1]) for name, match in found.items() if match} if all(found.values()) else {}
+    first = min(*numbers.values(), 1) if numbers else 0
+    return {name: str(number - first) for name, number in numbers.items()}
 
 
 def _header(picture: Path) -> Header | None:
@@ -168,19 +152,7 @@ def _by_name(folders: Sequence[Path]) -> dict[str, str]:
     return labels
 
 
-def _by_code(codes: Mapping[str, str], *among: str) -> _Folders:
-    """The first data set of ``among`` that has all the ``codes`` (by folder name)."""
-    for which in among:
-        known = {**DATASET_CODES["affectnet8"], **NO_EMOTION} if which == "affectnet" else DATASET_CODES[which]
-        if set(codes.values()) <= set(known):
-            found = {name: known[code] for name, code in codes.items()}
-            labels = {name: label for name, label in found.items() if label in EMOTIONS8}
-            dropped = {name: label for name, label in found.items() if label not in EMOTIONS8}
-            return _Folders(_LAYOUTS[which], labels, which, dropped, grey=which == "fer2013")
-    raise DataError(f"The folders {', '.join(sorted(codes))} are no codes of one data set. {_EXPECTED}")
-
-
-def _listed(root: Path, folders: Sequence[Path], kind: _Folders) -> tuple[list[Listed], dict[str, int]]:
+def _listed(root: Path, folders: Sequence[Path], kind: PerEmotion) -> tuple[list[Listed], dict[str, int]]:
     """Pictures in the order of their folders and names, and how many are left out for which reason."""
     listed: list[Listed] = []
     left_out: dict[str, int] = {}
@@ -191,10 +163,5 @@ def _listed(root: Path, folders: Sequence[Path], kind: _Folders) -> tuple[list[L
             left_out[kind.dropped[folder.name]] = len(names)
             continue
         label = EMOTIONS8.index(kind.labels[folder.name])
-        listed += [Listed(f"{where}/{name}", label, _subject(name)) for name in names]
+        listed += [Listed(f"{where}/{name}", label, kind.subject(name)) for name in names]
     return listed, left_out
-
-
-def _subject(name: str) -> str:
-    found = _CK_FRAME.match(name)
-    return found[1] if found else ""

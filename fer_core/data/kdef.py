@@ -10,9 +10,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from fer_core.data.layout import Layout, coded
 from fer_core.data.pictures import Listed, faces_of_files, first_picture, folders_in, picture_names
 from fer_core.data.records import DataSet, FaceSet
-from fer_core.emotions import EMOTIONS8, emotion_of_code
 
 _NAME = re.compile(r"[AB]([FM]\d{2})(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.jpe?g", re.IGNORECASE)
 
@@ -24,11 +24,11 @@ def find_kdef(root: Path, name: str) -> DataSet | None:
     if not any((picture := first_picture(place)) and _NAME.fullmatch(picture.name) for place in places):
         return None
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         listed, left_out = _listed(root)
-        return faces_of_files(root, name or "kdef", split, listed, cut=False, left_out=left_out)
+        return faces_of_files(root, called, split, listed, cut=False, left_out=left_out)
 
-    return DataSet(name or "kdef", "KDEF, file names", root, ("all",), read)
+    return KDEF.opened(name, "file names", root, ("all",), read)
 
 
 def _listed(root: Path) -> tuple[list[Listed], dict[str, int]]:
@@ -43,6 +43,20 @@ def _listed(root: Path) -> tuple[list[Listed], dict[str, int]]:
             elif match[3].upper() != "S":
                 left_out["not from the front"] += 1
             else:
-                label = EMOTIONS8.index(emotion_of_code("kdef", match[2].upper()))
+                label = KDEF.label_of(match[2].upper())
                 listed.append(Listed((where / name).as_posix(), label, match[1].upper()))
     return listed, dict(left_out)
+
+
+KDEF = Layout(
+    key="kdef",
+    title="KDEF",
+    codes=coded(  # characters 5 and 6 of the file name
+        ("AN", "DI", "AF", "HA", "SA", "SU", "NE"),
+        ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
+    ),
+    names=("angry", "disgusted", "afraid", "happy", "sad", "surprised", "neutral"),
+    find=(find_kdef,),
+    note="from the front",
+    holds={"KDEF": "pictures named like `AF01ANS.JPG`; frontal views are used"},
+)

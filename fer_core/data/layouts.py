@@ -8,24 +8,40 @@ faces.picture(0)                    # one picture
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from fer_core.data.affectnet import find_arrays, find_lists
-from fer_core.data.ckplus import find_sequences
-from fer_core.data.fer2013 import find_csv, find_parquet
-from fer_core.data.folders import find_folders
-from fer_core.data.kdef import find_kdef
+from fer_core.data.affectnet import AFFECTNET
+from fer_core.data.ckplus import CKPLUS
+from fer_core.data.fer2013 import FER2013
+from fer_core.data.ferplus import FERPLUS
+from fer_core.data.folders import ANY_FOLDERS, find_folders
+from fer_core.data.kdef import KDEF
+from fer_core.data.layout import PER_EMOTION, Layout
 from fer_core.data.pictures import folders_in
-from fer_core.data.rafdb import find_rafdb
+from fer_core.data.rafdb import RAFDB
 from fer_core.data.records import DataSet, readable
 from fer_core.errors import DataError
 
-LAYOUTS: tuple[Callable[[Path, str], DataSet | None], ...] = (
-    find_parquet, find_csv, find_lists, find_arrays, find_rafdb, find_sequences, find_kdef, find_folders,
-)  # fmt: skip
-"""Each looks into a folder and gives the data set that it knows, or None; the first to find something is taken."""
 
+def registered(layouts: Iterable[Layout]) -> Mapping[str, Layout]:
+    """Layouts by key, in their order; two of one key are a bug."""
+    found: dict[str, Layout] = {}
+    for layout in layouts:
+        if layout.key in found:
+            raise ValueError(f"Data set {layout.key!r} is registered twice.")
+        found[layout.key] = layout
+    return MappingProxyType(found)
+
+
+LAYOUTS = registered((CKPLUS, FER2013, RAFDB, AFFECTNET, KDEF, FERPLUS, ANY_FOLDERS))
+"""All by key. The first that knows a folder is taken, so what looks more closely stands first: CK+ by the names of its
+frames, FER2013 by the size of its pictures, RAF-DB by fewer codes than AffectNet."""
+PUBLISHED: tuple[Layout, ...] = tuple(
+    sorted((layout for layout in LAYOUTS.values() if layout.find), key=lambda layout: layout.title)
+)
+"""Those with pictures that authors give out, in the order in which people read them."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _DEPTH = 3
 """How many folders that hold nothing but one folder are passed through, as archives unpack."""
@@ -34,9 +50,7 @@ _DEPTH = 3
 def open_dataset(root: str | Path, name: str | None = None) -> DataSet:
     """Find out which data set lies in ``root``; pictures and labels are read later.
 
-    Known are FER2013 (parquet tables, Kaggle's csv, Kaggle's folders), AffectNet (lists of photos, label arrays,
-    folders), RAF-DB (label list, folders), KDEF, CK+ (emotion files, folders), and any data set with one folder per
-    emotion.
+    Known are all of ``LAYOUTS``: those published, and any data set with one folder per emotion.
 
     Args:
         root: a folder, or ``fer2013.csv`` itself.
@@ -52,14 +66,20 @@ def open_dataset(root: str | Path, name: str | None = None) -> DataSet:
         raise DataError(f"There is no folder {folder}. Pass the folder that holds the data set.")
     with readable(str(root)):
         for _ in range(_DEPTH):
-            for find in LAYOUTS:
-                if (found := find(folder, name or "")) is not None:
-                    return found
+            if (found := _found(folder, name or "")) is not None:
+                return found
             inside = folders_in(folder)
             if len(inside) != 1:
                 break
             folder = inside[0]
+    *titles, last = (layout.title for layout in PUBLISHED)
     raise DataError(
-        f"No known data set in {root}. Expected one folder per emotion (also below train/ and test/), or FER2013, "
-        "AffectNet, RAF-DB, KDEF or CK+ as their authors or Kaggle give them out."
+        f"No known data set in {root}. Expected {PER_EMOTION} (also below train/ and test/), or "
+        f"{', '.join(titles)} or {last} as their authors or Kaggle give them out."
     )
+
+
+def _found(folder: Path, name: str) -> DataSet | None:
+    finders = (find for layout in LAYOUTS.values() for find in layout.find)
+    found = next((data for find in finders if (data := find(folder, name)) is not None), None)
+    return found or find_folders(folder, name, LAYOUTS.values())

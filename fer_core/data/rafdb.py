@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fer_core.data.layout import FolderSigns, Layout, PerEmotion, coded
 from fer_core.data.pictures import Listed, faces_of_files, read_file
 from fer_core.data.records import DataSet, FaceSet
-from fer_core.emotions import EMOTIONS8, emotion_of_code
 from fer_core.errors import DataError
 
 LIST = "list_patition_label.txt"  # the authors' spelling
@@ -36,11 +36,11 @@ def find_rafdb(root: Path, name: str) -> DataSet | None:
         raise DataError(f"{root.name} has RAF-DB's {LIST} but no folder Image/aligned with the pictures.")
     folder, ending = found
 
-    def read(split: str) -> FaceSet:
+    def read(called: str, split: str) -> FaceSet:
         listed = _listed(base, (places[0] / LIST).relative_to(base).as_posix(), _SPLITS[split], folder, ending)
-        return faces_of_files(base, name or "rafdb", split, listed, cut=bool(ending))
+        return faces_of_files(base, called, split, listed, cut=bool(ending))
 
-    return DataSet(name or "rafdb", "RAF-DB, label list", base, tuple(_SPLITS), read)
+    return RAFDB.opened(name, "label list", base, _SPLITS, read)
 
 
 def _listed(base: Path, path: str, split: str, folder: str, ending: str) -> list[Listed]:
@@ -56,9 +56,24 @@ def _listed(base: Path, path: str, split: str, folder: str, ending: str) -> list
             continue
         stem, its_split, suffix, code = match.groups()
         try:
-            label = EMOTIONS8.index(emotion_of_code("rafdb", code))
+            label = RAFDB.label_of(code)
         except DataError as error:
             raise DataError(f"{LIST}, line {number}: {error}") from error
         if its_split == split:
             listed.append(Listed(f"{folder}/{stem}{ending}{suffix}", label))
     return listed
+
+
+def _in_folders(signs: FolderSigns) -> PerEmotion | None:
+    return RAFDB.by_codes(signs.codes)
+
+
+RAFDB = Layout(
+    key="rafdb",
+    title="RAF-DB",
+    codes=coded(range(1, 8), ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")),
+    names=("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral"),
+    find=(find_rafdb,),
+    in_folders=_in_folders,
+    holds={"RAF-DB": f"`{LIST}` with `Image/aligned/`, or one folder per code"},
+)

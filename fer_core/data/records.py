@@ -137,6 +137,7 @@ class DataSet:
         root: the folder itself (may lie below the one that was given).
         splits: at least one.
         reader: gives the pictures of a split.
+        key: of the ``Layout`` that it is.
     """
 
     name: str
@@ -144,12 +145,26 @@ class DataSet:
     root: Path
     splits: tuple[str, ...]
     reader: Callable[[str], FaceSet] = field(repr=False, compare=False)
+    key: str
 
     @property
     def default_split(self) -> str:
         """The split to evaluate on unless another is asked for."""
-        ranked = [split for split in ("private_test", "test", "val", "all") if split in self.splits]
-        return ranked[0] if ranked else self.splits[-1]
+        return self._first("private_test", "test", "val", "all") or self.splits[-1]
+
+    @property
+    def training_split(self) -> str:
+        """The split to train on unless another is asked for."""
+        return self._first("training", "all") or self.splits[0]
+
+    @property
+    def choosing_split(self) -> str | None:
+        """The split to choose the best epoch on, beside the other two; None where there is none."""
+        found = self._first("public_test", "val")
+        return None if found == self.default_split else found
+
+    def _first(self, *ranked: str) -> str | None:
+        return next((split for split in ranked if split in self.splits), None)
 
     def read(self, split: str) -> FaceSet:
         """The pictures of a split; none is decoded.

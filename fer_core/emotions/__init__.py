@@ -1,4 +1,4 @@
-"""Emotion labels, groups, colours and data-set codes: the vocabulary of everything else."""
+"""Emotion labels, groups and colours: the vocabulary of everything else."""
 
 from fer_core.emotions.colours import EMOTION_COLOURS, GROUP_COLOURS
 from fer_core.emotions.groups import (
@@ -12,16 +12,13 @@ from fer_core.emotions.groups import (
 )
 from fer_core.emotions.labels import (
     CONTEMPT,
-    DATASET_CODES,
     EMOTIONS,
     EMOTIONS8,
-    emotion_of_code,
     emotion_of_name,
 )
 
 __all__ = [
     "CONTEMPT",
-    "DATASET_CODES",
     "DEFAULT_GROUP_MAP",
     "EMOTIONS",
     "EMOTIONS8",
@@ -30,7 +27,6 @@ __all__ = [
     "GROUP_COLOURS",
     "OWN_GROUP",
     "check_group_map",
-    "emotion_of_code",
     "emotion_of_name",
     "group_indices",
     "group_matrix",

@@ -15,7 +15,7 @@ from fer_core.data import FaceSet
 from fer_core.data.pictures import square
 from fer_core.data.records import Picture
 from fer_core.errors import Cancelled, DataError
-from fer_core.faces import CropGeometry, Detector, Faces, crop_faces, make_detector
+from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, Detector, Faces, crop_faces, make_detector
 
 if TYPE_CHECKING:
     from fer_core.models.classifier import Classifier
@@ -75,7 +75,7 @@ class FaceFinder:
 
     @classmethod
     def of(cls, classifier: Classifier) -> FaceFinder:
-        name = str(classifier.card.data.get("detector") or "mtcnn")
+        name = str(classifier.card.data.get("detector") or DEFAULT_DETECTOR)
         return cls(_detector(name, str(classifier.device)), classifier.card.crop)
 
     def __call__(self, pictures: Sequence[Picture]) -> Crops:

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fer_core.faces.crops import crop_faces, crop_qualities, crop_squares, cut_squares, sharpness_and_brightness
-    from fer_core.faces.detectors import DETECTORS, Detector, DetectorKind, make_detector
+    from fer_core.faces.detectors import (
+        DEFAULT_DETECTOR,
+        DETECTORS,
+        Detector,
+        DetectorKind,
+        Refiner,
+        can_refine,
+        make_detector,
+    )
     from fer_core.faces.geometry import CropGeometry
     from fer_core.faces.records import LANDMARKS, QUALITIES, Faces
     from fer_core.faces.tracking import Tracker, iou_matrix
 
 __all__ = [
+    "DEFAULT_DETECTOR",
     "DETECTORS",
     "LANDMARKS",
     "QUALITIES",
@@ -23,7 +32,9 @@ __all__ = [
     "Detector",
     "DetectorKind",
     "Faces",
+    "Refiner",
     "Tracker",
+    "can_refine",
     "crop_faces",
     "crop_qualities",
     "crop_squares",
@@ -34,7 +45,15 @@ __all__ = [
 ]
 _MODULES = {
     "crops": ("crop_faces", "crop_qualities", "crop_squares", "cut_squares", "sharpness_and_brightness"),
-    "detectors": ("DETECTORS", "Detector", "DetectorKind", "make_detector"),
+    "detectors": (
+        "DEFAULT_DETECTOR",
+        "DETECTORS",
+        "Detector",
+        "DetectorKind",
+        "Refiner",
+        "can_refine",
+        "make_detector",
+    ),
     "geometry": ("CropGeometry",),
     "records": ("LANDMARKS", "QUALITIES", "Faces"),
     "tracking": ("Tracker", "iou_matrix"),

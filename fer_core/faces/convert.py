@@ -1,4 +1,4 @@
-"""Turn published weights of a detector into the file that the workbench opens.
+"""Turn published weights of RetinaFace into the file that the workbench opens.
 
     python -m fer_core.faces.convert retinaface-resnet50 Resnet50_Final.pth
     python -m fer_core.faces.convert retinaface-mobilenet025 mobilenet0.25_Final.pth OUT.safetensors
@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from fer_core.errors import CheckpointError, FerError, InputError
 from fer_core.faces.detectors import DETECTORS
-from fer_core.faces.retinaface.weights import FORMAT, backbone_of, check_state, published_names, shapes
+from fer_core.faces.retinaface.weights import FORMAT, NAMES, backbone_of, check_state, published_names, shapes
 
 _PREFIX = "module."
 """Stands before every name where several GPUs trained together."""
@@ -36,9 +36,8 @@ def convert(name: str, source: Path, out: Path) -> list[str]:
         InputError: the detector has no weights to convert, or there is no such file.
         CheckpointError: the file is damaged, holds more than weights, or they do not fit the network.
     """
-    known = [kind.name for kind in DETECTORS.values() if kind.published]
-    if name not in known:
-        raise InputError(f"Unknown detector {name!r}; weights are converted for {', '.join(known)}.")
+    if name not in NAMES:
+        raise InputError(f"Unknown detector {name!r}; weights are converted for {', '.join(NAMES)}.")
     backbone, published = backbone_of(name), read_published(source)
     names, expected = published_names(backbone), shapes(backbone)
     unknown = check_state(published, {names[ours]: shape for ours, shape in expected.items()}, source.name)
@@ -99,8 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    known = [kind.name for kind in DETECTORS.values() if kind.published]
-    parser.add_argument("detector", choices=known, help="the detector that the weights are for")
+    parser.add_argument("detector", choices=NAMES, help="the detector that the weights are for")
     parser.add_argument("file", type=Path, metavar="FILE.pth", help="published weights")
     parser.add_argument(
         "out", type=Path, nargs="?", metavar="OUT.safetensors", help="default: where the detector looks for it"

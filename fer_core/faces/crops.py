@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.faces.detectors import check_rgb
 from fer_core.faces.geometry import CropGeometry
-from fer_core.faces.records import RGB, ArrayF, Faces
+from fer_core.faces.records import RGB, ArrayF, Faces, check_rgb
 
 MIDDLE = (0.505, 0.583)
 """Where the middle between eyes and mouth lies in a FER2013 picture, in units of its side."""

@@ -16,8 +16,7 @@ import numpy as np
 from cv2.data import haarcascades
 
 from fer_core.errors import InputError
-from fer_core.faces.detectors import check_rgb
-from fer_core.faces.records import RGB, ArrayF, Faces
+from fer_core.faces.records import RGB, ArrayF, Faces, check_rgb
 
 CASCADE = "haarcascade_frontalface_default.xml"
 SCALE_FACTOR = 1.1

@@ -1,4 +1,4 @@
-"""Faces found in one picture."""
+"""Faces found in one picture, and what every detector of them needs: a check of pictures, and one box per face."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fer_core.errors import InputError
 
 LANDMARKS: tuple[str, ...] = ("eye on the left", "eye on the right", "nose", "mouth on the left", "mouth on the right")
 """Order of the five landmarks; left and right as seen in the picture."""
@@ -47,3 +49,24 @@ class Faces:
     def none(cls) -> Faces:
         """No face."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
+def check_rgb(image: RGB) -> None:
+    """Raise ``InputError`` unless ``image`` is uint8 (h, w, 3)."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"Expected an RGB picture uint8 (h, w, 3), got {got}.")
+
+
+def suppressed(boxes: ArrayF, scores: ArrayF, most: float) -> NDArray[np.int64]:
+    """Rows to keep, best first: none shares more than ``most`` of the smaller of two boxes with a better one."""
+    order = np.argsort(scores, kind="stable")[::-1]
+    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    kept: list[int] = []
+    while len(order):
+        first, rest = order[0], order[1:]
+        low, high = np.maximum(boxes[first, :2], boxes[rest, :2]), np.minimum(boxes[first, 2:], boxes[rest, 2:])
+        shared = np.maximum(high - low + 1, 0).prod(axis=1)
+        kept.append(int(first))
+        order = rest[shared / np.minimum(areas[first], areas[rest]) <= most]
+    return np.array(kept, np.int64)

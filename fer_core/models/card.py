@@ -17,6 +17,8 @@ from fer_core.faces.geometry import CropGeometry
 
 FORMAT = "fer-workbench-checkpoint/1"
 MAX_CARD_BYTES = 1_000_000
+WEIGHTS, ONNX_WEIGHTS = "model.safetensors", "model.onnx"
+"""Files that hold weights; a folder without one is for looking at evaluations only."""
 ONNX = "onnx"
 """Architecture of a network that ONNX Runtime runs; its options tell which checkpoint it is ``of``, that one's
 ``architecture`` and the ``precision`` of its numbers."""
@@ -121,7 +123,7 @@ class Card:
     @property
     def weights_file(self) -> str:
         """Name of the file in the checkpoint's folder that holds the weights."""
-        return "model.onnx" if self.architecture == ONNX else "model.safetensors"
+        return ONNX_WEIGHTS if self.architecture == ONNX else WEIGHTS
 
     @property
     def network(self) -> str:

@@ -17,12 +17,11 @@ from torch import nn
 from fer_core.errors import CheckpointError
 from fer_core.models import catalogue as _catalogue  # noqa: F401  (fills the registry)
 from fer_core.models import registry
-from fer_core.models.card import ONNX, Card, read_card
+from fer_core.models.card import ONNX, WEIGHTS, Card, read_card
 from fer_core.models.folders import file_sha256, member_weights
 from fer_core.models.onnx_net import CPU, open_onnx
 
 MAX_MODEL_BYTES = 2_000_000_000
-WEIGHTS = "model.safetensors"
 MEMBER = "backbone.{}.net."
 """Where the weights of an ensemble's i-th member are among its own."""
 

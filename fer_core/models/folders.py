@@ -12,12 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from fer_core.errors import CheckpointError
-from fer_core.models.card import Card, read_card
+from fer_core.models.card import ONNX_WEIGHTS, WEIGHTS, Card, read_card
 from fer_core.places import data_home
 
 DEFAULT_CHECKPOINT = "compact-resnet-votes1-ferplus"
-WEIGHTS: tuple[str, ...] = ("model.safetensors", "model.onnx")
-"""Files that hold weights; a folder without one is for looking at evaluations only."""
 
 
 def checkpoints_folder() -> Path:
@@ -45,7 +43,7 @@ def checkpoint_names(root: Path | None = None) -> list[str]:
 
 def weights_in(folder: Path) -> Path | None:
     """The weights in a checkpoint's folder; None where it came with its evaluations only."""
-    return next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    return next((folder / name for name in (WEIGHTS, ONNX_WEIGHTS) if (folder / name).is_file()), None)
 
 
 def file_sha256(path: Path) -> str:
@@ -91,14 +89,29 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
+def checkpoint_named(name: str) -> Path:
+    """Folder of a shipped or added checkpoint by its name, never by a path: for names that come from elsewhere.
+
+    Raises:
+        CheckpointError: there is none of this name; the message lists the names.
+    """
+    found = checkpoint_folders()
+    if name not in found:
+        raise CheckpointError(f"There is no checkpoint {name!r} here; there are {', '.join(found) or 'none'}.")
+    return found[name]
+
+
 def find_checkpoint(name: str | Path) -> Path:
-    """Folder of a checkpoint, given its path or its name among the shipped and added ones.
+    """Folder of a checkpoint, given its name among the shipped and added ones or its path; a folder in the working
+    directory that is called like one of them is told from it by a path such as ``./NAME``.
 
     Raises:
         CheckpointError: neither exists; the message lists the names.
     """
-    for path in (Path(name), checkpoints_folder() / str(name), added_folder() / str(name)):
-        if path.is_dir():
-            return path
-    known = ", ".join(checkpoint_names()) or "none"
+    folders = checkpoint_folders()
+    if isinstance(name, str) and name in folders:
+        return folders[name]
+    if Path(name).is_dir():
+        return Path(name)
+    known = ", ".join(folders) or "none"
     raise CheckpointError(f"No checkpoint {str(name)!r}: neither a folder nor one of those that are there ({known}).")

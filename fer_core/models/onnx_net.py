@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_core.errors import CheckpointError
-from fer_core.models.card import ONNX_PRECISIONS, Card, InputSpec
+from fer_core.models.card import ONNX_PRECISIONS, ONNX_WEIGHTS, Card, InputSpec
 from fer_core.models.registry import EmotionNetwork
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def exported(net: EmotionNetwork, spec: InputSpec) -> bytes:
     """
     net = copy.deepcopy(net).cpu().float().eval().to(memory_format=torch.contiguous_format)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        graph = Path(folder) / "model.onnx"
+        graph = Path(folder) / ONNX_WEIGHTS
         warnings.simplefilter("ignore")  # that it is old, and of every number that the trace takes as given
         torch.onnx.export(
             _Both(net).eval(),

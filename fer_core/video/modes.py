@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from fer_core.errors import InputError
+from fer_core.faces.detectors import DETECTORS
+
+_REFINING = ", ".join(kind.title for kind in DETECTORS.values() if kind.refines)
 
 MODES: dict[str, str] = {
-    "fast": "looks anew a few times a second and at every cut, and refines the faces in between (with MTCNN)",
+    "fast": f"looks anew a few times a second and at every cut, and refines the faces in between (with {_REFINING})",
     "exact": "looks for faces anew in every frame",
     "preview": "looks at two frames a second, or as many as you say",
 }

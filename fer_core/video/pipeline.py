@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from fer_core.errors import Cancelled, InputError, StoreError
-from fer_core.faces import Tracker, make_detector
+from fer_core.faces import DEFAULT_DETECTOR, Tracker, can_refine, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.runtime import fastest
@@ -35,7 +35,7 @@ from fer_core.signals.emotion import EmotionScores
 from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
 from fer_core.video.parts import PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
-from fer_core.video.scan import can_refine, one_thread_each, scan
+from fer_core.video.scan import one_thread_each, scan
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
 
@@ -53,7 +53,7 @@ class Settings:
         start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
     """
 
-    detector: str = "mtcnn"
+    detector: str = DEFAULT_DETECTOR
     min_face_px: int = 40
     per_second: float | None = None
     start_s: float = 0.0

@@ -2,9 +2,9 @@
 
 *exact* looks for faces anew in every frame, several frames side by side. *fast* does so a few times a second, at every
 cut of the scene, and before and after it; what lies between is known on both sides. There every face's box is guessed
-from its neighbours in time and judged by the second and third network of MTCNN in that very frame, in every other one
-of them; in the frame between two such, the face is put midway if it hardly moved and a glance finds it there, and
-judged too if not. So each frame has its own boxes. A face that comes or goes in between is followed until it is gone.
+from its neighbours in time and judged by the detector in that very frame (see ``Refiner``), in every other one of them;
+in the frame between two such, the face is put midway if it hardly moved and a glance finds it there, and judged too if
+not. So each frame has its own boxes. A face that comes or goes in between is followed until it is gone.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeGuard, TypeVar, runtime_checkable
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fer_core.faces import Detector, Faces
-from fer_core.faces.cascade import suppressed
-from fer_core.faces.records import RGB, ArrayF
+from fer_core.faces import Detector, Faces, Refiner, can_refine
+from fer_core.faces.records import RGB, ArrayF, suppressed
 from fer_core.faces.tracking import CUT, apart
 from fer_core.video.reader import Frame
 
@@ -44,16 +43,6 @@ Look = Callable[[Frame], "Future[Faces]"]
 """Looks for faces in the background."""
 
 
-@runtime_checkable
-class Refiner(Protocol):
-    """Judges boxes (n, 4), each in its own one of n pictures: ``refine`` gives the faces there, with a score of 0 where
-    there is none; ``glance`` only says whether there is one (n,), at a fraction of the cost."""
-
-    def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces: ...
-
-    def glance(self, images: Sequence[RGB], boxes: ArrayF) -> NDArray[np.bool_]: ...
-
-
 class Scanned(NamedTuple):
     """A frame with its n faces; ``sources`` (n,) says where each comes from: ``detected`` here, ``refined`` here from a
     guess, or ``midway`` from the frames before and after, and seen there."""
@@ -61,11 +50,6 @@ class Scanned(NamedTuple):
     frame: Frame
     faces: Faces
     sources: NDArray[np.object_]
-
-
-def can_refine(detector: Detector) -> TypeGuard[Refiner]:
-    """Whether a detector can do what ``fast`` needs; with another one every frame is looked at, as in ``exact``."""
-    return isinstance(detector, Refiner)
 
 
 def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:

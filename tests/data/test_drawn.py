@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fer_core.data import FaceSet, ferplus_labels, open_dataset
-from fer_core.data.drawn import LAYOUTS, draw_dataset, draw_face, draw_person, draw_photo, grey, shown_emotions
+from fer_core.data.drawn import DRAWINGS, draw_dataset, draw_face, draw_person, draw_photo, grey, shown_emotions
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import DataError
 from fer_core.faces import make_detector
@@ -56,10 +56,10 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_every_layout_is_expected() -> None:
-    assert set(EXPECTED) == set(LAYOUTS)
+    assert set(EXPECTED) == set(DRAWINGS)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", DRAWINGS)
 def test_a_drawn_data_set_is_read_as_the_real_one(layout: str, tmp_path: Path) -> None:
     name, splits, is_cut, side, pattern, others = EXPECTED[layout]
     data = draw_dataset(layout, tmp_path / "mine", per_class=2, seed=3)
@@ -218,4 +218,4 @@ def test_help_lists_the_layouts(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["--help"])
     said = capsys.readouterr().out
-    assert all(f"    {name} " in said for name in LAYOUTS)
+    assert all(f"    {name} " in said for name in DRAWINGS)

@@ -17,7 +17,7 @@ import pytest
 
 from fer_core import cli
 from fer_core.data import FaceSet, fer2013, load_fer2013, open_dataset, pictures
-from fer_core.data.drawn import LAYOUTS, draw_dataset
+from fer_core.data.drawn import DRAWINGS, draw_dataset
 from fer_core.data.drawn.fer2013 import usage
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import Cancelled, DataError, InputError
@@ -165,7 +165,7 @@ def test_affectnet_lists_cut_the_face_by_its_box(tmp_path: Path) -> None:
         ("../../secret.jpg,0,0,9,9,x,1,0,0", "'../../secret.jpg' is not a path inside"),
         ("/etc/passwd,0,0,9,9,x,1,0,0", "is not a path inside"),
         ("a\\b.jpg,0,0,9,9,x,1,0,0", "is not a path inside"),
-        ("a/b.jpg,0,0,9,9,x,11,0,0", "line 2: affectnet8 has no emotion code '11'"),
+        ("a/b.jpg,0,0,9,9,x,11,0,0", "line 2: affectnet has no emotion code '11'"),
         ("a/b.jpg,0,0,9,9,1", "line 2: expected 9 fields, got 6"),
         ('"a/b.jpg,0,0,9,9,x,1,0,0\n' + "x" * 200_000, "field larger than field limit"),
         ("1/smile.jpg,900,0,9,9,x,1,0,0", "the face box (900, 0, 9, 9) lies outside of the picture (100×80)"),
@@ -380,7 +380,7 @@ def test_nothing_to_open(tmp_path: Path) -> None:
 # --- what every layout has to stand
 
 
-OF_FILES = [layout for layout in LAYOUTS if layout not in ("fer2013-csv", "fer2013-parquet")]
+OF_FILES = [layout for layout in DRAWINGS if layout not in ("fer2013-csv", "fer2013-parquet")]
 
 
 def replaced(root: Path, old: str, new: str) -> None:
@@ -416,7 +416,7 @@ def test_endings_may_be_in_capitals_or_not(layout: str, tmp_path: Path) -> None:
     assert all(faces.picture(i).size for i in range(len(faces)))
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", DRAWINGS)
 def test_a_class_without_pictures_is_no_obstacle(layout: str, tmp_path: Path) -> None:
     before = draw_dataset(layout, tmp_path, per_class=1)
     split = before.splits[0]
@@ -451,7 +451,7 @@ def test_labels_that_are_no_codes(tmp_path: Path) -> None:
     arrays = draw_dataset("affectnet8-arrays", tmp_path / "arrays", per_class=1)
     for value in ("11", "happy", ""):
         np.save(tmp_path / "arrays/train_set/annotations/0_exp.npy", np.array(value))
-        with pytest.raises(DataError, match=rf"0_exp\.npy: affectnet8 has no emotion code '{value}'"):
+        with pytest.raises(DataError, match=rf"0_exp\.npy: affectnet has no emotion code '{value}'"):
             arrays.read("training")
     (tmp_path / "arrays/train_set/annotations/0_exp.npy").unlink()
     with pytest.raises(DataError, match=r"0_exp\.npy cannot be read \(No such file"):

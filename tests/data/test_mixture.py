@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fer_core.data import VOTES, FaceSet, Mixture, at_most, class_mapping, counts_table, open_dataset
-from fer_core.data.classes import ANY_FOLDERS, LEFT_OUT, OWN_NAMES
-from fer_core.emotions import DATASET_CODES, EMOTIONS, EMOTIONS8, emotion_of_code, emotion_of_name
+from fer_core.data.classes import LEFT_OUT
+from fer_core.data.layouts import LAYOUTS
+from fer_core.emotions import EMOTIONS, EMOTIONS8, emotion_of_name
 from fer_core.errors import DataError
 from tests.support import layouts
 
@@ -105,13 +106,36 @@ def test_limits_that_cannot_be_kept() -> None:
 # --- classes
 
 
-@pytest.mark.parametrize("dataset", DATASET_CODES)
+@pytest.mark.parametrize(
+    ("dataset", "code", "emotion"),
+    [
+        ("fer2013", 0, "angry"), ("fer2013", 6, "neutral"), ("ferplus", 0, "neutral"), ("ferplus", 7, "contempt"),
+        ("affectnet", 6, "angry"), ("affectnet", 7, "contempt"), ("affectnet", 4, "fear"), ("rafdb", 1, "surprise"),
+        ("rafdb", 4, "happy"), ("rafdb", 7, "neutral"), ("kdef", "AF", "fear"), ("kdef", "SU", "surprise"),
+        ("ckplus", 2, "contempt"), ("ckplus", 7, "surprise"),
+    ],
+)  # fmt: skip
+def test_codes_of_the_data_sets(dataset: str, code: str | int, emotion: str) -> None:
+    assert LAYOUTS[dataset].emotion_of(code) == emotion
+
+
+@pytest.mark.parametrize("dataset", LAYOUTS)
+def test_codes_name_seven_or_eight_emotions_once(dataset: str) -> None:
+    names = sorted(LAYOUTS[dataset].codes.values())
+    assert names in (sorted(EMOTIONS), sorted(EMOTIONS8))
+
+
+def test_unknown_codes_are_refused_with_what_is_known() -> None:
+    with pytest.raises(DataError, match=r"codes are 1, 2, 3, 4, 5, 6, 7"):
+        LAYOUTS["rafdb"].emotion_of(0)
+
+
+@pytest.mark.parametrize("dataset", LAYOUTS)
 def test_every_code_has_a_row_with_its_emotion(dataset: str) -> None:
     rows = {row.code: row for row in class_mapping(dataset, labels=EMOTIONS8)}
-    for code in DATASET_CODES[dataset]:
-        assert rows[code].emotion == emotion_of_code(dataset, code)
-        assert emotion_of_name(OWN_NAMES[dataset][code]) == rows[code].emotion, "the authors' name says otherwise"
-    assert set(OWN_NAMES) == set(DATASET_CODES)
+    for code, emotion in LAYOUTS[dataset].codes.items():
+        assert rows[code].emotion == emotion
+        assert emotion_of_name(rows[code].name) == emotion, "the authors' name says otherwise"
 
 
 def test_seven_classes_leave_contempt_and_no_emotions_out() -> None:
@@ -120,8 +144,8 @@ def test_seven_classes_leave_contempt_and_no_emotions_out() -> None:
     assert [row.name for row in rows if row.emotion == LEFT_OUT] == ["Contempt", "None", "Uncertain", "No face"]
     assert [row.emotion for row in class_mapping("affectnet", labels=EMOTIONS8) if row.code == "7"] == ["contempt"]
     assert [row.name for row in class_mapping("ferplus") if row.emotion == LEFT_OUT] == ["contempt", "unknown", "NF"]
-    assert {row.emotion for row in class_mapping(ANY_FOLDERS)} == {*EMOTIONS, LEFT_OUT}
-    with pytest.raises(DataError, match=r"Unknown data set 'cifar'; expected one of fer2013, "):
+    assert {row.emotion for row in class_mapping("folders")} == {*EMOTIONS, LEFT_OUT}
+    with pytest.raises(DataError, match=r"Unknown data set 'cifar'; expected one of .*fer2013, "):
         class_mapping("cifar")
 
 

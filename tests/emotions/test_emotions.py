@@ -9,7 +9,6 @@ import pytest
 from skimage.color import deltaE_ciede2000
 
 from fer_core.emotions import (
-    DATASET_CODES,
     DEFAULT_GROUP_MAP,
     EMOTION_COLOURS,
     EMOTIONS,
@@ -18,7 +17,6 @@ from fer_core.emotions import (
     GROUPS,
     OWN_GROUP,
     check_group_map,
-    emotion_of_code,
     emotion_of_name,
     group_matrix,
     groups_of,
@@ -40,30 +38,7 @@ def test_the_order_is_fer2013s() -> None:
     assert (*EMOTIONS, "contempt") == EMOTIONS8
 
 
-@pytest.mark.parametrize(
-    ("dataset", "code", "emotion"),
-    [
-        ("fer2013", 0, "angry"), ("fer2013", 6, "neutral"), ("ferplus", 0, "neutral"), ("ferplus", 7, "contempt"),
-        ("affectnet7", 6, "angry"), ("affectnet8", 7, "contempt"), ("affectnet8", 4, "fear"), ("rafdb", 1, "surprise"),
-        ("rafdb", 4, "happy"), ("rafdb", 7, "neutral"), ("kdef", "AF", "fear"), ("kdef", "SU", "surprise"),
-        ("ckplus", 2, "contempt"), ("ckplus", 7, "surprise"),
-    ],
-)  # fmt: skip
-def test_codes_of_the_data_sets(dataset: str, code: str | int, emotion: str) -> None:
-    assert emotion_of_code(dataset, code) == emotion
-
-
-@pytest.mark.parametrize("dataset", DATASET_CODES)
-def test_codes_name_seven_or_eight_emotions_once(dataset: str) -> None:
-    names = sorted(DATASET_CODES[dataset].values())
-    assert names in (sorted(EMOTIONS), sorted(EMOTIONS8))
-
-
-def test_unknown_codes_and_names_are_refused_with_what_is_known() -> None:
-    with pytest.raises(DataError, match=r"codes are 1, 2, 3, 4, 5, 6, 7"):
-        emotion_of_code("rafdb", 0)
-    with pytest.raises(DataError, match="known are fer2013"):
-        emotion_of_code("imagenet", 0)
+def test_unknown_names_are_refused_with_what_is_known() -> None:
     with pytest.raises(DataError, match="expected one of angry"):
         emotion_of_name("bored")
     assert [emotion_of_name(name) for name in ("Anger", " Happiness ", "fearful")] == ["angry", "happy", "fear"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import subprocess
@@ -21,15 +22,17 @@ from torch import Tensor, nn
 
 from fer_core.cli import main as command_line
 from fer_core.errors import CheckpointError, InputError
-from fer_core.faces import DETECTORS, Faces, crop_squares, iou_matrix, make_detector
+from fer_core.faces import DETECTORS, Faces, Refiner, can_refine, crop_squares, iou_matrix, make_detector
 from fer_core.faces.convert import convert
 from fer_core.faces.convert import main as convert_command
+from fer_core.faces.detectors import register
 from fer_core.faces.haar import HaarDetector, faces_of_squares, score_of_weight
 from fer_core.faces.retinaface import BACKBONES, RetinaFace, RetinaFaceDetector, load_retinaface
 from fer_core.faces.retinaface.boxes import anchors, best, decode_boxes, decode_landmarks
 from fer_core.faces.retinaface.detector import shrink
 from fer_core.faces.retinaface.weights import FORMAT, published_names, shapes
 from fer_core.models.classifier import Classifier
+from fer_core.video.modes import MODES
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
 from fer_core.video.store import open_analysis
@@ -61,6 +64,26 @@ def test_detectors_are_known_by_name_and_say_what_they_lack(tmp_path: Path, monk
         str(tmp_path / "retinaface-resnet50.safetensors"),
     ):
         assert words in str(error.value)
+
+
+def test_a_detector_of_the_same_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="Detector 'haar' is registered twice"):
+        register(dataclasses.replace(DETECTORS["haar"], title="Another"))
+    assert DETECTORS["haar"].title == "Haar cascade"
+
+
+def test_only_the_publishers_own_sentence_says_where_weights_are() -> None:
+    other = dataclasses.replace(DETECTORS["haar"], name="other", weights_from="Ask their authors.")
+    assert other.missing.startswith("Haar cascade needs weights") and "Ask their authors." in other.missing
+    assert "RetinaFace" not in other.missing and str(other.weights) in other.missing
+
+
+def test_detectors_say_whether_they_can_refine() -> None:
+    there = [kind for kind in DETECTORS.values() if not kind.missing]
+    assert {kind.name: kind.refines for kind in there} == {"mtcnn": True, "haar": False}
+    assert all(can_refine(make_detector(kind.name)) == kind.refines for kind in there)
+    assert issubclass(RetinaFaceDetector, Refiner) == DETECTORS[SMALL].refines
+    assert MODES["fast"].endswith("(with MTCNN)")
 
 
 def test_weights_lie_in_the_data_folder_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,13 @@ from fer_core.evaluation.run import evaluate_faces
 from fer_core.models import registry
 from fer_core.models.checkpoint import load_network
 from fer_core.models.classifier import Classifier, load
-from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, checkpoints_folder, find_checkpoint
+from fer_core.models.folders import (
+    DEFAULT_CHECKPOINT,
+    checkpoint_named,
+    checkpoint_names,
+    checkpoints_folder,
+    find_checkpoint,
+)
 from fer_core.models.preprocess import view, views
 
 SHIPPED = (
@@ -304,3 +310,17 @@ def test_a_smiling_face_is_happy(portrait: RGB) -> None:
         classifier = load(name)
         top = classifier.predict(crop_faces(portrait, faces, classifier.card.crop)).probabilities[0].argmax()
         assert classifier.labels[top] == "happy", name
+
+
+def test_a_name_is_that_of_a_checkpoint_whatever_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = SHIPPED[0]
+    (tmp_path / name).mkdir()
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_checkpoint(name) == checkpoint_named(name) == checkpoints_folder() / name
+    assert find_checkpoint(f"./{name}") == Path(name) and find_checkpoint("mine") == Path("mine")
+    for path in ("mine", f"./{name}", str(checkpoints_folder() / name)):
+        with pytest.raises(CheckpointError, match="There is no checkpoint"):
+            checkpoint_named(path)

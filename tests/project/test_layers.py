@@ -70,8 +70,8 @@ def test_imports_point_one_way() -> None:
 
 def test_only_the_adapter_knows_facenet() -> None:
     assert offenders("fer_core", "facenet_pytorch") == [
-        "fer_core/faces/mtcnn.py imports facenet_pytorch.models",
-        "fer_core/faces/mtcnn.py imports facenet_pytorch.models.mtcnn",
+        "fer_core/faces/mtcnn/detector.py imports facenet_pytorch.models",
+        "fer_core/faces/mtcnn/detector.py imports facenet_pytorch.models.mtcnn",
     ]
     assert offenders("dashboard", "facenet_pytorch", "torch") == []
 

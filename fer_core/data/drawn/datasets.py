@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.data.affectnet import COLUMNS
-from fer_core.data.classes import OWN_NAMES
+from fer_core.data.affectnet import AFFECTNET, COLUMNS
+from fer_core.data.ckplus import CKPLUS, EMOTION, IMAGES
 from fer_core.data.drawn.faces import (
     Box,
     draw_background,
@@ -29,11 +29,13 @@ from fer_core.data.drawn.faces import (
 )
 from fer_core.data.drawn.fer2013 import Splits, write_csv, write_folders, write_parquet
 from fer_core.data.drawn.files import save_picture
-from fer_core.data.folders import FER2013_PX, NO_EMOTION
+from fer_core.data.fer2013 import FER2013, FER2013_PX
+from fer_core.data.kdef import KDEF
+from fer_core.data.layout import Layout
 from fer_core.data.layouts import open_dataset
-from fer_core.data.rafdb import LIST
+from fer_core.data.rafdb import LIST, RAFDB
 from fer_core.data.records import VOTES, DataSet, LabelledFaces, Picture
-from fer_core.emotions import CONTEMPT, DATASET_CODES, EMOTIONS, EMOTIONS8
+from fer_core.emotions import CONTEMPT, EMOTIONS, EMOTIONS8
 from fer_core.errors import DataError
 
 Random = np.random.Generator
@@ -44,7 +46,7 @@ _CKPLUS_FRAMES = 3
 _NEUTRAL = np.eye(len(EMOTIONS8))[EMOTIONS8.index("neutral")]
 
 
-class Layout(NamedTuple):
+class Drawing(NamedTuple):
     """``told`` is what it is in words, ``draw`` writes it into a folder with so many pictures of each class, of which
     it can take ``most``."""
 
@@ -57,7 +59,7 @@ def draw_dataset(layout: str, folder: str | Path, *, per_class: int = 60, seed: 
     """Draw a data set.
 
     Args:
-        layout: one of ``LAYOUTS``.
+        layout: one of ``DRAWINGS``.
         folder: where it goes; must be empty or not be there.
         per_class: pictures of each class in ``training`` (or ``all``); every other split has a quarter as many, at
             least one.
@@ -69,12 +71,12 @@ def draw_dataset(layout: str, folder: str | Path, *, per_class: int = 60, seed: 
     Raises:
         DataError: unknown layout, impossible numbers, or the folder is not empty or cannot be written.
     """
-    if layout not in LAYOUTS:
-        near = difflib.get_close_matches(layout, LAYOUTS, n=1, cutoff=0.0)[0]
-        raise DataError(f"Unknown layout {layout!r}; the nearest is {near!r}. Known are {', '.join(LAYOUTS)}.")
-    if not 1 <= per_class <= LAYOUTS[layout].most or seed < 0:
+    if layout not in DRAWINGS:
+        near = difflib.get_close_matches(layout, DRAWINGS, n=1, cutoff=0.0)[0]
+        raise DataError(f"Unknown layout {layout!r}; the nearest is {near!r}. Known are {', '.join(DRAWINGS)}.")
+    if not 1 <= per_class <= DRAWINGS[layout].most or seed < 0:
         raise DataError(
-            f"Expected 1 to {LAYOUTS[layout].most} pictures of each class for {layout} and a seed of 0 or more, "
+            f"Expected 1 to {DRAWINGS[layout].most} pictures of each class for {layout} and a seed of 0 or more, "
             f"got {per_class} and {seed}."
         )
     root = Path(folder)
@@ -82,7 +84,7 @@ def draw_dataset(layout: str, folder: str | Path, *, per_class: int = 60, seed: 
         root.mkdir(parents=True, exist_ok=True)
         if any(root.iterdir()):
             raise DataError(f"{root} is not empty; choose a new folder, so that nothing of yours is overwritten.")
-        LAYOUTS[layout].draw(root, per_class, np.random.default_rng(seed))
+        DRAWINGS[layout].draw(root, per_class, np.random.default_rng(seed))
     except OSError as error:
         raise DataError(f"{root} cannot be written ({error.strerror or error}); choose another folder.") from error
     return open_dataset(root)
@@ -97,8 +99,8 @@ def _shuffled(emotions: tuple[str, ...], per_class: int, random: Random) -> list
     return random.permutation(np.repeat([EMOTIONS8.index(name) for name in emotions], per_class)).tolist()
 
 
-def _code(dataset: str, emotion: int) -> str:
-    return next(code for code, name in DATASET_CODES[dataset].items() if name == EMOTIONS8[emotion])
+def _code(layout: Layout, emotion: int) -> str:
+    return next(code for code, name in layout.codes.items() if name == EMOTIONS8[emotion])
 
 
 def _face(emotion: int, random: Random, side_px: int) -> Picture:
@@ -139,8 +141,8 @@ def _affectnet_lists(emotions: tuple[str, ...], root: Path, per_class: int, rand
     lists = root / "Manually_Annotated_file_lists"
     lists.mkdir()
     for name, n in (("training", per_class), ("validation", _fewer(per_class))):
-        codes = [_code("affectnet8", emotion) for emotion in _shuffled(emotions, n, random)]
-        codes += [code for code in NO_EMOTION for _ in range(_fewer(n))]
+        codes = [_code(AFFECTNET, emotion) for emotion in _shuffled(emotions, n, random)]
+        codes += [code for code in AFFECTNET.no_emotion for _ in range(_fewer(n))]
         rows: list[tuple[str, ...]] = [_affectnet_row(root, code, i, random) for i, code in enumerate(codes)]
         with (lists / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows] if name == "training" else rows)  # the second has no names
@@ -155,9 +157,9 @@ def _affectnet_row(root: Path, code: str, i: int, random: Random) -> tuple[str, 
 
 def _affectnet_photo(code: str, random: Random) -> tuple[Picture, Box | None]:
     size = int(random.integers(110, 160)), int(random.integers(110, 140))
-    if NO_EMOTION.get(code) == "no face":
+    if AFFECTNET.reasons.get(code) == "no face":
         return draw_background(random, size), None
-    emotion = DATASET_CODES["affectnet8"].get(code)
+    emotion = AFFECTNET.codes.get(code)
     shown = EMOTIONS8.index(emotion) if emotion else random.dirichlet(np.ones(len(EMOTIONS8)))
     return draw_photo(shown, random, size=size)
 
@@ -167,14 +169,14 @@ def _affectnet_arrays(emotions: tuple[str, ...], root: Path, per_class: int, ran
         (root / split / "annotations").mkdir(parents=True)
         for i, emotion in enumerate(_shuffled(emotions, n, random)):
             save_picture(root / split / "images" / f"{i}.jpg", _face(emotion, random, _AFFECTNET_PX))
-            for what, value in (("exp", _code("affectnet8", emotion)), ("val", "-2"), ("aro", "-2")):
+            for what, value in (("exp", _code(AFFECTNET, emotion)), ("val", "-2"), ("aro", "-2")):
                 np.save(root / split / "annotations" / f"{i}_{what}.npy", np.array(value))
 
 
 def _affectnet_folders(emotions: tuple[str, ...], root: Path, per_class: int, random: Random) -> None:
     for split, n in (("train_class", per_class), ("val_class", _fewer(per_class))):
         for i, emotion in enumerate(_shuffled(emotions, n, random)):
-            folder = f"class{int(_code('affectnet8', emotion)) + 1:03d}"
+            folder = f"class{int(_code(AFFECTNET, emotion)) + 1:03d}"
             save_picture(root / split / folder / f"{i:06d}.jpg", _face(emotion, random, _AFFECTNET_PX))
 
 
@@ -185,7 +187,7 @@ def _rafdb_faces(per_class: int, random: Random) -> Iterator[tuple[str, str, Pic
     """Name without ending, code and picture of every face."""
     for split, n, digits in (("train", per_class, 5), ("test", _fewer(per_class), 4)):
         for i, emotion in enumerate(_shuffled(EMOTIONS, n, random), 1):
-            yield f"{split}_{i:0{digits}d}", _code("rafdb", emotion), _face(emotion, random, _RAFDB_PX)
+            yield f"{split}_{i:0{digits}d}", _code(RAFDB, emotion), _face(emotion, random, _RAFDB_PX)
 
 
 def _rafdb(root: Path, per_class: int, random: Random) -> None:
@@ -210,13 +212,13 @@ def _kdef(root: Path, per_class: int, random: Random) -> None:
     for i in range(-(-per_class // 2)):
         person, who = draw_person(random), f"{'FM'[i % 2]}{i // 2 + 1:02d}"
         for series in "AB"[: per_class - 2 * i]:
-            for code, emotion in DATASET_CODES["kdef"].items():
+            for code, emotion in KDEF.codes.items():
                 photo, _ = draw_photo(EMOTIONS8.index(emotion), random, person=person, size=_KDEF_SIZE)
                 folder = root / "KDEF_and_AKDEF/KDEF" / f"{series}{who}"
                 save_picture(folder / f"{series}{who}{code}S.JPG", photo)
 
 
-_CKPLUS_SHOWN = tuple((code, name) for code, name in DATASET_CODES["ckplus"].items() if name != "neutral")
+_CKPLUS_SHOWN = tuple(each for each in CKPLUS.classes if each[2] != "neutral")
 """The published emotion files have no neutral one."""
 
 
@@ -224,15 +226,15 @@ def _ckplus(root: Path, per_class: int, random: Random) -> None:
     """Sequences from neutral to the emotion, one of each emotion for every person."""
     for i in range(per_class):
         person, who = draw_person(random), f"S{i + 1:03d}"
-        for code, emotion in _CKPLUS_SHOWN:
+        for code, _, emotion in _CKPLUS_SHOWN:
             where, peak = f"{who}/{int(code):03d}", shown_emotions(EMOTIONS8.index(emotion), random)
             stem = f"{who}_{int(code):03d}"
             for frame in range(1, _CKPLUS_FRAMES + 1):
                 share = (frame - 1) / (_CKPLUS_FRAMES - 1)
                 shown = share * peak + (1 - share) * _NEUTRAL
                 photo, _ = draw_photo(shown, random, person=person, size=_CKPLUS_SIZE)
-                save_picture(root / "cohn-kanade-images" / where / f"{stem}_{frame:08d}.png", grey(photo))
-            label = root / "Emotion" / where / f"{stem}_{_CKPLUS_FRAMES:08d}_emotion.txt"
+                save_picture(root / IMAGES / where / f"{stem}_{frame:08d}.png", grey(photo))
+            label = root / EMOTION / where / f"{stem}_{_CKPLUS_FRAMES:08d}_emotion.txt"
             label.parent.mkdir(parents=True)
             label.write_text(f"   {float(code):.7e}\n", encoding="utf-8")
 
@@ -241,8 +243,8 @@ def _ckplus_folders(root: Path, per_class: int, random: Random) -> None:
     """The three last frames of every sequence, cut, as the set is passed on."""
     for i in range(-(-per_class // 3)):
         person, who = draw_person(random), f"S{i + 1:03d}"
-        for code, emotion in _CKPLUS_SHOWN:
-            folder = root / "CK+48" / OWN_NAMES["ckplus"][code]
+        for code, own, emotion in _CKPLUS_SHOWN:
+            folder = root / "CK+48" / own
             for frame in range(8, 8 + min(3, per_class - 3 * i)):
                 face = draw_face(EMOTIONS8.index(emotion), random, person=person, size=(FER2013_PX, FER2013_PX))
                 save_picture(folder / f"{who}_{int(code):03d}_{frame:08d}.png", grey(face))
@@ -257,28 +259,32 @@ def _folders(root: Path, per_class: int, random: Random) -> None:
             save_picture(root / split / EMOTIONS[emotion] / f"{i:05d}.png", _face(emotion, random, _FOLDERS_PX))
 
 
-def _affectnet(told: str, draw: Callable[..., None]) -> dict[str, Layout]:
+def _affectnet(told: str, draw: Callable[..., None]) -> dict[str, Drawing]:
     """The layout with seven classes and with eight."""
     return {
-        f"affectnet{n}-{told.split()[-1]}": Layout(f"AffectNet, {told}, {n} classes", partial(draw, emotions))
+        f"affectnet{n}-{told.split()[-1]}": Drawing(f"{AFFECTNET.title}, {told}, {n} classes", partial(draw, emotions))
         for n, emotions in ((7, EMOTIONS), (8, (*EMOTIONS, CONTEMPT)))
     }
 
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+DRAWINGS: Mapping[str, Drawing] = MappingProxyType(
     {
-        "fer2013-csv": Layout("FER2013, Kaggle's fer2013.csv with FER+'s fer2013new.csv", partial(_fer2013, write_csv)),
-        "fer2013-folders": Layout("FER2013, Kaggle's folders", partial(_fer2013, write_folders)),
-        "fer2013-parquet": Layout("FER2013, parquet tables with FER+ votes", partial(_fer2013, write_parquet)),
+        "fer2013-csv": Drawing(
+            f"{FER2013.title}, Kaggle's fer2013.csv with FER+'s fer2013new.csv", partial(_fer2013, write_csv)
+        ),
+        "fer2013-folders": Drawing(f"{FER2013.title}, Kaggle's folders", partial(_fer2013, write_folders)),
+        "fer2013-parquet": Drawing(
+            f"{FER2013.title}, parquet tables with FER+ votes", partial(_fer2013, write_parquet)
+        ),
         **_affectnet("photos with lists", _affectnet_lists),
         **_affectnet("faces with label arrays", _affectnet_arrays),
         **_affectnet("faces in folders", _affectnet_folders),
-        "rafdb": Layout("RAF-DB, label list and aligned faces", _rafdb, 10_000),
-        "rafdb-folders": Layout("RAF-DB, one folder per code", _rafdb_folders, 10_000),
-        "kdef": Layout("KDEF, photos from the front of women and men in two series", _kdef, 396),
-        "ckplus": Layout("CK+, sequences with emotion files", _ckplus, 999),
-        "ckplus-folders": Layout("CK+, cut faces in one folder per emotion", _ckplus_folders, 2997),
-        "folders": Layout("any data set, train/ and test/ with one folder per emotion", _folders),
+        "rafdb": Drawing(f"{RAFDB.title}, label list and aligned faces", _rafdb, 10_000),
+        "rafdb-folders": Drawing(f"{RAFDB.title}, one folder per code", _rafdb_folders, 10_000),
+        "kdef": Drawing(f"{KDEF.title}, photos from the front of women and men in two series", _kdef, 396),
+        "ckplus": Drawing(f"{CKPLUS.title}, sequences with emotion files", _ckplus, 999),
+        "ckplus-folders": Drawing(f"{CKPLUS.title}, cut faces in one folder per emotion", _ckplus_folders, 2997),
+        "folders": Drawing("any data set, train/ and test/ with one folder per emotion", _folders),
     }
 )
 """What ``draw_dataset`` draws."""

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_core.data.classes import OWN_NAMES
 from fer_core.data.drawn.files import save_picture
+from fer_core.data.ferplus import FERPLUS, FERPLUS_ORDER
 from fer_core.data.pictures import as_png
 from fer_core.data.records import VOTES, LabelledFaces
-from fer_core.emotions import DATASET_CODES, EMOTIONS
+from fer_core.emotions import EMOTIONS
 
 Splits = Mapping[str, LabelledFaces]
 """Faces of 48×48 by ``training``, ``public_test``, ``private_test``; their ids are the numbers of their rows, from 0
 in the first split on."""
-FERPLUS_COLUMNS: tuple[str, ...] = (*OWN_NAMES["ferplus"].values(), "unknown", "NF")
+FERPLUS_COLUMNS: tuple[str, ...] = (*FERPLUS.names, *(own for own, _ in FERPLUS.no_emotion.values()))
 """The columns of votes in ``fer2013new.csv``."""
-_VOTES_ORDER = [VOTES.index(name) for name in (*DATASET_CODES["ferplus"].values(), "unknown", "nf")]
+_VOTES_ORDER = [VOTES.index(name) for name in FERPLUS_ORDER]
 
 
 def usage(split: str) -> str:

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_core.faces.detectors import check_rgb
-from fer_core.faces.records import RGB, Faces
+from fer_core.faces.records import RGB, Faces, check_rgb
 from fer_core.faces.retinaface.boxes import SIDES, anchors, best, decode_boxes, decode_landmarks
 from fer_core.faces.retinaface.network import RetinaFace
 

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from fer_core.errors import CheckpointError
 from fer_core.faces.retinaface.boxes import STRIDES
-from fer_core.faces.retinaface.network import RetinaFace
+from fer_core.faces.retinaface.network import BACKBONES, RetinaFace
 
 FORMAT = "fer-workbench-retinaface/1"
+NAMES = tuple(f"retinaface-{backbone}" for backbone in BACKBONES)
+"""What the detectors are called."""
 _COUNTER = "num_batches_tracked"
 """Counts of batch normalisation, which no answer depends on; old files lack them."""
 _CONTEXT = {"near": "conv3X3", "shared": "conv5X5_1", "middle": "conv5X5_2", "wider": "conv7X7_2", "far": "conv7x7_3"}

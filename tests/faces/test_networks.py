@@ -12,13 +12,15 @@ from facenet_pytorch.models.mtcnn import MTCNN, ONet, PNet, RNet
 from facenet_pytorch.models.utils import detect_face
 from torch.nn import functional as F
 
-from fer_core.faces import Faces, cascade
-from fer_core.faces.cascade import Cascade, means, pyramid, strips, suppressed, windows
+from fer_core.faces import Faces
+from fer_core.faces.mtcnn import networks
+from fer_core.faces.mtcnn.networks import Networks, means, pyramid, strips, windows
+from fer_core.faces.records import suppressed
 from fer_core.faces.tracking import iou_matrix
 
 
-def make_cascade(min_face_px: int) -> Cascade:
-    return Cascade(PNet(), RNet(), ONet(), min_face_px=min_face_px)
+def make_networks(min_face_px: int) -> Networks:
+    return Networks(PNet(), RNet(), ONet(), min_face_px=min_face_px)
 
 
 def crowd(portrait: np.ndarray, seed: int, *, height: int = 300, width: int = 421) -> np.ndarray:
@@ -52,27 +54,27 @@ def test_faces_are_those_of_the_library(portrait: np.ndarray, min_face_px: int, 
     picture = crowd(portrait, seed)
     wanted = theirs(picture, min_face_px)
     assert len(wanted) >= 1
-    check_same(make_cascade(min_face_px).detect(picture), wanted)
+    check_same(make_networks(min_face_px).detect(picture), wanted)
 
 
 def test_many_people_are_those_of_the_library(videos_dir: Path) -> None:
     picture = cv2.imread(str(videos_dir / "multi_face.jpg"))[:, :, ::-1]
     wanted = theirs(picture.copy(), 30)
     assert len(wanted) >= 5
-    check_same(make_cascade(30).detect(picture), wanted)
+    check_same(make_networks(30).detect(picture), wanted)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (11, 400), (12, 12), (13, 15), (20, 21), (41, 40), (64, 300)])
 def test_small_pictures_are_no_trouble(size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     for min_face_px in (12, 20, 40):
-        found = make_cascade(min_face_px).detect(picture)
+        found = make_networks(min_face_px).detect(picture)
         assert found.boxes.shape == (len(found), 4)
         assert found.boxes.dtype == found.scores.dtype == found.landmarks.dtype == np.float32
 
 
 def test_a_plain_picture_has_no_face() -> None:
-    assert not len(make_cascade(40).detect(np.full((120, 160, 3), 127, np.uint8)))
+    assert not len(make_networks(40).detect(np.full((120, 160, 3), 127, np.uint8)))
 
 
 @pytest.mark.parametrize("size", [(5, 7), (12, 12), (30, 100), (59, 120), (60, 121), (130, 31)])
@@ -103,11 +105,11 @@ def test_scales_are_those_of_the_library() -> None:
 @pytest.mark.parametrize("size", [(13, 20), (57, 40), (58, 41), (90, 33)])
 def test_strips_see_what_the_whole_picture_shows(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     picture = np.random.default_rng(2).uniform(0, 255, (*size, 3)).astype(np.float32)
-    ours = make_cascade(40)
-    monkeypatch.setattr(cascade, "_LOGIT", -100.0)  # every window
+    ours = make_networks(40)
+    monkeypatch.setattr(networks, "_LOGIT", -100.0)  # every window
     whole = ours._of_strip(picture, 0, 1.0)
     for limit in (1, 700, 100_000):
-        monkeypatch.setattr(cascade, "STRIP_PX", limit)
+        monkeypatch.setattr(networks, "STRIP_PX", limit)
         parts = torch.cat([ours._of_strip(strip, top, 1.0) for top, strip in strips(picture)])
         torch.testing.assert_close(parts, whole, atol=1e-4, rtol=1e-4)
 
@@ -128,7 +130,7 @@ def test_overlapping_boxes_are_judged_as_in_the_library() -> None:
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, -0.1])
 def test_a_face_is_found_again_from_a_box_near_it(portrait: np.ndarray, shift: float) -> None:
-    ours = make_cascade(40)
+    ours = make_networks(40)
     found = ours.detect(portrait)
     best = found.scores.argmax()
     box = found.boxes[best]
@@ -139,7 +141,7 @@ def test_a_face_is_found_again_from_a_box_near_it(portrait: np.ndarray, shift: f
 
 
 def test_every_box_is_judged_in_its_own_picture(portrait: np.ndarray) -> None:
-    ours = make_cascade(40)
+    ours = make_networks(40)
     box = ours.detect(portrait).boxes[0]
     grey = np.full((90, 70, 3), 120, np.uint8)
     outside = np.array([-50, -50, -10, -10], np.float32)

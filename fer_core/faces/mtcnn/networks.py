@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from fer_core.faces.records import RGB, ArrayF, Faces
+from fer_core.faces.records import RGB, ArrayF, Faces, suppressed
 
 THRESHOLDS = (0.6, 0.7, 0.7)
 """Scores that a candidate needs after P-, R- and O-Net, as published."""
@@ -41,7 +41,7 @@ Sums = NDArray[np.int32]
 differences do not."""
 
 
-class Cascade:
+class Networks:
     """The three networks, on the CPU, in the calling thread.
 
     Args:
@@ -284,17 +284,3 @@ def _scaled(image: RGB, window: NDArray[np.int64], side: int) -> ArrayF:
 def _no_faces(n: int) -> Faces:
     """n rows of no face."""
     return Faces(np.zeros((n, 4), np.float32), np.zeros(n, np.float32), np.zeros((n, 5, 2), np.float32))
-
-
-def suppressed(boxes: ArrayF, scores: ArrayF, most: float) -> NDArray[np.int64]:
-    """Rows to keep, best first: none shares more than ``most`` of the smaller of two boxes with a better one."""
-    order = np.argsort(scores, kind="stable")[::-1]
-    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
-    kept: list[int] = []
-    while len(order):
-        first, rest = order[0], order[1:]
-        low, high = np.maximum(boxes[first, :2], boxes[rest, :2]), np.minimum(boxes[first, 2:], boxes[rest, 2:])
-        shared = np.maximum(high - low + 1, 0).prod(axis=1)
-        kept.append(int(first))
-        order = rest[shared / np.minimum(areas[first], areas[rest]) <= most]
-    return np.array(kept, np.int64)

@@ -8,9 +8,8 @@ import numpy as np
 from facenet_pytorch.models import mtcnn
 from numpy.typing import NDArray
 
-from fer_core.faces.cascade import THRESHOLDS, Cascade
-from fer_core.faces.detectors import check_rgb
-from fer_core.faces.records import RGB, ArrayF, Faces
+from fer_core.faces.mtcnn.networks import THRESHOLDS, Networks
+from fer_core.faces.records import RGB, ArrayF, Faces, check_rgb
 
 SURE = 0.9
 """A score of O-Net above which one look is enough."""
@@ -30,13 +29,13 @@ class MtcnnDetector:
 
     def __init__(self, *, min_face_px: int = 40, min_score: float = 0.9) -> None:
         self.min_face_px, self.min_score = min_face_px, min_score
-        self._cascade = Cascade(mtcnn.PNet(), mtcnn.RNet(), mtcnn.ONet(), min_face_px=min_face_px)
+        self._networks = Networks(mtcnn.PNet(), mtcnn.RNet(), mtcnn.ONet(), min_face_px=min_face_px)
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
         """See ``Detector.detect``."""
         for image in images:
             check_rgb(image)
-        return [self._keep(self._cascade.detect(image)) for image in images]
+        return [self._keep(self._networks.detect(image)) for image in images]
 
     def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces:
         """The faces near boxes (n, 4), each in its own one of n pictures, by the second and third network alone; a
@@ -45,10 +44,10 @@ class MtcnnDetector:
         Where the networks are not sure they look again from boxes around, and the best answer counts. As the boxes come
         from where a face was a moment ago, O-Net's own threshold decides.
         """
-        found = self._cascade.refine(images, boxes)
+        found = self._networks.refine(images, boxes)
         unsure = np.flatnonzero(found.scores < SURE)
         if len(unsure):
-            again = self._cascade.refine([images[i] for i in unsure.tolist() for _ in AROUND], _around(boxes[unsure]))
+            again = self._networks.refine([images[i] for i in unsure.tolist() for _ in AROUND], _around(boxes[unsure]))
             best = again.scores.reshape(len(unsure), -1).argmax(axis=1) + np.arange(len(unsure)) * len(AROUND)
             better = again.scores[best] > found.scores[unsure]
             into, off = unsure[better], best[better]
@@ -59,7 +58,7 @@ class MtcnnDetector:
 
     def glance(self, images: Sequence[RGB], boxes: ArrayF) -> NDArray[np.bool_]:
         """Whether boxes (n, 4), each in its own one of n pictures, show a face, by the second network alone."""
-        return np.asarray(self._cascade.glance(images, boxes) > THRESHOLDS[1])
+        return np.asarray(self._networks.glance(images, boxes) > THRESHOLDS[1])
 
     def _keep(self, faces: Faces) -> Faces:
         order = np.argsort(-faces.scores, kind="stable")
