@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP
-from fer_core.errors import InputError
 from fer_core.signals.column import Column
 
 CROPS, LANDMARKS, PROBABILITIES = "crops", "landmarks", "probabilities"
@@ -72,17 +71,13 @@ SIGNALS: dict[str, Signal] = {}
 
 
 def register(signal: Signal) -> Signal:
-    """Add a signal to ``SIGNALS``.
-
-    Raises:
-        InputError: its name or one of its columns is taken, or it needs something that is not there.
-    """
+    """Add a signal to ``SIGNALS``; one whose name or columns are taken, or that needs what no face has, is a bug."""
     if signal.needs not in (CROPS, LANDMARKS, PROBABILITIES):
-        raise InputError(f"The signal {signal.name} needs {signal.needs!r}, which no face has.")
+        raise ValueError(f"The signal {signal.name} needs {signal.needs!r}, which no face has.")
     taken = {column.name for other in SIGNALS.values() for column in other.columns}
     if signal.name in SIGNALS or (twice := taken & {column.name for column in signal.columns}):
         what = f"a signal {signal.name}" if signal.name in SIGNALS else f"a column {', '.join(sorted(twice))}"
-        raise InputError(f"There is {what} already; choose another name.")
+        raise ValueError(f"There is {what} already; choose another name.")
     SIGNALS[signal.name] = signal
     return signal
 

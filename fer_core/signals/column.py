@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fer_core.errors import InputError
-
 DTYPES = ("int32", "float32", "float64", "string", "bool")
 
 
@@ -37,6 +35,6 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise InputError(f"The column {self.name} is {self.dtype!r}; expected one of {', '.join(DTYPES)}.")
+            raise ValueError(f"The column {self.name} is {self.dtype!r}; expected one of {', '.join(DTYPES)}.")
         if self.drawn and not (math.isfinite(self.least) and math.isfinite(self.most) and self.least < self.most):
-            raise InputError(f"The column {self.name} is drawn; expected a finite range, got {self.least}-{self.most}.")
+            raise ValueError(f"The column {self.name} is drawn; expected a finite range, got {self.least}-{self.most}.")

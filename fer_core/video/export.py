@@ -178,17 +178,15 @@ def _srt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
     return to_srt(timeline, analysis.state.names)
 
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("csv", "CSV", "text/csv", _csv),
-        Kind("parquet", "Parquet", "application/vnd.apache.parquet", _parquet),
-        Kind("json", "JSON", "application/json", _json),
-        Kind("vtt", "Subtitles (WebVTT)", "text/vtt", _vtt),
-        Kind("srt", "Subtitles (SRT)", "application/x-subrip", _srt),
-    )
-}
-"""Every format; another one is a record here."""
+KINDS: dict[str, Kind] = {}
+"""Every format, in the order in which people see them."""
+
+
+def register(kind: Kind) -> None:
+    """Make a format known; a second one of the same name is a bug."""
+    if kind.name in KINDS:
+        raise ValueError(f"Export {kind.name!r} is registered twice.")
+    KINDS[kind.name] = kind
 
 
 def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Selection = Selection()) -> bytes:
@@ -219,3 +217,13 @@ def _rounded(value: float) -> float | None:
 def _clock(time_s: float, point: str) -> str:
     seconds, thousandths = divmod(round(time_s * 1000), 1000)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{thousandths:03d}"
+
+
+for _kind in (
+    Kind("csv", "CSV", "text/csv", _csv),
+    Kind("parquet", "Parquet", "application/vnd.apache.parquet", _parquet),
+    Kind("json", "JSON", "application/json", _json),
+    Kind("vtt", "Subtitles (WebVTT)", "text/vtt", _vtt),
+    Kind("srt", "Subtitles (SRT)", "application/x-subrip", _srt),
+):
+    register(_kind)

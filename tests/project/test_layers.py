@@ -23,6 +23,7 @@ ORDER = (
     "data",
     "faces",
     "models",
+    "signals",
     "evaluation",
     "embeddings",
     "explain",

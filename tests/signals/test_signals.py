@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS
-from fer_core.errors import InputError
 from fer_core.faces import Faces, make_detector
 from fer_core.signals import POSE, QUALITY, SIGNALS, VALENCE, Column, Seen, head_pose, measured, register, viewed
 from fer_core.signals.pose import MEAN_FACE
@@ -132,23 +131,23 @@ class Toy:
 def test_a_name_or_column_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fer_core.signals.base.SIGNALS", dict(SIGNALS))
     register(Toy())
-    with pytest.raises(InputError, match="There is a signal toy already"):
+    with pytest.raises(ValueError, match="There is a signal toy already"):
         register(Toy())
     other = Toy()
     other.name = "other"
-    with pytest.raises(InputError, match="There is a column toy already"):
+    with pytest.raises(ValueError, match="There is a column toy already"):
         register(other)
     other.needs = "thoughts"
-    with pytest.raises(InputError, match="needs 'thoughts'"):
+    with pytest.raises(ValueError, match="needs 'thoughts'"):
         register(other)
 
 
 def test_signals_are_measured_or_viewed_and_their_columns_are_whole() -> None:
     assert {signal.name for signal in (*measured(), *viewed())} == set(SIGNALS)
     assert QUALITY in measured() and {POSE, VALENCE} <= set(viewed())
-    with pytest.raises(InputError, match="finite range"):
+    with pytest.raises(ValueError, match="finite range"):
         Column("endless", "a line without end", drawn="Endless")
-    with pytest.raises(InputError, match="expected one of"):
+    with pytest.raises(ValueError, match="expected one of"):
         Column("odd", "of no known type", dtype="complex64")
     assert replace(VALENCE.columns[0], drawn="").name == "valence"
 
