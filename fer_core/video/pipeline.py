@@ -31,38 +31,12 @@ from fer_core.faces import Tracker, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.runtime import fastest
-from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
+from fer_core.video.modes import Settings, check_mode
 from fer_core.video.parts import Judge, PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
 from fer_core.video.scan import can_refine, one_thread_each, scan
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is analysed and how.
-
-    Attributes:
-        detector: name of the face detector, one of ``fer_core.faces.DETECTORS``.
-        min_face_px: smallest face looked for, shorter side in pixels of the video.
-        per_second: frames analysed per second; None takes every frame, or two a second in ``preview``.
-        mode: ``exact`` looks for faces anew in every frame, ``fast`` a few times a second and refines them in between
-            (see ``fer_core.video.scan``), ``preview`` takes few frames.
-        start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
-    """
-
-    detector: str = "mtcnn"
-    min_face_px: int = 40
-    per_second: float | None = None
-    start_s: float = 0.0
-    end_s: float | None = None
-    mode: str = "fast"
-
-    @property
-    def rate(self) -> float | None:
-        """Frames analysed per second; None for every one."""
-        return PREVIEW_PER_SECOND if self.mode == "preview" and self.per_second is None else self.per_second
 
 
 @dataclass(frozen=True)
