@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.services import checkpoints, jobs, kinds, places, queues, warm
 from fer_core.errors import CheckpointError, InputError
+from fer_core.progress import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,10 +153,7 @@ def ask(checkpoint: str, dataset: str, split: str, *, skip_unreadable: bool, fin
     return queues.ask(kinds.EVALUATE, request, name=f"{checkpoint} on {dataset}, {split}", target=checkpoint)
 
 
-def make(
-    job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: Callable[[int, int], None],
-    should_stop: Callable[[], bool],
-) -> None:  # fmt: skip
+def make(job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: OnProgress, should_stop: ShouldStop) -> None:
     """The worker's part of ``ask``.
 
     Raises:

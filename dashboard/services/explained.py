@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ import numpy as np
 from dashboard.services import checkpoints, datasets, jobs, kinds, places, queues, warm
 from fer_core.errors import CheckpointError, InputError, StoreError, UploadError
 from fer_core.models.folders import weights_in
+from fer_core.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from fer_core.faces import Faces
@@ -150,7 +151,7 @@ def _path(key: str) -> Path:
     return places.below("explained") / f"{key}.json"
 
 
-def make(job: jobs.Job, asked: kinds.ExplainRequest, *, progress: Callable[[float], None]) -> None:
+def make(job: jobs.Job, asked: kinds.ExplainRequest, *, progress: OnProgress) -> None:
     """The worker's part of ``ask``.
 
     Raises:
@@ -164,7 +165,7 @@ def make(job: jobs.Job, asked: kinds.ExplainRequest, *, progress: Callable[[floa
         for one, crop, cell in zip(found, crops, _cells(classifier, crops, each), strict=True):
             one.setdefault("crop", _png(cv2.resize(crop, (FACE_PX, FACE_PX), interpolation=cv2.INTER_CUBIC)))
             one["answers"].append({**dataclasses.asdict(each), **cell})
-        progress((i + 1) / len(asks))
+        progress(Progress("explaining", (i + 1) / len(asks)))
     for one, source in zip(found, sources, strict=True):
         if "picture" in source:
             one["n_faces"] = len(_faces_of(places.below("pictures") / source["picture"])[1])

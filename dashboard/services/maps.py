@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from dashboard.services import evaluations, jobs, kinds, places, queues
 from fer_core.emotions import EMOTIONS8, group_indices
+from fer_core.progress import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
     from fer_core.embeddings import Map
@@ -61,7 +61,7 @@ def ask(checkpoint: str, table: str, method: str, dimensions: int, seed: int) ->
     return queues.ask(kinds.MAP, request, name=f"{method} of {checkpoint} on {table}", target=key)
 
 
-def make(asked: kinds.MapRequest, *, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> None:
+def make(asked: kinds.MapRequest, *, progress: OnProgress, should_stop: ShouldStop) -> None:
     """The worker's part of ``ask``.
 
     Raises:

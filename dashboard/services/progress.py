@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from dashboard.services import jobs
+from fer_core.progress import Progress
 
 TELL_S = 0.4
 
@@ -14,16 +14,13 @@ class Reporter:
     """Writes progress into the table at most twice a second, and learns there whether to stop."""
 
     def __init__(self, job_id: str) -> None:
-        self.job_id, self.stop, self.frames, self.faces = job_id, False, 0, 0
+        self.job_id, self.stop = job_id, False
         self._told = 0.0
 
-    def tell(self, stage: str, share: float, frames: int, faces: int) -> None:
+    def tell(self, now: Progress) -> None:
         if time.monotonic() - self._told >= TELL_S:
-            self._told, self.frames, self.faces = time.monotonic(), frames, faces
-            self.stop = jobs.report(self.job_id, stage=stage, share=share, frames=frames, faces=faces)
-
-    def copying(self, stage: str) -> Callable[[float], None]:
-        return lambda share: self.tell(stage, share, self.frames, self.faces)
+            self._told = time.monotonic()
+            self.stop = jobs.report(self.job_id, stage=now.stage, share=now.share, frames=now.frames, faces=now.faces)
 
     def should_stop(self) -> bool:
         return self.stop
@@ -32,4 +29,4 @@ class Reporter:
         """The final counts; a wish to stop is fulfilled with them."""
         self._told, self.stop = 0.0, False
         jobs.forget_cancel(self.job_id)
-        self.tell("writing", 1.0, frames, faces)
+        self.tell(Progress("writing", 1.0, frames=frames, faces=faces))

@@ -18,6 +18,7 @@ import numpy as np
 from dashboard.services import jobs, kinds, places, queues, warm
 from dashboard.services.kinds import Kind, R
 from fer_core.errors import InputError, StoreError
+from fer_core.progress import OnProgress, ShouldStop
 from fer_core.video.store import Analysis
 
 FACE_PX, STRIP_PX = 240, 72
@@ -70,7 +71,9 @@ def answer(analysis_id: str, job_id: str) -> dict[str, Any]:
         raise StoreError("The answer was removed meanwhile, or is damaged; ask again.") from error
 
 
-def make(job: jobs.Job, asked: kinds.WhyRequest | kinds.WhySpanRequest, *, progress: Any, should_stop: Any) -> None:
+def make(
+    job: jobs.Job, asked: kinds.WhyRequest | kinds.WhySpanRequest, *, progress: OnProgress, should_stop: ShouldStop
+) -> None:
     """The worker's part for single faces: explain what is asked, and write the answer.
 
     Raises:
@@ -81,13 +84,16 @@ def make(job: jobs.Job, asked: kinds.WhyRequest | kinds.WhySpanRequest, *, progr
     from fer_core.video.why import explain, face_at, faces_between
 
     analysis, source, model = _opened(job, asked.model)
-    table, how = edited(analysis, model), {"target": asked.target, "progress": progress, "should_stop": should_stop}
+    table, how = edited(analysis, model), {"method": "gradcam", "layer": ""}
     if isinstance(asked, kinds.WhyRequest):
         rows, side = face_at(table, track=asked.track, time_s=asked.time_s), FACE_PX
     else:
         rows = faces_between(table, track=asked.track, start_s=asked.start_s, end_s=asked.end_s, n=asked.n)
-        side, how = STRIP_PX, how | {"method": asked.method, "layer": asked.layer or None}
-    found = explain(source, rows, warm.classifier(model), **how)
+        side, how = STRIP_PX, {"method": asked.method, "layer": asked.layer}
+    found = explain(
+        source, rows, warm.classifier(model), target=asked.target, method=how["method"], layer=how["layer"] or None,
+        progress=progress, should_stop=should_stop,
+    )  # fmt: skip
     pictures = found.pictures(side)
     _write(
         analysis,
@@ -105,7 +111,7 @@ def make(job: jobs.Job, asked: kinds.WhyRequest | kinds.WhySpanRequest, *, progr
     )
 
 
-def make_clip(job: jobs.Job, asked: kinds.WhySpanRequest, *, progress: Any, should_stop: Any) -> None:
+def make_clip(job: jobs.Job, asked: kinds.WhySpanRequest, *, progress: OnProgress, should_stop: ShouldStop) -> None:
     """The worker's part for a clip.
 
     Raises:

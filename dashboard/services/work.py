@@ -51,7 +51,7 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
             checkpoint=[warm.classifier(name) for name in asked.checkpoint],
             settings=asked.settings,
             name=job.name,
-            progress=lambda now: reporter.tell(now.stage, now.share, now.frames, now.faces),
+            progress=reporter.tell,
             should_stop=reporter.should_stop,
         )
     if uploaded is not None:
@@ -90,8 +90,7 @@ def _copy(job: Job, asked: kinds.Request) -> None:
     source = analysis.source()
     if source is None:
         raise StoreError("The video of this analysis is gone, so no copy of it can be made.")
-    progress = reporter.copying("making a playable copy")
-    browser_proxy(source, analysis.folder / "proxy.mp4", progress=progress, should_stop=reporter.should_stop)
+    browser_proxy(source, analysis.folder / "proxy.mp4", progress=reporter.tell, should_stop=reporter.should_stop)
 
 
 @_does(kinds.ANNOTATE)
@@ -115,7 +114,7 @@ def _annotate(job: Job, asked: kinds.AnnotateRequest) -> None:
         start_s=start_s,
         end_s=end_s,
         blurred=blurred,
-        progress=reporter.copying("writing the annotated video"),
+        progress=reporter.tell,
         should_stop=reporter.should_stop,
     )
 
@@ -134,7 +133,7 @@ def _heatmaps(job: Job, asked: kinds.WhyRequest | kinds.WhySpanRequest) -> None:
     from dashboard.services import why
 
     reporter = Reporter(job.id)
-    why.make(job, asked, progress=reporter.copying("explaining"), should_stop=reporter.should_stop)
+    why.make(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
 @_does(kinds.WHY_CLIP)
@@ -142,14 +141,14 @@ def _why_clip(job: Job, asked: kinds.WhySpanRequest) -> None:
     from dashboard.services import why
 
     reporter = Reporter(job.id)
-    why.make_clip(job, asked, progress=reporter.copying("explaining"), should_stop=reporter.should_stop)
+    why.make_clip(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
 @_does(kinds.EXPLAIN)
 def _explain(job: Job, asked: kinds.ExplainRequest) -> None:
     from dashboard.services import explained
 
-    explained.make(job, asked, progress=Reporter(job.id).copying("explaining"))
+    explained.make(job, asked, progress=Reporter(job.id).tell)
 
 
 @_does(kinds.EVALUATE)
@@ -157,11 +156,7 @@ def _evaluate(job: Job, asked: kinds.EvaluateRequest) -> None:
     from dashboard.services import evaluations
 
     reporter = Reporter(job.id)
-
-    def progress(done: int, total: int) -> None:
-        reporter.tell("evaluating", done / max(total, 1), done, 0)
-
-    evaluations.make(job, asked, progress=progress, should_stop=reporter.should_stop)
+    evaluations.make(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
 @_does(kinds.MAP)
@@ -169,7 +164,7 @@ def _map(job: Job, asked: kinds.MapRequest) -> None:
     from dashboard.services import maps
 
     reporter = Reporter(job.id)
-    maps.make(asked, progress=reporter.copying("projecting"), should_stop=reporter.should_stop)
+    maps.make(asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
 @_does(kinds.CHECKPOINT)

@@ -1,4 +1,4 @@
-"""Kinds of jobs: every kind can be asked and done, and what another version of the workbench queued ends with a reason."""
+"""Kinds of jobs: each can be asked and done, and what another version of the workbench queued ends with a reason."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_settings_of_earlier_versions_mean_what_they_meant() -> None:
     ("kind", "settings", "said"),
     [
         ("video", "{}", r"missing checkpoint.*Upload the file again"),
-        ("video", '{"checkpoint": "a", "min_face": 40}', "unknown key 'min_face'; the nearest known key is 'min_face_px'"),
+        ("video", '{"checkpoint": "a", "min_face": 40}', "'min_face'; the nearest known key is 'min_face_px'"),
         ("video", '{"checkpoint": "a", "start_s": "2"}', "settings.start_s: expected float, got '2'"),
         ("copy", '{"quality": 3}', "unknown key 'quality'; none is expected"),
         ("why", '{"track": true, "time_s": 1.0}', "settings.track: expected int, got True"),
