@@ -22,7 +22,7 @@ call for that comes too late. Every part of the project imports this package fir
 
 _LAZY = {
     "FerError": "fer_core.errors",
-    "Settings": "fer_core.video.pipeline",
+    "Settings": "fer_core.video.modes",
     "analyze": "fer_core.video.pipeline",
     "evaluate": "fer_core.evaluation",
     "load": "fer_core.models.classifier",

@@ -184,7 +184,7 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
             args.video,
             view(analysis, Lens(args.smooth)),
             args.out / "annotated.mp4",
-            progress=lambda share: show(bar, share, "writing"),
+            progress=lambda now: show(bar, now.share, "writing"),
             should_stop=stop.asked,
         )
         bar.close()

@@ -145,7 +145,7 @@ def _tables(args: argparse.Namespace, classifier: Classifier, faces: FaceSet) ->
                 classifier,
                 faces,
                 tta=tta,
-                progress=lambda done, total, bar=bar: show(bar, done / total, f"{done} of {total} pictures"),  # type: ignore[misc]
+                progress=lambda now, bar=bar: show(bar, now.share, f"{now.frames} of {now.total_frames} pictures"),  # type: ignore[misc]
                 should_stop=stop.asked,
                 skip_unreadable=args.skip_unreadable,
                 find_faces=args.find_faces or None,

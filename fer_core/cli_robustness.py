@@ -68,7 +68,7 @@ def _robustness(args: argparse.Namespace) -> int:
         faces,
         limit=args.limit,
         seed=args.seed,
-        progress=lambda done, total: show(bar, done / total, f"{done} of {total} pictures"),
+        progress=lambda now: show(bar, now.share, f"{now.frames} of {now.total_frames} pictures"),
         should_stop=stop.asked,
     )
     bar.close()

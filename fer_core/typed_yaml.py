@@ -1,4 +1,4 @@
-"""Frozen records from yaml files: a wrong key is an error that names the nearest right one."""
+"""Frozen records from yaml files and JSON: a wrong key is an error that names the nearest right one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class TypedYaml:
         for key in plain:
             if key not in fields:
                 near = difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
-                raise self.error(f"{where}: unknown key {key!r}; the nearest known key is {near[0]!r}.")
+                known = f"the nearest known key is {near[0]!r}" if near else "none is expected"
+                raise self.error(f"{where}: unknown key {key!r}; {known}.")
         needed = [n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING]
         if missing := [name for name in needed if name not in plain]:
             raise self.error(f"{where}: missing {', '.join(missing)}.")

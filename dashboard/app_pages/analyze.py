@@ -6,7 +6,7 @@ from dashboard.components.analyze_form import ready_files, settings_form, summar
 from dashboard.components.frame import show_errors
 from dashboard.components.queue import queue
 from dashboard.components.uploader import uploader
-from dashboard.services import jobs, samples, tasks
+from dashboard.services import jobs, kinds, queues, samples
 
 st.title("Who shows which expression, and when?")
 st.write(
@@ -19,16 +19,16 @@ with show_errors():
         samples.start()
         st.rerun()
 
-ready = [job for job in jobs.with_state("ready") if job.kind in jobs.UPLOADED]
+ready = [job for job in jobs.with_state("ready") if job.kind in kinds.UPLOADED]
 if ready:
     ready_files(ready)
-    settings = settings_form(ready)
+    request = settings_form(ready)
     label = "Analyze" if len(ready) == 1 else f"Analyze all {len(ready)}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not settings):
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=request is None) and request:
             for job in ready:
-                tasks.start(job.id, settings)
+                queues.start(job.id, request)
             st.rerun()
-        if settings:
-            st.caption(summary(settings, ready))
+        if request:
+            st.caption(summary(request, ready))
 queue()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.components.frame import clock, counted, megabytes, plain
 from dashboard.services import jobs
+from dashboard.services.kinds import AnalyzeRequest
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.models.folders import runnable_names
 from fer_core.video.modes import MODES, PREVIEW_PER_SECOND
@@ -40,17 +41,17 @@ def describe(info: dict[str, Any]) -> str:
     return ", ".join([*parts, str(info["codec"]).upper(), megabytes(info["bytes"])])
 
 
-def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
-    """Widgets for the settings: as ``fer_core.video.pipeline.Settings`` takes them, with ``checkpoint``.
+def settings_form(ready: list[jobs.Job]) -> AnalyzeRequest | None:
+    """Widgets for the settings.
 
     What is chosen stays with the files that wait, so that neither a look at another page nor a reload changes it, and
-    for the next files while the page is open. Empty where there is no model, or the chosen detector cannot run; the
+    for the next files while the page is open. None where there is no model, or the chosen detector cannot run; the
     page then says what it lacks.
     """
     names = runnable_names()
     if not names:
         st.warning("No checkpoint here has weights. Add or train one, see the page Checkpoints.")
-        return {}
+        return None
     kept = st.session_state.get(_KEPT) or next((job.settings for job in ready if job.settings), {})
     with st.expander("Settings", icon=":material/tune:", key="settings", on_change="rerun"):
         left, right = st.columns(2)
@@ -76,14 +77,16 @@ def settings_form(ready: list[jobs.Job]) -> dict[str, Any]:
             start_s, end_s = _clip_range(ready)
         detector = _detector(kept)
     if not detector:
-        return {}
-    sampling = {"mode": mode, "per_second": per_second, "start_s": start_s, "end_s": end_s}
-    settings = {"checkpoint": chosen or names[:1], "detector": detector, "min_face_px": min_face_px, **sampling}
-    st.session_state[_KEPT] = settings
+        return None
+    request = AnalyzeRequest(
+        checkpoint=tuple(chosen or names[:1]), detector=detector, min_face_px=min_face_px, mode=mode,
+        per_second=per_second, start_s=start_s, end_s=end_s,
+    )  # fmt: skip
+    settings = st.session_state[_KEPT] = request.to_json()
     for job in ready:
         if job.settings != settings:
             jobs.plan(job.id, settings)
-    return settings
+    return request
 
 
 def _begins(key: str, kept: dict[str, Any], choices: Container[Any]) -> Any:
@@ -93,16 +96,16 @@ def _begins(key: str, kept: dict[str, Any], choices: Container[Any]) -> Any:
     return value if value in choices else DEFAULTS[key]
 
 
-def summary(settings: dict[str, Any], ready: list[jobs.Job]) -> str:
+def summary(request: AnalyzeRequest, ready: list[jobs.Job]) -> str:
     """What a start would do, in a line: ``1 model · fast · whole clip · faces from 40 px``."""
-    parts = [counted(len(settings["checkpoint"]), "model")]
+    parts = [counted(len(request.checkpoint), "model")]
     if not all(job.info["is_picture"] for job in ready):
-        start_s, end_s, rate = settings["start_s"], settings["end_s"], settings["per_second"]
-        parts += [f"{settings['mode']}, {rate:g} frames/s" if rate else settings["mode"]]
+        start_s, end_s, rate = request.start_s, request.end_s, request.per_second
+        parts += [f"{request.mode}, {rate:g} frames/s" if rate else request.mode]
         until = float(ready[0].info["duration_s"]) if end_s is None else end_s
         parts += ["whole clip" if not start_s and end_s is None else f"{start_s:.1f} to {until:.1f} s"]
-    parts += [f"faces from {settings['min_face_px']} px"]
-    parts += [DETECTORS[settings["detector"]].title] if settings["detector"] != DEFAULT_DETECTOR else []
+    parts += [f"faces from {request.min_face_px} px"]
+    parts += [DETECTORS[request.detector].title] if request.detector != DEFAULT_DETECTOR else []
     return " · ".join(parts)
 
 

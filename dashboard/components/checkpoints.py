@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components.charts import FIRST, NO_BAR, SECOND, figure, line_at
 from dashboard.components.frame import clock, go_to, hand_over, megabytes, plain, show_errors
 from dashboard.components.robustness import robustness_view
-from dashboard.services import checkpoints, datasets, evaluations, jobs
+from dashboard.services import checkpoints, datasets, evaluations, jobs, kinds
 from dashboard.services.checkpoints import Entry
 from fer_core.errors import DataError, FerError
 from fer_core.models.card import Card
@@ -200,7 +200,7 @@ def _evaluations(entry: Entry) -> None:
             st.markdown(f"**{plain(name)}**  \n:small[{megabytes(path.stat().st_size)}]", width="stretch")
             if st.button("Inspect", key=f"inspect-{name}", icon=":material/search:"):
                 go_to(INSPECT, {"data": name}, checkpoint=entry.name)
-    running = jobs.of_target(entry.name, "evaluate")
+    running = jobs.of_target(entry.name, kinds.EVALUATE.name)
     active = running is not None and running.state in jobs.ACTIVE
     if running is not None:
         st.fragment(_progress, run_every=1.0 if active else None)(running.id, active)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.components.frame import clock, counted, plain
-from dashboard.services import jobs
+from dashboard.components.frame import clock, counted, plain, show_errors
+from dashboard.services import jobs, kinds
 from fer_core.emotions import EMOTION_COLOURS
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ REVIEW = "app_pages/review.py"
 
 def queue() -> None:
     """Draw waiting, running and just ended jobs."""
-    active = any(job.kind in jobs.UPLOADED for job in jobs.with_state(*jobs.ACTIVE))
+    active = any(job.kind in kinds.UPLOADED for job in jobs.with_state(*jobs.ACTIVE))
     st.fragment(_queue, run_every=1.0 if active else None)(active)
 
 
 def _queue(was_active: bool) -> None:
-    found = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind in jobs.UPLOADED]
+    found = [job for job in jobs.recent(time.time() - SHOWN_FOR_S) if job.kind in kinds.UPLOADED]
     ended = [job for job in found if job.state not in jobs.ACTIVE][-20:]
     shown = ended + [job for job in found if job.state in jobs.ACTIVE]
     if shown:
@@ -51,7 +51,8 @@ def _running(job: jobs.Job) -> None:
         st.markdown(f"**{plain(job.name)}**", width="stretch")
         _cancel(job)
     st.progress(job.share, text=", ".join(words))
-    _strip_so_far(job)
+    with show_errors():
+        _strip_so_far(job)
 
 
 def _cancel(job: jobs.Job) -> None:
@@ -102,9 +103,12 @@ def _strip_so_far(job: jobs.Job) -> None:
 
     rows = so_far(job.id)
     rows = rows[rows["track"] >= 0]
-    start_s = float(job.settings.get("start_s", 0.0))
-    total = (job.settings.get("end_s") or float(job.info.get("duration_s", 0))) - start_s
-    if rows.empty or total <= 0:
+    if rows.empty:
+        return
+    asked = kinds.VIDEO.read(job.settings)
+    start_s = asked.start_s
+    total = (asked.end_s or float(job.info.get("duration_s", 0))) - start_s
+    if total <= 0:
         return
     lines = [_line(person, start_s, total) for _, person in list(rows.groupby("track"))[:6]]
     st.html(f'<div role="img" aria-label="Expressions so far">{"".join(lines)}</div>')

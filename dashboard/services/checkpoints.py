@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dashboard.services import jobs, places, tasks
+from dashboard.services import jobs, kinds, places, queues
 from fer_core.errors import CheckpointError, UploadError
 from fer_core.models.card import WEIGHTS, Card, read_card
 from fer_core.models.folders import (
@@ -146,9 +146,7 @@ def add(files: Iterable[tuple[str, bytes]]) -> str:
     except OSError as error:
         places.drop_upload(job_id)
         raise UploadError("The files could not be written to disk. Is there enough space?") from error
-    jobs.add(job_id, kind="checkpoint", name=weights[0])
-    tasks.start(job_id, {})
-    return job_id
+    return queues.ask(kinds.CHECKPOINT, kinds.Request(), name=weights[0], job_id=job_id)
 
 
 def keep(job: jobs.Job) -> None:

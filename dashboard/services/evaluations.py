@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboard.services import checkpoints, jobs, places, tasks
+from dashboard.services import checkpoints, jobs, kinds, places, queues, warm
 from fer_core.errors import CheckpointError, InputError
 from fer_core.models.folders import checkpoint_named
+from fer_core.progress import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,17 +150,11 @@ def ask(checkpoint: str, dataset: str, split: str, *, skip_unreadable: bool, fin
     """
     if missing := checkpoints.why_not_runnable(checkpoint):
         raise CheckpointError(missing)
-    settings = {
-        "checkpoint": checkpoint, "dataset": dataset, "split": split,
-        "skip_unreadable": skip_unreadable, "find_faces": find_faces,
-    }  # fmt: skip
-    job = places.new_id()
-    jobs.add(job, kind="evaluate", name=f"{checkpoint} on {dataset}, {split}", target=checkpoint, settings=settings)
-    tasks.start(job, settings)
-    return job
+    request = kinds.EvaluateRequest(checkpoint, dataset, split, skip_unreadable, find_faces)
+    return queues.ask(kinds.EVALUATE, request, name=f"{checkpoint} on {dataset}, {split}", target=checkpoint)
 
 
-def make(job: jobs.Job, *, progress: Callable[[int, int], None], should_stop: Callable[[], bool]) -> None:
+def make(job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: OnProgress, should_stop: ShouldStop) -> None:
     """The worker's part of ``ask``.
 
     Raises:
@@ -168,16 +163,14 @@ def make(job: jobs.Job, *, progress: Callable[[int, int], None], should_stop: Ca
     from dashboard.services import datasets
     from fer_core.evaluation import evaluate_faces, write_table
 
-    asked = job.settings
-    faces = datasets.faces(asked["dataset"], asked["split"])
+    faces = datasets.faces(asked.dataset, asked.split)
     if not len(faces):
-        raise InputError(f"{asked['dataset']} has no picture in {asked['split']}.")
+        raise InputError(f"{asked.dataset} has no picture in {asked.split}.")
     table = evaluate_faces(
-        tasks.classifier(asked["checkpoint"]), faces, progress=progress, should_stop=should_stop,
-        skip_unreadable=asked["skip_unreadable"], find_faces=asked["find_faces"],
+        warm.classifier(asked.checkpoint), faces, progress=progress, should_stop=should_stop,
+        skip_unreadable=asked.skip_unreadable, find_faces=asked.find_faces,
     )  # fmt: skip
-    name = f"{asked['dataset']}-{asked['split']}.parquet"
-    checkpoint_named(asked["checkpoint"])  # may be removed meanwhile, and the next of its name is another one
-    write_table(table, places.below("evaluations") / asked["checkpoint"] / name)
+    checkpoint_named(asked.checkpoint)  # may be removed meanwhile, and the next of its name is another one
+    write_table(table, places.below("evaluations") / asked.checkpoint / f"{asked.dataset}-{asked.split}.parquet")
     unreadable = table.attrs.get("unreadable", [])
     jobs.tell(job.id, {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""})

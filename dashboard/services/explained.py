@@ -10,10 +10,11 @@ answer, and the id of its job: the same question is answered once.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from dashboard.services import checkpoints, datasets, jobs, places, tasks
+from dashboard.services import checkpoints, datasets, jobs, kinds, places, queues, warm
 from fer_core.errors import CheckpointError, InputError, StoreError, UploadError
 from fer_core.models.folders import checkpoint_named, weights_in
+from fer_core.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from fer_core.faces import Faces
@@ -56,6 +58,7 @@ def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
     Raises:
         CheckpointError: an ask names a checkpoint that is not there.
         DataError, StoreError: a source names a data set or an analysis that is not there.
+        InputError: a source or an ask has other keys or values than they have.
     """
     weights = [_weights(each["checkpoint"]) for each in asks]
     decides = [list(sources), list(asks), weights, [_version(source) for source in sources]]
@@ -65,10 +68,8 @@ def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
         return key
     if job is not None:
         jobs.remove(key)
-    settings = {"sources": list(sources), "asks": list(asks)}
-    jobs.add(key, kind="explain", name="heatmaps", settings=settings)
-    tasks.start(key, settings)
-    return key
+    request = kinds.ExplainRequest.from_json({"sources": list(sources), "asks": list(asks)})
+    return queues.ask(kinds.EXPLAIN, request, name="heatmaps", job_id=key)
 
 
 def _weights(checkpoint: str) -> tuple[int, int]:
@@ -105,7 +106,7 @@ def answer(key: str) -> dict[str, Any]:
         InputError, StoreError: not an id; no such request.
     """
     job = jobs.get(places.check_id(key))
-    if job is None or job.kind != "explain":
+    if job is None or job.kind != kinds.EXPLAIN.name:
         raise StoreError("There is no such request.")
     if job.state != "done":
         return {"state": job.state, "share": job.share, "error": job.error}
@@ -150,21 +151,21 @@ def _path(key: str) -> Path:
     return places.below("explained") / f"{key}.json"
 
 
-def make(job: jobs.Job, *, progress: Callable[[float], None]) -> None:
+def make(job: jobs.Job, asked: kinds.ExplainRequest, *, progress: OnProgress) -> None:
     """The worker's part of ``ask``.
 
     Raises:
         FerError: as its message says.
     """
-    sources, asks = job.settings["sources"], job.settings["asks"]
+    sources, asks = asked.sources, asked.asks
     found: list[dict[str, Any]] = [{"answers": []} for _ in sources]
     for i, each in enumerate(asks):
-        classifier = tasks.classifier(each["checkpoint"])
+        classifier = warm.classifier(each.checkpoint)
         crops = np.stack([_crop(source, classifier) for source in sources])
         for one, crop, cell in zip(found, crops, _cells(classifier, crops, each), strict=True):
             one.setdefault("crop", _png(cv2.resize(crop, (FACE_PX, FACE_PX), interpolation=cv2.INTER_CUBIC)))
-            one["answers"].append({**each, **cell})
-        progress((i + 1) / len(asks))
+            one["answers"].append({**dataclasses.asdict(each), **cell})
+        progress(Progress("explaining", (i + 1) / len(asks)))
     for one, source in zip(found, sources, strict=True):
         if "picture" in source:
             one["n_faces"] = len(_faces_of(places.below("pictures") / source["picture"])[1])
@@ -175,20 +176,20 @@ def make(job: jobs.Job, *, progress: Callable[[float], None]) -> None:
         old.unlink(missing_ok=True)
 
 
-def _cells(classifier: Classifier, crops: np.ndarray, wanted: Ask) -> list[dict[str, Any]]:
+def _cells(classifier: Classifier, crops: np.ndarray, wanted: kinds.Ask) -> list[dict[str, Any]]:
     """What one ask finds, for each crop."""
     from fer_core.explain import contrast, heatmaps, overlay, overlay_signed
 
     scores = classifier.predict(crops).probabilities
-    size, how = FACE_PX if len(crops) == 1 else SMALL_PX, {"method": wanted["method"], "layer": wanted["layer"] or None}
+    size, how = FACE_PX if len(crops) == 1 else SMALL_PX, {"method": wanted.method, "layer": wanted.layer or None}
     answers = [classifier.labels[top] for top in scores.argmax(axis=1)]
-    targets = [_target(wanted["target"]) or answer for answer in answers]
-    if wanted["other"]:
-        others = [_target(wanted["other"]) or answer for answer in answers]
+    targets = [wanted.target or answer for answer in answers]
+    if wanted.other:
+        others = [wanted.other] * len(crops)
         maps = contrast(classifier, crops, targets, others, **how)
     else:
         maps = heatmaps(classifier, crops, targets, **how)
-    draw = overlay_signed if wanted["other"] else overlay
+    draw = overlay_signed if wanted.other else overlay
     return [
         {
             "answer": answer, "explained": target, "is_empty": not each.any(),
@@ -200,25 +201,21 @@ def _cells(classifier: Classifier, crops: np.ndarray, wanted: Ask) -> list[dict[
     ]  # fmt: skip
 
 
-def _extras(classifier: Classifier, crop: np.ndarray, target: Any, wanted: Ask) -> dict[str, Any]:
+def _extras(classifier: Classifier, crop: np.ndarray, target: Any, wanted: kinds.Ask) -> dict[str, Any]:
     from fer_core.explain import feature_maps, feature_sheet, layers, sanity
 
     found: dict[str, Any] = {}
-    layer = wanted["layer"] or None
-    if wanted["sanity"]:
-        found["sanity"] = sanity(classifier, crop, target, method=wanted["method"], layer=layer).to_json()
-    if wanted["features"]:
+    layer = wanted.layer or None
+    if wanted.sanity:
+        found["sanity"] = sanity(classifier, crop, target, method=wanted.method, layer=layer).to_json()
+    if wanted.features:
         maps = feature_maps(classifier, crop, layer)
         found["sheet"], found["sheet_shape"] = _png(feature_sheet(maps)), list(maps.shape)
     found["layers"] = layers(classifier)
     return found
 
 
-def _target(asked: str | list[str]) -> str | tuple[str, ...]:
-    return asked if isinstance(asked, str) else tuple(asked)
-
-
-def _crop(source: Source, classifier: Classifier) -> np.ndarray:
+def _crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray:
     """The face of a source as the classifier takes it, uint8 (s, s, 3) RGB."""
     if "dataset" in source:
         from fer_core.evaluation import face_crop
@@ -230,7 +227,7 @@ def _crop(source: Source, classifier: Classifier) -> np.ndarray:
     return _picture_crop(source, classifier)
 
 
-def _video_crop(source: Source, classifier: Classifier) -> np.ndarray:
+def _video_crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray:
     from fer_core.video.view import edited
     from fer_core.video.why import face_at, face_crops
 
@@ -242,7 +239,7 @@ def _video_crop(source: Source, classifier: Classifier) -> np.ndarray:
     return np.asarray(face_crops(path, row, classifier)[0])
 
 
-def _picture_crop(source: Source, classifier: Classifier) -> np.ndarray:
+def _picture_crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray:
     from fer_core.faces import crop_faces
 
     path = places.below("pictures") / source["picture"]
@@ -260,7 +257,7 @@ def _faces_of(path: Path) -> tuple[np.ndarray, Faces]:
 
     with VideoReader(path) as reader:
         image = next(iter(reader.frames())).image
-    faces = tasks.detector().detect([image])[0]
+    faces = warm.detector().detect([image])[0]
     if not len(faces):
         raise InputError("No face was found in this picture. Try one with a larger, frontal face.")
     areas = np.prod(faces.boxes[:, 2:] - faces.boxes[:, :2], axis=1)

@@ -28,16 +28,13 @@ create table if not exists jobs (
 )"""
 STALE_S = 15.0
 ACTIVE = ("queued", "running")
-INSPECTED = ("picture", "why", "why_span", "why_clip", "explain", "checkpoint")
-"""Kinds of jobs that somebody waits for in front of the screen."""
-UPLOADED = ("video", "picture")
-"""Kinds of jobs that a file was sent for to be analysed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row. ``kind`` says what is done (``tasks`` has them all); ``target`` is what it belongs to: the analysis it
-    makes or explains, the evaluated checkpoint, the key of a map; times are seconds since 1970; ``share`` is 0-1."""
+    """A row. ``kind`` says what is done (``kinds`` has them all), ``settings`` what was asked, as the kind reads it;
+    ``target`` is what it belongs to: the analysis it makes or explains, the evaluated checkpoint, the key of a map;
+    times are seconds since 1970; ``share`` is 0-1."""
 
     id: str
     kind: str
@@ -226,13 +223,11 @@ def cancel(job_id: str) -> None:
         places.drop_upload(job_id)
 
 
-def abandon(is_inspected: bool) -> None:
-    """The worker of these kinds has ended: what it was at work on is stale at once."""
-    kinds = "in" if is_inspected else "not in"
+def lose(job_ids: Sequence[str]) -> None:
+    """Say that the worker of these jobs has ended: those that run are stale at once."""
     with _table() as table:
         table.execute(
-            f"update jobs set beat=0 where state='running' and kind {kinds} ({','.join('?' * len(INSPECTED))})",
-            INSPECTED,
+            f"update jobs set beat=0 where state='running' and id in ({','.join('?' * len(job_ids))})", tuple(job_ids)
         )
 
 
@@ -252,7 +247,17 @@ def _select(clause: str, values: Sequence[Any]) -> list[Job]:
         rows = table.execute(f"select * from jobs {clause}", tuple(values)).fetchall()
     return [
         Job(**(dict(row) | {
-            "settings": json.loads(row["settings"]), "info": json.loads(row["info"]), "cancel": bool(row["cancel"]),
+            "settings": _object(row["settings"]), "info": _object(row["info"]), "cancel": bool(row["cancel"]),
         }))
         for row in rows
     ]  # fmt: skip
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Keys and values of a cell. One damaged cell must not close the pages that list all rows: it has a key that no
+    kind of job knows, so that its job is refused when its turn comes."""
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {"damaged": text}

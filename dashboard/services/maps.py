@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.services import evaluations, jobs, places, tasks
+from dashboard.services import evaluations, jobs, kinds, places, queues
 from fer_core.emotions import EMOTIONS8, group_indices
+from fer_core.progress import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
     from fer_core.embeddings import Map
@@ -54,17 +54,14 @@ def _load(key: str, changed: int) -> Map | None:
 def ask(checkpoint: str, table: str, method: str, dimensions: int, seed: int) -> str:
     """Queue a map, unless it is being made; returns the job."""
     key = key_of(evaluations.evaluation(checkpoint, table), method, dimensions, seed)
-    running = jobs.of_target(key, "map")
+    running = jobs.of_target(key, kinds.MAP.name)
     if running is not None and running.state in jobs.ACTIVE:
         return running.id
-    settings = {"checkpoint": checkpoint, "table": table, "method": method, "dimensions": dimensions, "seed": seed}
-    job = places.new_id()
-    jobs.add(job, kind="map", name=f"{method} of {checkpoint} on {table}", target=key, settings=settings)
-    tasks.start(job, settings)
-    return job
+    request = kinds.MapRequest(checkpoint, table, method, dimensions, seed)
+    return queues.ask(kinds.MAP, request, name=f"{method} of {checkpoint} on {table}", target=key)
 
 
-def make(job: jobs.Job, *, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> None:
+def make(asked: kinds.MapRequest, *, progress: OnProgress, should_stop: ShouldStop) -> None:
     """The worker's part of ``ask``.
 
     Raises:
@@ -72,10 +69,9 @@ def make(job: jobs.Job, *, progress: Callable[[float], None], should_stop: Calla
     """
     from fer_core.embeddings import make_map, save_map
 
-    asked = job.settings
-    table = evaluations.evaluation(asked["checkpoint"], asked["table"])
+    table = evaluations.evaluation(asked.checkpoint, asked.table)
     made = make_map(
-        table.features, *_classes(table), asked["method"], asked["dimensions"], asked["seed"], progress=progress,
+        table.features, *_classes(table), asked.method, asked.dimensions, asked.seed, progress=progress,
         should_stop=should_stop,
     )  # fmt: skip
     save_map(places.below("maps"), made)

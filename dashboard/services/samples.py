@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboard.services import tasks, uploads
+from dashboard.services import kinds, queues, uploads
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
 SAMPLE = Path(__file__).parents[1] / "sample" / "sample.mp4"
@@ -13,5 +13,5 @@ SAMPLE = Path(__file__).parents[1] / "sample" / "sample.mp4"
 def start() -> str:
     """Analyse the sample with the default settings; returns the job's id."""
     job = uploads.add_copy(SAMPLE, "Sample.mp4")
-    tasks.start(job.id, {"checkpoint": DEFAULT_CHECKPOINT})
+    queues.start(job.id, kinds.AnalyzeRequest(checkpoint=(DEFAULT_CHECKPOINT,)))
     return job.id

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-from dashboard.services import jobs, places
+from dashboard.services import jobs, kinds, places
 from fer_core.errors import UploadError
 
 MAX_BYTES = 2 * 1024**3
@@ -83,7 +83,7 @@ def complete(upload_id: str, name: str) -> jobs.Job:
         places.drop_upload(upload_id)
         raise
     jobs.add(
-        upload_id, kind="picture" if info.is_picture else "video", name=name,
+        upload_id, kind=(kinds.PICTURE if info.is_picture else kinds.VIDEO).name, name=name,
         info=dataclasses.asdict(info) | {"bytes": source.stat().st_size},
     )  # fmt: skip
     job = jobs.get(upload_id)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from dashboard.services import jobs, places, tasks
+from dashboard.services import jobs, kinds, places, queues, warm
+from dashboard.services.kinds import Kind, R
 from fer_core.errors import InputError, StoreError
+from fer_core.progress import OnProgress, ShouldStop
 from fer_core.video.store import Analysis
 
 FACE_PX, STRIP_PX = 240, 72
@@ -29,7 +32,7 @@ def ask(analysis_id: str, *, track: int, time_s: float, model: str = "", target:
     Raises:
         StoreError: no such analysis, or its video is gone.
     """
-    return _start(analysis_id, {"track": track, "time_s": time_s, "model": model, "target": target})
+    return _start(analysis_id, kinds.WHY, kinds.WhyRequest(track, time_s, model, target))
 
 
 def ask_span(
@@ -38,18 +41,16 @@ def ask_span(
 ) -> str:  # fmt: skip
     """Ask for the heatmaps of ``n`` faces over a span, or for a clip of it with a heatmap on every face; returns the
     job. ``target`` is an emotion, those of a group, or empty for each face's most probable one."""
-    span = {"track": track, "start_s": start_s, "end_s": end_s, "n": n, "model": model, "target": target}
-    return _start(analysis_id, span | {"method": method, "layer": layer}, "why_clip" if clip else "why_span")
+    told = target if isinstance(target, str) else tuple(target)
+    request = kinds.WhySpanRequest(track, start_s, end_s, n, model, told, method, layer)
+    return _start(analysis_id, kinds.WHY_CLIP if clip else kinds.WHY_SPAN, request)
 
 
-def _start(analysis_id: str, settings: dict[str, Any], kind: str = "why") -> str:
+def _start(analysis_id: str, kind: Kind[R], request: R) -> str:
     analysis = places.store().open(analysis_id)
     if analysis.source() is None:
         raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
-    job = places.new_id()
-    jobs.add(job, kind=kind, name=analysis.name, target=analysis_id, settings=settings)
-    tasks.start(job, settings)
-    return job
+    return queues.ask(kind, request, name=analysis.name, target=analysis_id)
 
 
 def answer(analysis_id: str, job_id: str) -> dict[str, Any]:
@@ -70,41 +71,35 @@ def answer(analysis_id: str, job_id: str) -> dict[str, Any]:
         raise StoreError("The answer was removed meanwhile, or is damaged; ask again.") from error
 
 
-def make(job: jobs.Job, *, progress: Any, should_stop: Any) -> None:
-    """The worker's part: explain what the job's settings name, and write the answer.
+def make(
+    job: jobs.Job, asked: kinds.WhyRequest | kinds.WhySpanRequest, *, progress: OnProgress, should_stop: ShouldStop
+) -> None:
+    """The worker's part for single faces: explain what is asked, and write the answer.
 
     Raises:
         InputError, StoreError, VideoError, CheckpointError: as their messages say.
     """
     from fer_core.explain import REGIONS
-    from fer_core.video.view import MEAN, edited
+    from fer_core.video.view import edited
     from fer_core.video.why import explain, face_at, faces_between
 
-    analysis, asked = places.store().open(job.target), job.settings
-    source, model = analysis.source(), asked["model"] or analysis.models[0]
-    if source is None:
-        raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
-    if model == MEAN:
-        raise InputError("A mean of models has no heatmap; choose one of the models.")
-    if job.kind == "why_clip":
-        _make_clip(job, analysis, model, progress=progress, should_stop=should_stop)
-        return
-    table, is_face = edited(analysis, model), "time_s" in asked
-    rows = (
-        face_at(table, track=asked["track"], time_s=asked["time_s"])
-        if is_face
-        else faces_between(table, **{name: asked[name] for name in ("track", "start_s", "end_s", "n")})
-    )
+    analysis, source, model = _opened(job, asked.model)
+    table, how = edited(analysis, model), {"method": "gradcam", "layer": ""}
+    if isinstance(asked, kinds.WhyRequest):
+        rows, side = face_at(table, track=asked.track, time_s=asked.time_s), FACE_PX
+    else:
+        rows = faces_between(table, track=asked.track, start_s=asked.start_s, end_s=asked.end_s, n=asked.n)
+        side, how = STRIP_PX, {"method": asked.method, "layer": asked.layer}
     found = explain(
-        source, rows, tasks.classifier(model), target=_target(asked), method=asked.get("method", "gradcam"),
-        layer=asked.get("layer") or None, progress=progress, should_stop=should_stop,
+        source, rows, warm.classifier(model), target=asked.target, method=how["method"], layer=how["layer"] or None,
+        progress=progress, should_stop=should_stop,
     )  # fmt: skip
-    pictures = found.pictures(FACE_PX if is_face else STRIP_PX)
+    pictures = found.pictures(side)
     _write(
         analysis,
         job.id,
         {
-            **asked,
+            **asked.to_json(),
             "model": model,
             "times_s": found.time_s.tolist(),
             "targets": list(found.targets),
@@ -116,25 +111,37 @@ def make(job: jobs.Job, *, progress: Any, should_stop: Any) -> None:
     )
 
 
-def _target(asked: dict[str, Any]) -> str | tuple[str, ...]:
-    return asked["target"] if isinstance(asked["target"], str) else tuple(asked["target"])
+def make_clip(job: jobs.Job, asked: kinds.WhySpanRequest, *, progress: OnProgress, should_stop: ShouldStop) -> None:
+    """The worker's part for a clip.
 
-
-def _make_clip(job: jobs.Job, analysis: Analysis, model: str, *, progress: Any, should_stop: Any) -> None:
+    Raises:
+        InputError, StoreError, VideoError, CheckpointError: as their messages say.
+    """
     from fer_core.video.view import edited
     from fer_core.video.why import explained_clip
 
-    asked, source = job.settings, analysis.source()
-    assert source is not None
+    analysis, source, model = _opened(job, asked.model)
     table = edited(analysis, model)
-    folder, own = analysis.folder / "why", table[table["track"] == asked["track"]]
+    folder, own = analysis.folder / "why", table[table["track"] == asked.track]
     folder.mkdir(exist_ok=True)
     explained_clip(
-        source, own, tasks.classifier(model), folder / f"{job.id}.mp4", start_s=asked["start_s"],
-        end_s=asked["end_s"], target=_target(asked), method=asked["method"], layer=asked["layer"] or None,
-        progress=progress, should_stop=should_stop,
+        source, own, warm.classifier(model), folder / f"{job.id}.mp4", start_s=asked.start_s, end_s=asked.end_s,
+        target=asked.target, method=asked.method, layer=asked.layer or None, progress=progress, should_stop=should_stop,
     )  # fmt: skip
-    _write(analysis, job.id, {**asked, "model": model})
+    _write(analysis, job.id, {**asked.to_json(), "model": model})
+
+
+def _opened(job: jobs.Job, model: str) -> tuple[Analysis, Path, str]:
+    """The analysis of a job, its video, and the model to explain, the first one where none is named."""
+    from fer_core.video.view import MEAN
+
+    analysis = places.store().open(job.target)
+    source, model = analysis.source(), model or analysis.models[0]
+    if source is None:
+        raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
+    if model == MEAN:
+        raise InputError("A mean of models has no heatmap; choose one of the models.")
+    return analysis, source, model
 
 
 def _write(analysis: Analysis, job_id: str, found: dict[str, Any]) -> None:

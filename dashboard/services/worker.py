@@ -14,7 +14,8 @@ import time
 if hasattr(os, "nice"):
     os.nice(10)  # before the heavy imports: pages come first, however much there is to analyse
 
-from dashboard.services import jobs, places, tasks
+from dashboard.services import jobs, places, queues, runner, warm, work
+from dashboard.services.kinds import INSPECTOR
 from fer_core.errors import FerError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
@@ -28,11 +29,12 @@ def main(name: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_find_lost, args=(name,), daemon=True).start()
     threading.Thread(target=_warm, args=(name,), daemon=True).start()
-    consumer = tasks.QUEUES[name].create_consumer(
+    queues.hand_in(work.run_job)
+    consumer = queues.QUEUES[name].create_consumer(
         workers=1,
         worker_type="thread",
         initial_delay=0.05,
-        max_delay=0.1 if name == "inspector" else 0.5,
+        max_delay=0.1 if name == INSPECTOR else 0.5,
         periodic=False,
         check_worker_health=False,
     )
@@ -46,8 +48,8 @@ def _end_with_parent() -> None:
 
 def _find_lost(name: str) -> None:
     while True:
-        with tasks.log_errors():
-            tasks.requeue_lost(name)
+        with runner.log_errors():
+            queues.requeue_lost(name)
         time.sleep(CHECK_S)
 
 
@@ -55,8 +57,8 @@ def _warm(name: str) -> None:
     """Load the default model before it is asked for; and once nobody waits for anything, what heatmaps need, which
     takes seconds."""
     try:
-        classifier = tasks.classifier(DEFAULT_CHECKPOINT)
-        if name == "inspector":
+        classifier = warm.classifier(DEFAULT_CHECKPOINT)
+        if name == INSPECTOR:
             time.sleep(IDLE_S)
             while jobs.with_state(*jobs.ACTIVE):
                 time.sleep(IDLE_S)

@@ -13,10 +13,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dashboard.services import jobs, places, uploads
+from dashboard.services import jobs, kinds, places, queues, uploads
+from dashboard.services.kinds import INSPECTOR
 
 WARM_AFTER_S = 5.0
-NAMES, IDLE_S = ("analyses", "inspector"), 10.0
+IDLE_S = 10.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,10 +46,10 @@ async def _watch() -> None:
     began = time.monotonic()
     try:
         while True:
-            for name in NAMES:
+            for name in kinds.QUEUES:
                 has_ended = name in running and running[name].poll() is not None
                 if has_ended:
-                    jobs.abandon(name == "inspector")
+                    queues.abandon(name)
                 if has_ended or (name not in running and _is_due(name, time.monotonic() - began)):
                     running[name] = _start(name)
             await asyncio.sleep(2)
@@ -61,14 +62,14 @@ def _is_due(name: str, since_s: float) -> bool:
     """The inspector loads as much as the other worker: it starts when it is asked, or when nobody waits for anything,
     so that who tries the sample at once does not wait for it too."""
     active = jobs.with_state(*jobs.ACTIVE)
-    is_asked = any(job.kind in jobs.INSPECTED for job in active)
-    return name != "inspector" or is_asked or (not active and since_s > IDLE_S)
+    is_asked = any(job.kind in kinds.INSPECTED for job in active)
+    return name != INSPECTOR or is_asked or (not active and since_s > IDLE_S)
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "4"}
     # every analysis has threads of its own, whose memory glibc else keeps for the next ones, more after each
-    if name == "inspector":  # its short work beside a long analysis: threads that wait for each other cost tenfold
+    if name == INSPECTOR:  # its short work beside a long analysis: threads that wait for each other cost tenfold
         environment["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // 4, 1))
     with (places.logs() / f"{name}.out").open("ab") as out:
         return subprocess.Popen(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fer_core.embeddings.arrays import ArrayF, ArrayI, as_features
 from fer_core.embeddings.measures import measured, most
 from fer_core.embeddings.nearest import nearest, place
 from fer_core.embeddings.projection import MAX_SEED, METHODS, SETTINGS, checked, layouts, neighbours_for, principal
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
 from fer_core.errors import InputError
+from fer_core.progress import OnProgress, ShouldStop, Stage
 
 FORMAT = "fer-workbench-map/1"
 """To be counted up when a change here or in the layouts makes other maps of the same features."""
@@ -117,8 +118,8 @@ def make_map(
     method: str,
     dimensions: int = 2,
     seed: int = 0,
-    progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Map:
     """Lay out faces, and measure how far the map can be trusted; a second layout tells how stable it is.
 
@@ -131,13 +132,13 @@ def make_map(
         InputError: as of ``project``, or labels of another length.
         Cancelled: ``should_stop`` said so.
     """
-    work, key = Work(progress, should_stop), map_key(features, labels, groups, method, dimensions, seed)
+    stage, key = Stage("projecting", progress, should_stop), map_key(features, labels, groups, method, dimensions, seed)
     found = checked(features, method, dimensions, seed)
     n, is_pca = len(found), method == "pca"
     before, after = (0.3, 0.35) if is_pca else (0.1, 0.7)
-    near = nearest(found, max(most(K, n), neighbours_for(method, n)), work.part(0, before))
-    maps = layouts(found, method, dimensions, (seed, (seed + 1) % MAX_SEED), near, work.part(before, after))
-    figures = measured(found, near[0][:, : most(K, n)], maps, labels, groups, work.part(after, 1))
+    near = nearest(found, max(most(K, n), neighbours_for(method, n)), stage.part(0, before))
+    maps = layouts(found, method, dimensions, (seed, (seed + 1) % MAX_SEED), near, stage.part(before, after))
+    figures = measured(found, near[0][:, : most(K, n)], maps, labels, groups, stage.part(after, 1))
     linear = dict(zip(("mean", "components"), principal(found, dimensions), strict=True)) if is_pca else {}
     return Map(key, method, seed, maps[0], MappingProxyType(figures), **linear)
 

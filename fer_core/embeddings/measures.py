@@ -5,14 +5,15 @@ Nothing is sampled: every face is compared with every other, a block of rows at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fer_core.embeddings.arrays import ArrayF, ArrayI, as_features
 from fer_core.embeddings.nearest import BLOCK, nearest
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
 from fer_core.errors import InputError
+from fer_core.progress import OnProgress, ShouldStop, Stage
 
 
 def quality(
@@ -23,8 +24,8 @@ def quality(
     *,
     other: ArrayLike | None = None,
     k: int = 15,
-    progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> dict[str, float]:
     """What a map shows and what it loses, over all faces.
 
@@ -34,7 +35,7 @@ def quality(
         labels, groups: int (n,), class of each face, say of seven and of three; -1 where there is none.
         other: float (n, dimensions), the map from a second seed.
         k: how many neighbours are looked at; at most (n - 1) // 2 are.
-        progress: is told the share that is done (0-1).
+        progress: is told how far it is.
         should_stop: is asked between blocks whether to give up.
 
     Returns:
@@ -54,10 +55,10 @@ def quality(
         InputError: shapes that do not fit, or values that are not finite.
         Cancelled: ``should_stop`` said so.
     """
-    work, found = Work(progress, should_stop), as_features(features, 4)
-    near = nearest(found, most(k, len(found)), work.part(0, 0.3))[0]
+    stage, found = Stage("measuring", progress, should_stop), as_features(features, 4)
+    near = nearest(found, most(k, len(found)), stage.part(0, 0.3))[0]
     placed = [as_features(each, 4) for each in (positions, other) if each is not None]
-    return measured(found, near, placed, labels, groups, work.part(0.3, 1))
+    return measured(found, near, placed, labels, groups, stage.part(0.3, 1))
 
 
 def most(k: int, n: int) -> int:
@@ -66,16 +67,16 @@ def most(k: int, n: int) -> int:
 
 
 def measured(
-    features: ArrayF, near: ArrayI, maps: list[ArrayF], labels: ArrayI, groups: ArrayI, work: Work
+    features: ArrayF, near: ArrayI, maps: list[ArrayF], labels: ArrayI, groups: ArrayI, stage: Stage
 ) -> dict[str, float]:
     """As ``quality``, with the neighbours (n, k) in the features known already, and one map or two."""
     classes = {"emotions": np.asarray(labels), "groups": np.asarray(groups)}
     n, shapes = len(features), [*(each.shape for each in maps), *(each.shape for each in classes.values())]
     if any(shape != (n, maps[0].shape[1]) for shape in shapes[:-2]) or shapes[-2:] != [(n,), (n,)]:
         raise InputError(f"Expected maps (n, dimensions), labels and groups (n,) of {n} faces, got shapes {shapes}.")
-    beside = [nearest(points, near.shape[1], work.part(0, 0.1))[0] for points in maps]
-    sums, ranks = _compared(features, list(classes.values()), beside[0], work.part(0.1, 0.7))
-    sums_in_map, _ = _compared(maps[0], list(classes.values()), near[:, :0], work.part(0.7, 1))
+    beside = [nearest(points, near.shape[1], stage.part(0, 0.1))[0] for points in maps]
+    sums, ranks = _compared(features, list(classes.values()), beside[0], stage.part(0.1, 0.7))
+    sums_in_map, _ = _compared(maps[0], list(classes.values()), near[:, :0], stage.part(0.7, 1))
     figures: dict[str, float] = {}
     for i, (name, labelled) in enumerate(classes.items()):
         figures |= {
@@ -88,17 +89,17 @@ def measured(
     figures["trustworthiness"] = _trustworthiness(ranks)
     if len(maps) > 1:
         figures |= {"stability": _common(*beside), "procrustes": _procrustes(*maps)}
-    work.at(1.0)
+    stage.at(1.0)
     return figures
 
 
-def _blocks(points: ArrayF, work: Work) -> Iterator[tuple[int, ArrayF]]:
+def _blocks(points: ArrayF, stage: Stage) -> Iterator[tuple[int, ArrayF]]:
     """The first row of every block, and Euclidean distances (b, n) of its rows to all points."""
     centred = points - points.mean(axis=0)  # near the origin, float32 keeps more digits
     squares = np.einsum("ij,ij->i", centred, centred)
     step = max(1, BLOCK // len(points))
     for first in range(0, len(points), step):
-        work.at(first / len(points))
+        stage.at(first / len(points))
         block = centred[first : first + step]
         if points.shape[1] <= 3:  # in a map, near points are so near that their products would cancel out
             found = np.square(block[:, :1] - centred[:, 0])
@@ -114,7 +115,7 @@ def _blocks(points: ArrayF, work: Work) -> Iterator[tuple[int, ArrayF]]:
         yield first, found
 
 
-def _compared(points: ArrayF, classes: list[ArrayI], near: ArrayI, work: Work) -> tuple[list[ArrayF], ArrayI]:
+def _compared(points: ArrayF, classes: list[ArrayI], near: ArrayI, stage: Stage) -> tuple[list[ArrayF], ArrayI]:
     """One pass over all distances.
 
     Returns:
@@ -125,7 +126,7 @@ def _compared(points: ArrayF, classes: list[ArrayI], near: ArrayI, work: Work) -
     members = np.hstack([_members(each, width) for each, width in zip(classes, widths, strict=True)])
     sums = np.zeros((len(points), sum(widths)), np.float32)
     ranks = np.zeros(near.shape, np.int64)
-    for first, distances in _blocks(points, work):
+    for first, distances in _blocks(points, stage):
         rows = slice(first, first + len(distances))
         sums[rows] = distances @ members
         ranks[rows] = [

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
+from fer_core.embeddings.arrays import ArrayF, ArrayI, as_features
 from fer_core.errors import InputError
+from fer_core.progress import Stage
 
 BLOCK = 2**23
 """Distances that are held at a time."""
@@ -65,7 +66,7 @@ def _found(features: ArrayF, queries: ArrayF, own: ArrayI, k: int) -> tuple[Arra
     return found, distances
 
 
-def nearest(points: ArrayF, k: int, work: Work = Work()) -> tuple[ArrayI, ArrayF]:
+def nearest(points: ArrayF, k: int, stage: Stage = Stage("comparing")) -> tuple[ArrayI, ArrayF]:
     """The k nearest others of every point, nearest first: rows int64 (n, k) and Euclidean distances float32 (n, k).
 
     For whole data sets, faster than ``neighbours``, which need not load scikit-learn. k is below n.
@@ -76,7 +77,7 @@ def nearest(points: ArrayF, k: int, work: Work = Work()) -> tuple[ArrayI, ArrayF
     found, distances = np.zeros((len(points), k), np.int64), np.zeros((len(points), k), np.float32)
     step = max(1, 16 * BLOCK // len(points))
     for first in range(0, len(points), step):
-        work.at(first / len(points))
+        stage.at(first / len(points))
         block = slice(first, first + step)
         distance, near = index.kneighbors(points[block])
         is_own = near == np.arange(first, first + len(near))[:, None]

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fer_core.embeddings.arrays import ArrayF, ArrayI, as_features
 from fer_core.embeddings.nearest import nearest
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
 from fer_core.errors import InputError
+from fer_core.progress import OnProgress, ShouldStop, Stage
 
 METHODS = ("umap", "tsne", "pca")
 DIMENSIONS = (2, 3)
@@ -52,8 +53,8 @@ def project(
     *,
     dimensions: int = 2,
     seed: int = 0,
-    progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> ArrayF:
     """Positions float32 (n, dimensions) of faces in a map.
 
@@ -65,18 +66,18 @@ def project(
         method: one of ``METHODS``.
         dimensions: 2 or 3.
         seed: 0 to 2³¹ - 1.
-        progress: is told the share that is done (0-1).
+        progress: is told how far it is.
         should_stop: is asked between blocks and epochs whether to give up.
 
     Raises:
         InputError: an unknown method, too few faces, all of them alike, or features that are not finite.
         Cancelled: ``should_stop`` said so.
     """
-    work, found = Work(progress, should_stop), checked(features, method, dimensions, seed)
+    stage, found = Stage("projecting", progress, should_stop), checked(features, method, dimensions, seed)
     k = neighbours_for(method, len(found))
-    near = nearest(found, k, work.part(0, 0.2)) if k else NOBODY
-    positions = layouts(found, method, dimensions, (seed,), near, work.part(0.2, 1))[0]
-    work.at(1.0)
+    near = nearest(found, k, stage.part(0, 0.2)) if k else NOBODY
+    positions = layouts(found, method, dimensions, (seed,), near, stage.part(0.2, 1))[0]
+    stage.at(1.0)
     return positions
 
 
@@ -115,16 +116,16 @@ def principal(features: ArrayF, dimensions: int) -> tuple[ArrayF, ArrayF]:
 
 
 def layouts(
-    features: ArrayF, method: str, dimensions: int, seeds: Sequence[int], near: tuple[ArrayI, ArrayF], work: Work
+    features: ArrayF, method: str, dimensions: int, seeds: Sequence[int], near: tuple[ArrayI, ArrayF], stage: Stage
 ) -> list[ArrayF]:
     """One layout per seed, see ``project``; ``near`` from ``nearest`` holds at least ``neighbours_for`` neighbours."""
-    work.at(0.0)
+    stage.at(0.0)
     if method == "pca":
         return [_linear(features, dimensions)] * len(seeds)
     k = neighbours_for(method, len(features))
     layout = (_umap if method == "umap" else _tsne)(features, dimensions, near[0][:, :k], near[1][:, :k])
     shares = np.linspace(0.1, 1, len(seeds) + 1)
-    return [layout(seed, work.part(*shares[i : i + 2])) for i, seed in enumerate(seeds)]
+    return [layout(seed, stage.part(*shares[i : i + 2])) for i, seed in enumerate(seeds)]
 
 
 def _linear(features: ArrayF, dimensions: int) -> ArrayF:
@@ -132,7 +133,7 @@ def _linear(features: ArrayF, dimensions: int) -> ArrayF:
     return np.asarray((features - mean) @ axes.T, np.float32)
 
 
-Layout = Callable[[int, Work], ArrayF]
+Layout = Callable[[int, Stage], ArrayF]
 
 
 def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Layout:
@@ -152,8 +153,8 @@ def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     a, b = find_ab_params(1.0, settings["min_dist"])
     epochs = settings["small_epochs" if n <= SMALL else "epochs"]
 
-    def layout(seed: int, work: Work) -> ArrayF:
-        bar = {"file": _Epochs(work), "disable": False, "mininterval": 0, "miniters": 1, "bar_format": "{n}/{total}"}
+    def layout(seed: int, stage: Stage) -> ArrayF:
+        bar = {"file": _Epochs(stage), "disable": False, "mininterval": 0, "miniters": 1, "bar_format": "{n}/{total}"}
         found, _ = simplicial_set_embedding(
             features, graph, dimensions, 1.0, a, b, 1.0, 5, epochs, "pca",
             np.random.RandomState(seed), "euclidean", {}, False, {}, False, tqdm_kwds=bar,
@@ -166,13 +167,13 @@ def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
 class _Epochs:
     """Takes what UMAP's progress bar writes, since UMAP tells its epochs in no other way."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
 
     def write(self, text: str) -> None:
         done, _, total = text.strip().partition("/")
         if done.isdigit() and total.isdigit():
-            self.work.at(int(done) / int(total))
+            self.stage.at(int(done) / int(total))
 
     def flush(self) -> None:
         """Nothing is held back."""
@@ -191,15 +192,15 @@ def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     start = rescale(_linear(features, dimensions).astype(np.float64))
     gradient = "fft" if dimensions == 2 and n > SMALL else "bh"
 
-    def layout(seed: int, work: Work) -> ArrayF:
+    def layout(seed: int, stage: Stage) -> ArrayF:
         # built anew for each seed: exaggeration scales it up and down, and its rounding would reach the next map
         index = PrecomputedNeighbors(near, distances.astype(np.float64))
         affinities = PerplexityBasedNN(perplexity=near.shape[1] / 3, knn_index=index)
         first = jitter(start, random_state=seed)
         found = TSNEEmbedding(first, affinities, negative_gradient_method=gradient, random_state=seed)
         for steps, exaggeration, momentum, part in (
-            (early, settings["exaggeration"], 0.5, work.part(0, early / (early + late))),
-            (late, 1, 0.8, work.part(early / (early + late), 1)),
+            (early, settings["exaggeration"], 0.5, stage.part(0, early / (early + late))),
+            (late, 1, 0.8, stage.part(early / (early + late), 1)),
         ):
             found.optimize(
                 steps, inplace=True, exaggeration=exaggeration, momentum=momentum,
@@ -211,9 +212,9 @@ def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     return layout
 
 
-def _tell(work: Work, steps: int, step: int, error: float, positions: NDArray) -> None:
+def _tell(stage: Stage, steps: int, step: int, error: float, positions: NDArray) -> None:
     """What t-SNE calls between its steps; to return something would stop it."""
-    work.at(step / steps)
+    stage.at(step / steps)
 
 
 __all__ = ["DIMENSIONS", "METHODS", "SETTINGS", "checked", "layouts", "neighbours_for", "principal", "project"]

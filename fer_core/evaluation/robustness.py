@@ -24,6 +24,7 @@ from fer_core.errors import Cancelled, CheckpointError, DataError, InputError
 from fer_core.evaluation.corruptions import CORRUPTIONS, FACE_PX, STRENGTHS, corrupt, find_corruption
 from fer_core.evaluation.metrics import report
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
+from fer_core.progress import OnProgress, Progress, ShouldStop
 
 if TYPE_CHECKING:  # pages read tables without them
     import pandas as pd
@@ -120,8 +121,8 @@ def measure(
     names: Sequence[str] | None = None,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    progress: OnProgress | None = None,
+    should_stop: ShouldStop = lambda: False,
 ) -> pd.DataFrame:
     """Accuracy of a checkpoint on clean and on corrupted pictures, single view.
 
@@ -135,7 +136,7 @@ def measure(
         names: which of ``CORRUPTIONS``; default: all.
         limit: so many pictures at most, drawn by the seed.
         seed: 0 or more; the same one gives the same table.
-        progress: called with (pictures done, pictures in all, each counted once for every row of the table).
+        progress: told how many pictures are done, and of how many, each counted once for every row of the table.
         should_stop: asked before every picture that is read, and before every batch.
 
     Returns:
@@ -161,7 +162,7 @@ def measure(
 
         def tell(done: int, before: int = i * len(rows)) -> None:
             if progress is not None:
-                progress(before + done, len(cells) * len(rows))
+                progress(Progress.counted("measuring", before + done, len(cells) * len(rows)))
 
         answers = _answers(classifier, crops, rows, (name, strength, seed), tell, should_stop)
         found = report(answers, truth[rows])
@@ -184,7 +185,7 @@ def _drawn(rows: NDArray[np.int64], limit: int | None, seed: int, where: str) ->
     return np.sort(np.random.default_rng(seed).permutation(rows)[:limit])
 
 
-def _decoded(classifier: Classifier, faces: FaceSet, should_stop: Callable[[], bool]) -> NDArray[np.uint8]:
+def _decoded(classifier: Classifier, faces: FaceSet, should_stop: ShouldStop) -> NDArray[np.uint8]:
     """All faces as one array, grey where all of them are."""
     reader = Reader(faces, should_stop, None)
     to_crops: Squares | FaceFinder | None = None if faces.cut else FaceFinder.of(classifier)
@@ -205,7 +206,7 @@ def _answers(
     rows: NDArray[np.int64],
     cell: tuple[str, int, int],
     tell: Callable[[int], None],
-    should_stop: Callable[[], bool],
+    should_stop: ShouldStop,
 ) -> NDArray[np.float64]:
     """Probabilities (n, k) for the pictures with one corruption (name, strength, seed)."""
     name, strength, seed = cell

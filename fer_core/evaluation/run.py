@@ -7,7 +7,7 @@ what comes out is a table with one row per picture, from which the figures are c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import report
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
 from fer_core.faces import QUALITIES, crop_qualities
+from fer_core.progress import OnProgress, Progress, ShouldStop
 
 if TYPE_CHECKING:  # pages read tables without them
     import pandas as pd
@@ -31,7 +32,6 @@ if TYPE_CHECKING:  # pages read tables without them
 LABEL_SETS: tuple[str, ...] = ("fer2013", *FERPLUS_PROTOCOLS)
 TTA: tuple[str, ...] = ("none", "flip", "tencrop")
 BATCH, PHOTO_BATCH = 256, 16
-Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -41,7 +41,7 @@ def evaluate(
     split: str | None = None,
     labels: str | None = None,
     tta: str = "none",
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Run a checkpoint on a split of a data set and report its figures.
 
@@ -52,7 +52,7 @@ def evaluate(
         labels: name of the data set for its own labels (the default), or a FER+ protocol where there are votes
             (``ferplus7``, ``ferplus8_majority``, ``ferplus8_argmax``).
         tta: ``none``, ``flip`` (mean with the mirror image) or ``tencrop``.
-        progress: called with (images done, images in all).
+        progress: told how many pictures are done, and of how many.
 
     Returns:
         ``checkpoint, data, split, labels, tta`` and everything of ``fer_core.evaluation.metrics.report``; where copies
@@ -133,8 +133,8 @@ def evaluate_faces(
     faces: FaceSet,
     *,
     tta: str = "none",
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    progress: OnProgress | None = None,
+    should_stop: ShouldStop = lambda: False,
     skip_unreadable: bool = False,
     find_faces: bool | None = None,
 ) -> pd.DataFrame:
@@ -144,7 +144,7 @@ def evaluate_faces(
         classifier: the checkpoint.
         faces: the pictures; only a batch of them is in memory at a time.
         tta: see ``evaluate``; tables that are kept are of single views (``none``).
-        progress: called with (images done, images in all).
+        progress: told how many pictures are done, and of how many.
         should_stop: asked before every picture.
         skip_unreadable: leave unreadable pictures out; their messages are in ``table.attrs["unreadable"]``.
         find_faces: look for the face and cut it out as the card says, taking the largest, or the whole picture where
@@ -177,7 +177,7 @@ def evaluate_faces(
             scores = dataclasses.replace(scores, features=_half(scores.features))
             parts.append(_Part(scores, found, crop_qualities(crops)))
         if progress is not None:
-            progress(reader.done, len(faces))
+            progress(Progress.counted("evaluating", reader.done, len(faces)))
     if not parts:
         told = f" The first problem: {reader.unreadable[0]}" if reader.unreadable else ""
         raise DataError(f"{faces.name}, {faces.split} holds no picture that can be read.{told}")

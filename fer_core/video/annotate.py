@@ -23,15 +23,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_core.emotions import EMOTION_COLOURS
-from fer_core.errors import Cancelled, InputError, VideoError
+from fer_core.errors import InputError, VideoError
 from fer_core.explain.pictures import with_heat
+from fer_core.progress import OnProgress, ShouldStop, Stage
 from fer_core.video.columns import PLACE
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import frame_steps, person_name, score_columns
 
-OnShare = Callable[[float], None]
-ShouldStop = Callable[[], bool]
 Draw = Callable[[Frame], RGB]
 _COPIED_SOUND = ("aac", "mp3")
 _AAC_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
@@ -47,7 +46,7 @@ def annotate_video(
     start_s: float = 0.0,
     end_s: float | None = None,
     blurred: pd.DataFrame | None = None,
-    progress: OnShare | None = None,
+    progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
     """Write the video, or a range of it, with a box, the emotion and its probability at every face.
@@ -61,7 +60,7 @@ def annotate_video(
         start_s, end_s: the range, in seconds of the source; its first frame is at 0 in the result.
         blurred: a timeline whose faces are made unrecognisable, with those of 0.4 s before and after so that a
             frame in which a face was missed does not show it. A face that was never found stays visible.
-        progress: called with the share done, 0-1.
+        progress: told how far it is after every frame.
         should_stop: asked after every frame.
 
     Raises:
@@ -75,15 +74,15 @@ def annotate_video(
         image = frame.image if hidden is None else blur_faces(frame.image, hidden.around(frame.time_s))
         return draw_faces(image, faces.at(frame), names or {})
 
-    work = Work(progress, should_stop, start_s=start_s, end_s=end_s)
+    work = Work(Stage("writing the annotated video", progress, should_stop), start_s=start_s, end_s=end_s)
     return rewrite(Path(source), Path(out), draw, work)
 
 
 def browser_proxy(
-    source: str | Path, out: str | Path, *, progress: OnShare | None = None, should_stop: ShouldStop | None = None
+    source: str | Path, out: str | Path, *, progress: OnProgress | None = None, should_stop: ShouldStop | None = None
 ) -> Path:
     """Write a copy that every browser plays (longer side at most 1280 px); see ``annotate_video`` for the rest."""
-    work = Work(progress, should_stop, max_side=_MAX_PROXY_SIDE)
+    work = Work(Stage("making a playable copy", progress, should_stop), max_side=_MAX_PROXY_SIDE)
     return rewrite(Path(source), Path(out), lambda frame: frame.image, work)
 
 
@@ -209,20 +208,16 @@ class _FacesAt:
 
 @dataclass(frozen=True)
 class Work:
-    """How a video is written: whom to tell, the range in s, and the longest side in px (None: as it is)."""
+    """How a video is written: as which stage of what, the range in s, and the longest side in px (None: as it is)."""
 
-    progress: OnShare | None
-    should_stop: ShouldStop | None
+    stage: Stage
     start_s: float = 0.0
     end_s: float | None = None
     max_side: int | None = None
 
     def tell(self, time_s: float, duration_s: float) -> None:
         length = (duration_s if self.end_s is None else min(self.end_s, duration_s)) - self.start_s
-        if self.progress is not None:
-            self.progress(float(np.clip((time_s - self.start_s) / length, 0, 1)) if length > 0 else 0.0)
-        if self.should_stop is not None and self.should_stop():
-            raise Cancelled("Stopped while the video was being written.")
+        self.stage.at(float(np.clip((time_s - self.start_s) / length, 0, 1)) if length > 0 else 0.0)
 
 
 def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:

@@ -1,9 +1,11 @@
-"""How thoroughly a video is looked at. Needs no torch, so that forms can list the modes."""
+"""What of a video is analysed, and how thoroughly. Needs no torch, so that forms and jobs can name it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fer_core.errors import InputError
-from fer_core.faces.detectors import DETECTORS
+from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 
 _REFINING = ", ".join(kind.title for kind in DETECTORS.values() if kind.refines)
 
@@ -14,6 +16,32 @@ MODES: dict[str, str] = {
 }
 """Name and promise of each mode, the default first."""
 PREVIEW_PER_SECOND = 2.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is analysed and how.
+
+    Attributes:
+        detector: name of the face detector, one of ``fer_core.faces.DETECTORS``.
+        min_face_px: smallest face looked for, shorter side in pixels of the video.
+        per_second: frames analysed per second; None takes every frame, or two a second in ``preview``.
+        mode: ``exact`` looks for faces anew in every frame, ``fast`` a few times a second and refines them in between
+            (see ``fer_core.video.scan``), ``preview`` takes few frames.
+        start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
+    """
+
+    detector: str = DEFAULT_DETECTOR
+    min_face_px: int = 40
+    per_second: float | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    mode: str = "fast"
+
+    @property
+    def rate(self) -> float | None:
+        """Frames analysed per second; None for every one."""
+        return PREVIEW_PER_SECOND if self.mode == "preview" and self.per_second is None else self.per_second
 
 
 def check_mode(mode: str) -> None:

@@ -15,9 +15,8 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,63 +26,19 @@ import numpy as np
 import pandas as pd
 
 from fer_core.errors import Cancelled, InputError, StoreError
-from fer_core.faces import DEFAULT_DETECTOR, Tracker, can_refine, make_detector
+from fer_core.faces import Tracker, can_refine, make_detector
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.models.runtime import fastest
+from fer_core.progress import OnProgress, Progress, ShouldStop
 from fer_core.signals.emotion import EmotionScores
-from fer_core.video.modes import PREVIEW_PER_SECOND, check_mode
+from fer_core.video.modes import Settings, check_mode
 from fer_core.video.parts import PartWriter
 from fer_core.video.reader import RGB, ReadStats, VideoReader
 from fer_core.video.scan import one_thread_each, scan
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What is analysed and how.
-
-    Attributes:
-        detector: name of the face detector, one of ``fer_core.faces.DETECTORS``.
-        min_face_px: smallest face looked for, shorter side in pixels of the video.
-        per_second: frames analysed per second; None takes every frame, or two a second in ``preview``.
-        mode: ``exact`` looks for faces anew in every frame, ``fast`` a few times a second and refines them in between
-            (see ``fer_core.video.scan``), ``preview`` takes few frames.
-        start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
-    """
-
-    detector: str = DEFAULT_DETECTOR
-    min_face_px: int = 40
-    per_second: float | None = None
-    start_s: float = 0.0
-    end_s: float | None = None
-    mode: str = "fast"
-
-    @property
-    def rate(self) -> float | None:
-        """Frames analysed per second; None for every one."""
-        return PREVIEW_PER_SECOND if self.mode == "preview" and self.per_second is None else self.per_second
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an analysis is: ``done_s`` of ``total_s`` seconds of video, frames and faces so far."""
-
-    stage: str
-    done_s: float
-    total_s: float
-    frames: int
-    faces: int
-
-    @property
-    def share(self) -> float:
-        """0-1; a container's length is a claim, so never above 1."""
-        return min(self.done_s / self.total_s, 1.0) if self.total_s > 0 else 0.0
-
-
-OnProgress = Callable[[Progress], None]
-ShouldStop = Callable[[], bool]
 Checkpoint = str | Path | Classifier
 
 
@@ -108,7 +63,7 @@ def analyze(
         settings: what to analyse.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         name: what the source is called in the results, by default its file name.
-        progress: called about twice a second.
+        progress: called about twice a second, with frames, faces and seconds of video so far.
         should_stop: asked after every frame; when it says yes, what was analysed so far is kept as an incomplete
             analysis (``complete`` is false in ``analysis.json``).
 
@@ -201,7 +156,8 @@ class _Run:
         now = time.monotonic()
         if self.progress is not None and (always or now - self._told > 0.5):
             self._told = now
-            self.progress(Progress(stage, max(done_s, 0.0), self.total_s, self.parts.frames, self.parts.faces))
+            counts = {"frames": self.parts.frames, "faces": self.parts.faces}
+            self.progress(Progress.along(stage, max(done_s, 0.0), self.total_s, **counts))
 
 
 def _scores(checkpoint: Checkpoint | Sequence[Checkpoint], device: str) -> list[EmotionScores]:
@@ -328,4 +284,4 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
-__all__ = ["Progress", "Settings", "analyze", "time_check"]
+__all__ = ["Settings", "analyze", "time_check"]

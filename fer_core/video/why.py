@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fer_core.errors import Cancelled, InputError, VideoError
+from fer_core.errors import InputError, VideoError
 from fer_core.explain import Target, attention_shares, heatmaps, landmarks_in_crop, overlay, region_masks
 from fer_core.faces import Faces, crop_faces
 from fer_core.faces.crops import crop_squares
 from fer_core.faces.records import RGB
 from fer_core.models.classifier import Classifier
-from fer_core.video.annotate import OnShare, ShouldStop, Work, draw_heat, rewrite
+from fer_core.progress import OnProgress, ShouldStop, Stage
+from fer_core.video.annotate import Work, draw_heat, rewrite
 from fer_core.video.columns import LANDMARK_COLUMNS
 from fer_core.video.reader import Frame, VideoReader
 from fer_core.video.timeline import score_columns
@@ -25,6 +26,7 @@ MAX_CLIP_FACES = 900
 """Half a minute of a usual video."""
 _LATE_S = 1e-4
 _BATCH = 16
+_STAGE = "explaining"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def explain(
     target: Target = "",
     method: str = "gradcam",
     layer: str | None = None,
-    progress: OnShare | None = None,
+    progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Explained:
     """Heatmaps of the faces in ``rows`` of a timeline.
@@ -100,7 +102,7 @@ def explain(
         classifier: whose view is explained.
         target: the emotion to explain, or several as a group; empty takes each face's most probable one.
         method, layer: as for ``fer_core.explain.heatmaps``.
-        progress: called with the share done, 0-1.
+        progress: told how far it is after every frame, and every few heatmaps.
         should_stop: asked after every frame, and every few heatmaps.
 
     Raises:
@@ -108,28 +110,29 @@ def explain(
         VideoError: the source cannot be read, or holds other frames than when it was analysed.
         Cancelled: stopped.
     """
+    stage = Stage(_STAGE, progress, should_stop)
+    return _explained(source, rows, classifier, stage, target=target, method=method, layer=layer)
+
+
+def _explained(
+    source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage, *, target: Target, method: str,
+    layer: str | None,
+) -> Explained:  # fmt: skip
     targets: list[Target] = [target or top for top in _top_emotions(rows)]
     side = classifier.card.crop.size
     heatmaps(
         classifier, np.zeros((0, side, side, 3), np.uint8), targets[0], method=method, layer=layer
     )  # refuses early
-    crops = face_crops(source, rows, classifier, progress=_part(progress, 0.0, 0.5), should_stop=should_stop)
+    crops = face_crops(source, rows, classifier, stage.part(0.0, 0.5))
     maps = []
     for i in range(0, len(crops), _BATCH):
-        _watch(_part(progress, 0.5, 1.0), should_stop, i / len(crops))
+        stage.part(0.5, 1.0).at(i / len(crops))
         maps.append(heatmaps(classifier, crops[i : i + _BATCH], targets[i : i + _BATCH], method=method, layer=layer))
     shares = _shares(np.concatenate(maps), rows, classifier)
     return Explained(rows["time_s"].to_numpy(float), crops, np.concatenate(maps), tuple(targets), shares)
 
 
-def face_crops(
-    source: Path,
-    rows: pd.DataFrame,
-    classifier: Classifier,
-    *,
-    progress: OnShare | None = None,
-    should_stop: ShouldStop | None = None,
-) -> RGB:
+def face_crops(source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage = Stage(_STAGE)) -> RGB:
     """The faces in ``rows`` of a timeline as a classifier takes them, uint8 (n, s, s, 3); see ``explain``."""
     wanted = rows["time_s"].to_numpy(float)
     boxes, scores = rows[["x0", "y0", "x1", "y1"]].to_numpy(np.float32), rows["detection"].to_numpy(np.float32)
@@ -139,7 +142,7 @@ def face_crops(
         for frame in reader.frames(start_s=max(wanted[0] - _LATE_S, 0.0), end_s=wanted[-1] + 1e-3):
             if len(crops) < len(wanted) and abs(frame.time_s - wanted[len(crops)]) < 5e-4:
                 crops.append(crop_faces(frame.image, faces[np.array([len(crops)])], classifier.card.crop))
-            _watch(progress, should_stop, len(crops) / len(wanted))
+            stage.at(len(crops) / len(wanted))
     if len(crops) < len(wanted):
         raise VideoError("The video does not hold the frames that were analysed. Was it replaced? Analyse it again.")
     return np.concatenate(crops)
@@ -156,7 +159,7 @@ def explained_clip(
     target: Target = "",
     method: str = "gradcam",
     layer: str | None = None,
-    progress: OnShare | None = None,
+    progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
     """Write a range of a video with the heatmap on a person's face wherever it is seen.
@@ -186,8 +189,8 @@ def explained_clip(
             f"The person is seen on {len(rows)} frames from {start_s:.2f} to {end_s:.2f} s; at most {MAX_CLIP_FACES} "
             "can be explained in one clip. Choose a shorter range."
         )
-    how = {"target": target, "method": method, "layer": layer, "should_stop": should_stop}
-    found = explain(source, rows, classifier, progress=_part(progress, 0.0, 0.6), **how)
+    stage = Stage(_STAGE, progress, should_stop)
+    found = _explained(source, rows, classifier, stage.part(0.0, 0.6), target=target, method=method, layer=layer)
     squares = crop_squares(_landmarks(rows), classifier.card.crop.margin)
     frames = rows["frame"].to_numpy(np.int64)
     stands_for = int(np.median(np.diff(frames))) if len(frames) > 1 else 1
@@ -198,20 +201,8 @@ def explained_clip(
             return frame.image
         return draw_heat(frame.image, found.maps[last], squares[last])
 
-    work = Work(_part(progress, 0.6, 1.0), should_stop, start_s=max(start_s, 0.0), end_s=end_s)
+    work = Work(stage.part(0.6, 1.0), start_s=max(start_s, 0.0), end_s=end_s)
     return rewrite(Path(source), Path(out), draw, work)
-
-
-def _watch(progress: OnShare | None, should_stop: ShouldStop | None, share: float) -> None:
-    if should_stop is not None and should_stop():
-        raise Cancelled("Stopped while faces were explained.")
-    if progress is not None:
-        progress(share)
-
-
-def _part(progress: OnShare | None, start: float, end: float) -> OnShare | None:
-    """The progress of one part of the work, as part of the whole."""
-    return None if progress is None else lambda share: progress(start + (end - start) * share)
 
 
 def _landmarks(rows: pd.DataFrame) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard.services import checkpoints, datasets, evaluations, explained, jobs, maps, places, selections, tasks
+from dashboard.services import checkpoints, datasets, evaluations, explained, jobs, maps, places, selections, warm, work
 from dashboard.services.evaluations import Question
 from dashboard.services.routes import ROUTES
 from fer_core.emotions import EMOTIONS, EMOTIONS8
@@ -44,7 +44,7 @@ def faces(home: Path, tmp_path: Path) -> str:
 
 def run(job_id: str) -> jobs.Job:
     """What the worker does."""
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     job = jobs.get(job_id)
     assert job is not None
     return job
@@ -457,14 +457,14 @@ def test_a_checkpoint_that_takes_the_name_of_another_inherits_nothing(
 ) -> None:
     run(checkpoints.add(copied))
     try:
-        before = tasks.classifier("mine")
-        assert tasks.classifier("mine") is before
+        before = warm.classifier("mine")
+        assert warm.classifier("mine") is before
         checkpoints.remove("mine")
         put_table(["sad"], checkpoint="mine")  # as of an evaluation that ended after the checkpoint was removed
         card = json.loads(copied[1][1]) | {"temperature": 3.0}
         assert run(checkpoints.add([copied[0], ("card.json", json.dumps(card).encode())])).state == "done"
         assert evaluations.tables("mine") == {}
-        assert tasks.classifier("mine").card.temperature == 3.0
+        assert warm.classifier("mine").card.temperature == 3.0
     finally:
         checkpoints.remove("mine")
 
@@ -473,10 +473,10 @@ def test_an_evaluation_of_a_removed_checkpoint_is_not_kept(
     faces: str, tables: None, copied: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(checkpoints.add(copied))
-    classifier = tasks.classifier("mine")
+    classifier = warm.classifier("mine")
     job_id = evaluations.ask("mine", faces, "test", skip_unreadable=False, find_faces=False)
     checkpoints.remove("mine")
-    monkeypatch.setattr(tasks, "classifier", lambda _: classifier)
+    monkeypatch.setattr(warm, "classifier", lambda _: classifier)
     assert "no checkpoint 'mine'" in run(job_id).error and not (places.below("evaluations") / "mine").exists()
 
 

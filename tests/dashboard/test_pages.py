@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.services import jobs, places
+from dashboard.services.kinds import AnalyzeRequest, Request
 from fer_core.video.store import Analysis
 from tests.support import ROOT
 from tests.support.pages import INFO, open_page, words
@@ -101,8 +102,8 @@ def test_analyze_does_not_wait_for_jobs_of_other_pages(home: Path) -> None:
 
 
 def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[tuple[str, dict]] = []
-    monkeypatch.setattr("dashboard.services.tasks.start", lambda job_id, settings: started.append((job_id, settings)))
+    started: list[tuple[str, Request]] = []
+    monkeypatch.setattr("dashboard.services.queues.start", lambda job_id, asked: started.append((job_id, asked)))
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
     app = open_page("analyze")
     app.slider[0].set_value(60)
@@ -115,11 +116,11 @@ def test_analyze_hands_the_settings_over(home: Path, monkeypatch: pytest.MonkeyP
     told = [caption.value.replace("\\", "") for caption in app.caption if "faces right" in caption.value]
     assert len(told) == 2 and told[0].startswith("mobilenetv2-fer2013: mobilenetv2, taught by fer2013 labels; 67.")
     next(button for button in app.button if button.label == "Analyze").click().run()
-    settings = {
-        "checkpoint": ["mobilenetv2-fer2013", "mobilenetv2-ferplus"], "detector": "haar", "mode": "preview",
-        "per_second": 5.0, "min_face_px": 60, "start_s": 2.0, "end_s": 8.0,
-    }  # fmt: skip
-    assert started == [("a" * 32, settings)]
+    asked = AnalyzeRequest(
+        checkpoint=("mobilenetv2-fer2013", "mobilenetv2-ferplus"), detector="haar", mode="preview", per_second=5.0,
+        min_face_px=60, start_s=2.0, end_s=8.0,
+    )  # fmt: skip
+    assert started == [("a" * 32, asked)]
 
 
 def test_a_detector_without_its_weights_is_shown_with_what_it_lacks(home: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from dashboard.services import jobs, places, playback, prepared, tasks, why
+from dashboard.services import jobs, places, playback, prepared, why, work
 from fer_core.errors import InputError, StoreError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.reasons import REASONS, Limits
@@ -149,7 +149,7 @@ def test_a_heatmap_is_asked_for_and_answered(client: TestClient, stored: Analysi
     asked = client.post(f"/api/why/{stored.id}?track=0&time_s=0.21&target=happy")
     job = asked.json()["job"]
     assert client.get(f"/api/why/{stored.id}/{job}").json()["state"] == "queued"
-    tasks.run_job(job)
+    work.run_job(job)
     found = client.get(f"/api/why/{stored.id}/{job}").json()
     assert (found["state"], found["times_s"], found["targets"]) == ("done", [0.2], ["happy"])
     assert sum(found["shares"][0]) == pytest.approx(1, abs=1e-4) and found["regions"][3] == "mouth"
@@ -159,7 +159,7 @@ def test_a_heatmap_is_asked_for_and_answered(client: TestClient, stored: Analysi
 
 def test_a_span_is_explained_at_its_faces(stored: Analysis) -> None:
     job = why.ask_span(stored.id, track=0, start_s=0.0, end_s=1.35, n=4)
-    tasks.run_job(job)
+    work.run_job(job)
     found = why.answer(stored.id, job)
     assert found["times_s"] == [0.0, 0.2, 0.6, 1.3] and found["targets"] == ["happy"] * 4
     assert np.array(found["shares"]).shape == (4, 6)
@@ -168,7 +168,7 @@ def test_a_span_is_explained_at_its_faces(stored: Analysis) -> None:
 @pytest.mark.parametrize(("track", "time_s", "said"), [(0, 0.75, "not seen"), (3, 0.0, "not seen")])
 def test_what_cannot_be_explained_says_why(stored: Analysis, track: int, time_s: float, said: str) -> None:
     job = why.ask(stored.id, track=track, time_s=time_s)
-    tasks.run_job(job)
+    work.run_job(job)
     found = why.answer(stored.id, job)
     assert found["state"] == "failed" and said in found["error"]
     assert jobs.get(job).kind == "why"  # type: ignore[union-attr]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.services import places, workers
+from dashboard.services import kinds, places, workers
 from tests.support.app import children_of, loose, running_app
 
 UPGRADE = {
@@ -82,9 +82,9 @@ def test_other_accounts_cannot_read_the_data_folder(server: tuple[str, Path, int
 def test_workers_are_told_not_to_report(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     told: list[dict[str, str]] = []
     monkeypatch.setattr(workers.subprocess, "Popen", lambda *_, env, **__: told.append(env))
-    for name in workers.NAMES:
+    for name in kinds.QUEUES:
         workers._start(name)
-    assert [each["ORT_DISABLE_TELEMETRY"] for each in told] == ["1"] * len(workers.NAMES)
+    assert [each["ORT_DISABLE_TELEMETRY"] for each in told] == ["1"] * len(kinds.QUEUES)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")

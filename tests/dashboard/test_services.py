@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from dashboard.services import jobs, places, tasks, uploads
+from dashboard.services import jobs, places, queues, runner, uploads, work
 from fer_core.errors import InputError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.store import open_analysis
@@ -129,7 +129,7 @@ def test_size_limits_and_order_are_kept(client: TestClient, monkeypatch: pytest.
 def test_a_job_runs_and_its_media_and_timeline_are_served(client: TestClient, clip: Path) -> None:
     job_id = send(client, clip)["job"]
     assert jobs.queue(job_id, SETTINGS)
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     job = jobs.get(job_id)
     assert job is not None and (job.state, job.error, job.share) == ("done", "", 1.0)
     assert left_behind() == [job_id]
@@ -146,10 +146,10 @@ def test_a_job_runs_and_its_media_and_timeline_are_served(client: TestClient, cl
 def test_annotated_video_is_a_job_of_its_own(client: TestClient, clip: Path) -> None:
     job_id = send(client, clip)["job"]
     jobs.queue(job_id, SETTINGS)
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     other = places.new_id()
     jobs.add(other, kind="annotate", name="talk", target=job_id, state="queued")
-    tasks.run_job(other)
+    work.run_job(other)
     assert jobs.of_target(job_id, "annotate").state == "done"  # type: ignore[union-attr]
     answer = client.get(f"/api/annotated/{job_id}")
     assert answer.headers["content-disposition"].startswith("attachment") and b"moov" in answer.content
@@ -159,7 +159,7 @@ def test_cancelling_a_waiting_job_drops_its_file(client: TestClient, clip: Path)
     job_id = send(client, clip)["job"]
     jobs.cancel(job_id)
     assert jobs.get(job_id).state == "cancelled" and left_behind() == []  # type: ignore[union-attr]
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     assert jobs.get(job_id).state == "cancelled"  # type: ignore[union-attr]
 
 
@@ -178,7 +178,7 @@ def test_cancelling_a_running_job_keeps_what_is_done(
         return report(job, **values)  # type: ignore[arg-type]
 
     monkeypatch.setattr(jobs, "report", report_and_cancel)
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     record = open_analysis(places.store().folder(job_id)).record
     assert record["complete"] is False and 0 < record["time_check"]["frames_analysed"] < 900
     job = jobs.get(job_id)
@@ -195,7 +195,7 @@ def test_a_file_that_is_cut_off_is_told_from_one_that_was_stopped(
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     job_id = send(client, clip, slice_bytes=10**9)["job"]
     jobs.queue(job_id, SETTINGS | {"mode": "preview"})
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     reached = jobs.get(job_id).info["reached"]  # type: ignore[union-attr]
     assert reached["file_ended"] is True and 0 < reached["at_s"] < reached["of_s"] == pytest.approx(4.0, abs=0.05)
 
@@ -203,7 +203,7 @@ def test_a_file_that_is_cut_off_is_told_from_one_that_was_stopped(
 def test_a_failing_job_says_why_and_leaves_nothing(client: TestClient, clip: Path) -> None:
     job_id = send(client, clip)["job"]
     jobs.queue(job_id, SETTINGS | {"start_s": 100.0})
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     job = jobs.get(job_id)
     assert job is not None and job.state == "failed" and "only 2" in job.error and "talk.mp4" in job.error
     assert left_behind() == []
@@ -219,20 +219,20 @@ def test_a_job_whose_worker_died_is_taken_up_again(
     now = time.time()
     monkeypatch.setattr(jobs.time, "time", lambda: now + jobs.STALE_S + 1)
     assert [job.id for job in jobs.stale()] == [job_id]
-    tasks.requeue_lost("analyses")
+    queues.requeue_lost("analyses")
     assert jobs.get(job_id).state == "queued"  # type: ignore[union-attr]
-    assert [task.args[0] for task in tasks.QUEUES["analyses"].pending()] == [job_id]
-    tasks.requeue_lost("analyses")  # it waits already: not a second time
-    assert len(tasks.QUEUES["analyses"].pending()) == 1
+    assert [task.args[0] for task in queues.QUEUES["analyses"].pending()] == [job_id]
+    queues.requeue_lost("analyses")  # it waits already: not a second time
+    assert len(queues.QUEUES["analyses"].pending()) == 1
 
 
 def test_what_an_ended_worker_was_at_work_on_need_not_grow_old(client: TestClient, clip: Path) -> None:
     job_id = send(client, clip)["job"]
     jobs.queue(job_id, SETTINGS)
     jobs.claim(job_id)
-    jobs.abandon(is_inspected=True)
+    queues.abandon("inspector")
     assert jobs.stale() == []
-    jobs.abandon(is_inspected=False)
+    queues.abandon("analyses")
     assert [job.id for job in jobs.stale()] == [job_id]
 
 
@@ -245,8 +245,8 @@ def test_a_file_over_which_the_worker_dies_twice_is_given_up(
     for attempt in range(1, 3):
         assert jobs.claim(job_id) is not None  # and the worker is gone
         monkeypatch.setattr(jobs.time, "time", lambda attempt=attempt: now + attempt * (jobs.STALE_S + 1))
-        tasks.QUEUES["analyses"].flush()
-        tasks.requeue_lost("analyses")
+        queues.QUEUES["analyses"].flush()
+        queues.requeue_lost("analyses")
     job = jobs.get(job_id)
     assert job is not None and job.state == "failed" and "ended twice over this file" in job.error
     assert left_behind() == []
@@ -262,13 +262,13 @@ def test_stopping_the_workbench_is_no_failure_of_the_job(
     for restart in range(1, 4):
         assert jobs.claim(job_id) is not None
         monkeypatch.setattr(jobs.time, "time", lambda restart=restart: now + restart * (jobs.STALE_S + 1))
-        tasks.QUEUES["analyses"].flush()
+        queues.QUEUES["analyses"].flush()
         jobs.forgive_restart()
-        tasks.requeue_lost("analyses")
+        queues.requeue_lost("analyses")
     left = places.store().folder(job_id).with_name(f"{job_id}.tmp")
     left.mkdir()
     (left / "analysis.json").write_text("{}")
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     assert jobs.get(job_id).state == "done"  # type: ignore[union-attr]
 
 
@@ -280,9 +280,9 @@ def test_a_job_at_work_in_this_process_is_not_lost(
     jobs.queue(job_id, SETTINGS)
     assert jobs.claim(job_id) is not None
     now = time.time()
-    with tasks._Heart(job_id):
+    with runner.Heart(job_id):
         monkeypatch.setattr(jobs.time, "time", lambda: now + 3600)
-        tasks.requeue_lost("analyses")
+        queues.requeue_lost("analyses")
         assert jobs.get(job_id).state == "running"  # type: ignore[union-attr]
 
 
@@ -303,7 +303,7 @@ def test_what_nobody_foresaw_fails_the_job_once(
     job_id = send(client, clip)["job"]
     jobs.queue(job_id, SETTINGS)
     monkeypatch.setattr("fer_core.video.pipeline.analyze", broken)
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     job = jobs.get(job_id)
     assert job is not None and job.state == "failed" and words in job.error
 
@@ -312,10 +312,10 @@ def test_a_copy_that_browsers_play_is_a_job_of_its_own(client: TestClient, tmp_p
     clip = write_clip(tmp_path / "a.mkv", [0.0, 0.1])
     job_id = send(client, clip, slice_bytes=10**9)["job"]
     jobs.queue(job_id, SETTINGS)
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     copy = jobs.of_target(job_id, "copy")
     assert copy is not None and copy.state == "queued" and places.store().open(job_id).playable() is None
-    tasks.run_job(copy.id)
+    work.run_job(copy.id)
     assert jobs.get(copy.id).state == "done"  # type: ignore[union-attr]
     assert client.get(f"/api/media/{job_id}").headers["content-type"] == "video/mp4"
 
@@ -330,10 +330,10 @@ def test_a_copy_that_cannot_be_made_does_not_spoil_the_analysis(
     clip = write_clip(tmp_path / "a.mkv", [0.0, 0.1], pictures=[portrait] * 2)
     job_id = send(client, clip, slice_bytes=10**9)["job"]
     jobs.queue(job_id, SETTINGS)
-    tasks.run_job(job_id)
+    work.run_job(job_id)
     copy = jobs.of_target(job_id, "copy")
     assert copy is not None
-    tasks.run_job(copy.id)
+    work.run_job(copy.id)
     assert jobs.get(job_id).state == "done" and jobs.get(copy.id).state == "failed"  # type: ignore[union-attr]
     assert places.store().open(job_id).playable() is None
 

@@ -23,6 +23,7 @@ from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import Cancelled, DataError, InputError
 from fer_core.evaluation.run import check_labels, evaluate_faces, face_crop, figures_of, labels_of, write_table
 from fer_core.models.classifier import Classifier
+from fer_core.progress import Progress
 from tests.support import layouts
 
 
@@ -549,9 +550,9 @@ def test_formats_that_browsers_do_not_show_become_png(tmp_path: Path) -> None:
 
 
 def test_the_table_holds_what_the_network_says_of_each_picture(csv_folder: Path, classifier: Classifier) -> None:
-    steps: list[tuple[int, int]] = []
+    steps: list[Progress] = []
     faces = open_dataset(csv_folder).read("private_test")
-    table = evaluate_faces(classifier, faces, progress=lambda *now: steps.append(now))
+    table = evaluate_faces(classifier, faces, progress=steps.append)
     scores = classifier.predict(load_fer2013(csv_folder, "private_test").images)
     np.testing.assert_array_equal(table[[f"p_{name}" for name in EMOTIONS]], scores.probabilities)
     np.testing.assert_array_equal(table[[f"logit_{name}" for name in EMOTIONS]], scores.logits)
@@ -559,7 +560,7 @@ def test_the_table_holds_what_the_network_says_of_each_picture(csv_folder: Path,
     assert table["id"].tolist() == faces.ids.tolist() and table["label_fer2013"].tolist() == list(EMOTIONS)
     assert table.loc[3, ["votes_happy", "votes_unknown", "votes_nf"]].tolist() == [8, 2, 0]
     assert table["votes_happy"].dtype == np.int16 and "face_found" not in table
-    assert steps == [(7, 7)]
+    assert steps == [Progress("evaluating", 1.0, frames=7, total_frames=7)]
     assert labels_of(table, "fer2013").tolist() == labels_of(table, "ferplus7").tolist() == list(range(7))
     told = figures_of(table, faces, "fer2013", "none")
     right = (scores.probabilities.argmax(axis=1) == np.arange(7)).mean()

@@ -12,6 +12,7 @@ import pytest
 from fer_core import embeddings
 from fer_core.embeddings import METHODS, Map, load_map, make_map, map_key, neighbours, place, project, quality, save_map
 from fer_core.errors import Cancelled, InputError
+from fer_core.progress import Progress
 
 N = 120
 
@@ -32,8 +33,8 @@ class Watch:
         self.seen: list[float] = []
         self.limit = limit
 
-    def progress(self, share: float) -> None:
-        self.seen.append(share)
+    def progress(self, now: Progress) -> None:
+        self.seen.append(now.share)
 
     def should_stop(self) -> bool:
         return len(self.seen) >= self.limit

@@ -37,6 +37,7 @@ from fer_core.evaluation.robustness import (
     write_table,
 )
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoints_folder, find_checkpoint
+from fer_core.progress import Progress
 from tests.support import ROOT
 from tests.support.pages import open_page, words
 
@@ -291,8 +292,8 @@ SIX = face_set([HAPPY, SAD, HAPPY, SAD, HAPPY, SAD], NAMES)  # 5 of 6 right, 2 o
 
 def test_figures_are_those_of_the_answers() -> None:
     net: Any = LeftIsBright()
-    steps: list[tuple[int, int]] = []
-    table = measure(net, SIX, names=["side_light", "contrast"], progress=lambda *step: steps.append(step))
+    steps: list[Progress] = []
+    table = measure(net, SIX, names=["side_light", "contrast"], progress=steps.append)
     assert tuple(table.columns) == COLUMNS and len(table) == 11 and set(table["n"]) == {6}
     assert table["strength"].tolist() == [0, *STRENGTHS, *STRENGTHS]
     assert table.loc[0, ["corruption", "family"]].tolist() == ["clean", "clean"]
@@ -300,7 +301,7 @@ def test_figures_are_those_of_the_answers() -> None:
     # light from the right in rows 0, 2, 4 outweighs the edge between the halves, from the left in rows 1, 3, 5
     assert table.loc[1:5, "accuracy"].tolist() == pytest.approx([1 / 6] * 5)
     assert table.loc[6:, "accuracy"].tolist() == pytest.approx([5 / 6] * 5)
-    assert steps == [(6 * i, 66) for i in range(1, 12)]
+    assert steps == [Progress("measuring", i / 11, frames=6 * i, total_frames=66) for i in range(1, 12)]
     assert all(seen.shape == (6, 24, 24) for seen in net.seen), "the network gets crops of its own size"
     setting = setting_of(table)
     assert (setting.rows, setting.rows_there, setting.side_px, setting.labels) == (6, 6, 48, "drawn")

@@ -22,7 +22,7 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 
 from benchmarks.edge import variants
-from dashboard.services import checkpoints, explained, jobs, tasks
+from dashboard.services import checkpoints, explained, jobs, work
 from fer_core.data import load_fer2013
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import CheckpointError, InputError, RecipeError
@@ -175,7 +175,7 @@ def test_pages_list_it_and_say_why_it_has_no_heatmap(made: Path, home: Path, por
         data = cv2.imencode(".png", cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR))[1].tobytes()
         source = {"picture": explained.keep_picture("a.png", data), "face": 0}
         key = explained.ask([source], [explained.make_ask(INT8)])
-        tasks.run_job(key)
+        work.run_job(key)
         job = jobs.get(key)
         assert job is not None and job.state == "failed" and f"Choose {TORCH}" in job.error
     finally:

@@ -51,7 +51,7 @@ class Centre:
         return [self._middle(*image.shape[:2]) for image in images]
 
     def _middle(self, height: int, width: int) -> Faces:
-        corner, side = np.array([width, height]) / 4, np.array([width, height]) / 2
+        corner, side = 3 * np.array([width, height]) / 8, np.array([width, height]) / 4
         marks = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
         boxes = np.concatenate([corner, corner + side])[None].astype(np.float32)
         return Faces(boxes, np.ones(1, np.float32), (corner + marks * side)[None].astype(np.float32))
@@ -137,8 +137,9 @@ def checkpoint(guests: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def analysis(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     """A clip that turns from red to blue, by the toy detector and the toy network."""
     top = tmp_path_factory.mktemp("toys")
-    shades = np.linspace((220, 40, 40), (40, 40, 220), 20)
-    pictures = [np.tile(shade, (64, 96, 1)).astype(np.uint8) for shade in shades]
+    pictures = [np.full((240, 320, 3), 128, np.uint8) for _ in range(20)]
+    for picture, shade in zip(pictures, np.linspace((220, 40, 40), (40, 40, 220), 20), strict=True):
+        picture[80:160, 110:210] = shade
     clip = write_clip(top / "toy.mp4", [i / 10 for i in range(20)], pictures=pictures)
     settings = Settings(detector="centre", min_face_px=12)
     return open_analysis(analyze(clip, top / ("a" * 32), checkpoint=checkpoint, settings=settings, device="cpu"))

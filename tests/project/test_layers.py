@@ -16,6 +16,7 @@ from tests.support import ROOT
 # a package may import what stands before it
 ORDER = (
     "errors",
+    "progress",
     "typed_yaml",
     "places",
     "emotions",
@@ -113,6 +114,36 @@ def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
     }
     found = {str(path.relative_to(ROOT)) for path in modules(folder) if "argparse" in imports(path)}
     assert found <= allowed
+
+
+def circles(folder: str) -> list[list[str]]:
+    """Modules of a folder that import each other in a ring, whether at once or inside functions."""
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in modules(folder)}
+    arrows = {name: sorted(set(imports(path)) & paths.keys()) for name, path in paths.items()}
+    rings: list[list[str]] = []
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> None:
+        if name in way:
+            rings.append([*way[way.index(name) :], name])
+        elif name not in done:
+            for each in arrows[name]:
+                walk(each, [*way, name])
+            done.add(name)
+
+    for name in arrows:
+        walk(name, [])
+    return rings
+
+
+def test_services_import_each_other_in_no_circle() -> None:
+    assert circles("dashboard/services") == []
+
+
+def test_only_a_worker_knows_what_jobs_do() -> None:
+    """Everything else asks for work and never does it."""
+    work = [path.name for path in modules("dashboard") if "dashboard.services.work" in imports(path)]
+    assert work == ["worker.py"]
 
 
 def test_pickles_are_opened_nowhere() -> None:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 os.environ["FER_HOME"] = tempfile.mkdtemp(prefix="fer-tests-")  # the user's own data folder is never touched
 
-from dashboard.services import jobs, places, tasks
+from dashboard.services import jobs, places, queues
 from dashboard.services.routes import ROUTES
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
@@ -32,7 +32,7 @@ def home() -> Path:
             shutil.rmtree(path)
         elif path.name in ("jobs.sqlite", "datasets.json"):
             path.unlink()
-    for queue in tasks.QUEUES.values():
+    for queue in queues.QUEUES.values():
         queue.flush()
     places.uploads(), places.store()
     assert jobs.with_state("ready") == []

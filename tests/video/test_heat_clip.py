@@ -15,6 +15,7 @@ from fer_core.explain import heatmaps, layers
 from fer_core.faces import CropGeometry, Faces, crop_faces
 from fer_core.faces.crops import crop_squares
 from fer_core.models.classifier import Classifier
+from fer_core.progress import Progress, Stage
 from fer_core.video import why
 from fer_core.video.annotate import Work, draw_heat, rewrite
 from fer_core.video.columns import LANDMARK_COLUMNS
@@ -105,11 +106,11 @@ def test_a_clip_shows_the_heat_on_the_face_and_nothing_elsewhere(
     tmp_path: Path, clip: Path, rows: pd.DataFrame, classifier: Classifier
 ) -> None:
     """Frames 2 to 5 and 10, 11 show the face; in 6 to 9 it is covered."""
-    told: list[float] = []
+    told: list[Progress] = []
     how = {"start_s": 0.15, "end_s": 1.35}
     out = why.explained_clip(clip, rows, classifier, tmp_path / "heat.mp4", **how, target="happy", progress=told.append)
     assert out == tmp_path / "heat.mp4" and list(tmp_path.iterdir()) == [out]
-    plain = rewrite(clip, tmp_path / "plain.mp4", lambda frame: frame.image, Work(None, None, **how))
+    plain = rewrite(clip, tmp_path / "plain.mp4", lambda frame: frame.image, Work(Stage("writing"), **how))
     found, coded = frames_of(out), frames_of(plain)
     times = np.array([0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.3]) - 0.2
     np.testing.assert_allclose([frame.time_s for frame in found], times, atol=1e-3)
@@ -127,7 +128,9 @@ def test_a_clip_shows_the_heat_on_the_face_and_nothing_elsewhere(
     assert far.mean() > 0.3 and difference[far].max() < 8 and difference[far].mean() < 1.5
     for covered in range(4, 8):
         assert changed(found[covered], coded[covered]).max() < 10
-    assert told == sorted(told) and told[0] >= 0 and told[-1] <= 1 and told[-1] > 0.8
+    shares = [now.share for now in told]
+    assert shares == sorted(shares) and shares[0] >= 0 and 0.8 < shares[-1] <= 1
+    assert {now.stage for now in told} == {"explaining"}
 
 
 def test_heat_stays_for_the_frames_that_a_face_stands_for(

@@ -15,7 +15,8 @@ from fer_core.errors import FerError, InputError, StoreError, VideoError
 from fer_core.faces import Faces
 from fer_core.models.classifier import Classifier
 from fer_core.models.folders import DEFAULT_CHECKPOINT
-from fer_core.video.pipeline import Progress, Settings, analyze
+from fer_core.progress import Progress
+from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 from tests.support.bad_files import write_bad
 from tests.support.clips import write_clip

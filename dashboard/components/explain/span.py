@@ -10,7 +10,7 @@ from dashboard.components.explain.maps import Wanted
 from dashboard.components.frame import plain, show_errors
 from dashboard.components.review.why import span_answer
 from dashboard.components.waiting import is_there
-from dashboard.services import explained, jobs, places, why
+from dashboard.services import explained, jobs, kinds, places, why
 from fer_core.video.store import Analysis
 
 AROUND_S = 3.0
@@ -42,8 +42,8 @@ def span_view(source: explained.Source, wanted: Wanted) -> None:
             why.ask_span(analysis.id, **asked)
         if st.button("Clip with heatmaps", icon=":material/movie:"):
             why.ask_span(analysis.id, **asked, clip=True)
-    for kind, draw in (("why_clip", _clip), ("why_span", span_answer)):
-        job = jobs.of_target(analysis.id, kind)
+    for kind, draw in ((kinds.WHY_CLIP, _clip), (kinds.WHY_SPAN, span_answer)):
+        job = jobs.of_target(analysis.id, kind.name)
         if job is not None:
             active = job.state in jobs.ACTIVE
             st.fragment(draw, run_every=1.0 if active else None)(analysis, job.id, active)

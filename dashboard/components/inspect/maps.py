@@ -13,7 +13,7 @@ from dashboard.components.inspect.colourings import NAMES, card_lines, colouring
 from dashboard.components.inspect.faces import ERRORS
 from dashboard.components.inspect.header import choose_face, group_map, select, select_errors
 from dashboard.components.scatter import Picked, Trail, scatter
-from dashboard.services import datasets, jobs, maps, paths, selections
+from dashboard.services import datasets, jobs, kinds, maps, paths, selections
 from dashboard.services.evaluations import Question, evaluation, outcomes
 from fer_core.evaluation import Outcomes, Selection
 
@@ -64,7 +64,7 @@ def _choose_video(checkpoint: str) -> tuple[str, int] | None:
 
 
 def _make(question: Question, key: str, method: str, dimensions: int, seed: int) -> None:
-    job = jobs.of_target(key, "map")
+    job = jobs.of_target(key, kinds.MAP.name)
     if job is not None and job.state in jobs.ACTIVE:
         st.fragment(_progress, run_every=1.0)(job.id)
         return

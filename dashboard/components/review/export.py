@@ -7,9 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.components.frame import megabytes, plain
+from dashboard.components.frame import megabytes, plain, show_errors
 from dashboard.components.review.tables import timeline_of
-from dashboard.services import jobs, places, tasks
+from dashboard.services import jobs, kinds, queues
 from fer_core.video.dictionary import dictionary
 from fer_core.video.export import KINDS, Selection, export
 from fer_core.video.store import Analysis
@@ -43,7 +43,7 @@ def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
             on_click="ignore", icon=":material/menu_book:",
         )  # fmt: skip
     if not analysis.record["source"]["is_picture"] and analysis.source():
-        job = jobs.of_target(analysis.id, "annotate")
+        job = jobs.of_target(analysis.id, kinds.ANNOTATE.name)
         active = job is not None and job.state in jobs.ACTIVE
         st.fragment(_annotated, run_every=1.0 if active else None)(analysis, lens, wanted, active)
     st.caption("**figure** above the chart draws the part in view, or the selection, as SVG or PNG.")
@@ -61,7 +61,7 @@ def _dictionary(analysis: Analysis, lens: Lens) -> bytes:
 
 
 def _annotated(analysis: Analysis, lens: Lens, wanted: Selection, was_active: bool) -> None:
-    job = jobs.of_target(analysis.id, "annotate")
+    job = jobs.of_target(analysis.id, kinds.ANNOTATE.name)
     if job is not None and job.state in jobs.ACTIVE:
         st.progress(job.share, text=f"{job.stage or 'waiting'}, {job.share:.0%}")
         return
@@ -81,26 +81,21 @@ def _annotated(analysis: Analysis, lens: Lens, wanted: Selection, was_active: bo
         label = "Make it anew" if path.is_file() else "Make annotated video"
         if st.button(label, icon=":material/movie:", key="annotate"):
             _order(analysis, lens, wanted, blur)
-    made = jobs.of_target(analysis.id, "annotate", "done")
+    made = jobs.of_target(analysis.id, kinds.ANNOTATE.name, "done")
     if path.is_file() and made is not None:
-        st.caption(_made_with(made, analysis))
+        with show_errors():
+            st.caption(_made_with(kinds.ANNOTATE.read(made.settings), analysis))
 
 
 def _order(analysis: Analysis, lens: Lens, wanted: Selection, blur: bool) -> None:
-    new = places.new_id()
-    settings = {
-        "smoothing_s": lens.smoothing_s, "model": lens.model, "start_s": wanted.start_s, "end_s": wanted.end_s,
-        "blur": blur, "revision": analysis.revision,
-    }  # fmt: skip
-    jobs.add(new, kind="annotate", name=analysis.name, target=analysis.id, settings=settings)
-    tasks.start(new, settings)
+    request = kinds.AnnotateRequest(lens.smoothing_s, lens.model, wanted.start_s, wanted.end_s, blur, analysis.revision)
+    queues.ask(kinds.ANNOTATE, request, name=analysis.name, target=analysis.id)
     st.rerun()
 
 
-def _made_with(job: jobs.Job, analysis: Analysis) -> str:
-    window, end_s = float(job.settings.get("smoothing_s", 0)), job.settings.get("end_s")
-    parts = [f"smoothing {window:g} s" if window else "no smoothing"]
-    parts += [f"{job.settings['start_s']:.2f} to {end_s:.2f} s"] if end_s is not None else []
-    parts += ["blurred faces"] if job.settings.get("blur") else []
-    old = "" if job.settings.get("revision") == analysis.revision else " It was made before the last edits."
+def _made_with(asked: kinds.AnnotateRequest, analysis: Analysis) -> str:
+    parts = [f"smoothing {asked.smoothing_s:g} s" if asked.smoothing_s else "no smoothing"]
+    parts += [f"{asked.start_s:.2f} to {asked.end_s:.2f} s"] if asked.end_s is not None else []
+    parts += ["blurred faces"] if asked.blur else []
+    old = "" if asked.revision == analysis.revision else " It was made before the last edits."
     return f"The annotated video has {', '.join(parts)}.{old}"

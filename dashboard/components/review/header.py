@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import plain
-from dashboard.services import jobs, places
+from dashboard.services import jobs, kinds, places
 from dashboard.services.places import open_for_page
 from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS, OWN_GROUP
 from fer_core.video.store import Analysis
@@ -71,7 +71,7 @@ def header(analysis: Analysis) -> Lens:
     for message in analysis.record["messages"]:
         st.info(plain(message), icon=":material/info:")
     if analysis.playable() is None:
-        job = jobs.of_target(analysis.id, "copy")
+        job = jobs.of_target(analysis.id, kinds.COPY.name)
         st.fragment(_copy, run_every=2.0 if job is not None and job.state in jobs.ACTIVE else None)(job)
     return lens
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.components.frame import plain, show_errors
 from dashboard.components.waiting import is_there
-from dashboard.services import jobs, why
+from dashboard.services import jobs, kinds, why
 from fer_core.video.export import Selection
 from fer_core.video.store import Analysis
 from fer_core.video.view import MEAN, Lens
@@ -46,7 +46,7 @@ def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
             end_s = analysis.record["time_check"]["last_s"] + 1.0 if chosen.end_s is None else chosen.end_s
             track = chosen.track if chosen.track in people else people[0]
             why.ask_span(analysis.id, track=track, start_s=chosen.start_s, end_s=end_s, model=model, target=target, n=n)
-    job = jobs.of_target(analysis.id, "why_span")
+    job = jobs.of_target(analysis.id, kinds.WHY_SPAN.name)
     if job is not None:
         active = job.state in jobs.ACTIVE
         st.fragment(span_answer, run_every=1.0 if active else None)(analysis, job.id, active)

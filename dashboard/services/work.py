@@ -1,0 +1,174 @@
+"""What every kind of job does. Only a worker imports this room, and hands it to the queues."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from dashboard.services import kinds, places, queues, runner, warm
+from dashboard.services.jobs import Job, tell
+from dashboard.services.kinds import Kind, R
+from dashboard.services.progress import Reporter
+from fer_core.errors import StoreError
+
+WORK: dict[str, runner.Work] = {}
+_log = logging.getLogger("fer.worker")
+
+
+def run_job(job_id: str) -> None:
+    """Do a queued job; see ``runner.run``."""
+    runner.run(job_id, WORK)
+
+
+def _does(*of: Kind[R]) -> Callable[[Callable[[Job, R], None]], Callable[[Job, R], None]]:
+    """Register the work of some kinds."""
+
+    def register(work: Callable[[Job, R], None]) -> Callable[[Job, R], None]:
+        WORK.update(dict.fromkeys((kind.name for kind in of), work))
+        return work
+
+    return register
+
+
+@_does(kinds.VIDEO, kinds.PICTURE)
+def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
+    from dashboard.services.playback import overview
+    from fer_core.video.pipeline import analyze
+    from fer_core.video.store import open_analysis
+    from fer_core.video.view import Lens
+
+    folder, uploaded = places.store().folder(job.id), places.source_of(job.id)
+    reporter = Reporter(job.id)
+    if not folder.exists():  # else a worker died after the analysis
+        if uploaded is None:
+            raise StoreError("The uploaded file is gone. Upload it again.")
+        shutil.rmtree(folder.with_name(folder.name + ".tmp"), ignore_errors=True)  # of a worker that died
+        analyze(
+            uploaded,
+            folder,
+            checkpoint=[warm.classifier(name) for name in asked.checkpoint],
+            settings=asked.settings,
+            name=job.name,
+            progress=reporter.tell,
+            should_stop=reporter.should_stop,
+        )
+    if uploaded is not None:
+        shutil.move(uploaded, folder / uploaded.name)
+        places.drop_upload(job.id)
+    analysis = open_analysis(folder)
+    _optional(lambda: overview(analysis, Lens()))  # so that it opens at once
+    if not analysis.record["complete"]:
+        tell(job.id, job.info | {"reached": _reached(analysis.record)})
+    reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
+    if analysis.source() is not None and not analysis.record["source"]["plays_in_browser"]:
+        queues.ask(kinds.COPY, kinds.Request(), name=job.name, target=job.id)
+
+
+def _reached(record: dict[str, Any]) -> dict[str, Any]:
+    """How far an analysis came that is not complete: from, to and of which second; and whether the file ended there."""
+    settings, check = record["settings"], record["time_check"]
+    of_s = record["source"]["duration_s"] if settings["end_s"] is None else settings["end_s"]
+    return {"from_s": settings["start_s"], "at_s": check["last_s"], "of_s": of_s, "file_ended": check["ended_early"]}
+
+
+def _optional(make: Callable[[], object]) -> None:
+    """Make something without which the analysis is still good."""
+    try:
+        make()
+    except Exception:
+        _log.exception("The overview could not be made")
+
+
+@_does(kinds.COPY)
+def _copy(job: Job, asked: kinds.Request) -> None:
+    """A playable copy of a video that browsers cannot play."""
+    from fer_core.video.annotate import browser_proxy
+
+    analysis, reporter = places.store().open(job.target), Reporter(job.id)
+    source = analysis.source()
+    if source is None:
+        raise StoreError("The video of this analysis is gone, so no copy of it can be made.")
+    browser_proxy(source, analysis.folder / "proxy.mp4", progress=reporter.tell, should_stop=reporter.should_stop)
+
+
+@_does(kinds.ANNOTATE)
+def _annotate(job: Job, asked: kinds.AnnotateRequest) -> None:
+    from fer_core.video.annotate import annotate_video, to_blur
+    from fer_core.video.view import Lens, view
+
+    analysis = places.store().open(job.target)
+    source = analysis.source()
+    if source is None:
+        raise StoreError("The video of this analysis is gone, so it cannot be annotated.")
+    reporter = Reporter(job.id)
+    start_s, end_s, blurred = asked.start_s, asked.end_s, None
+    if asked.blur:
+        blurred, start_s, end_s = to_blur(analysis, start_s, end_s)
+    annotate_video(
+        source,
+        view(analysis, Lens(asked.smoothing_s, asked.model)),
+        analysis.folder / "annotated.mp4",
+        names=dict(analysis.state.names),
+        start_s=start_s,
+        end_s=end_s,
+        blurred=blurred,
+        progress=reporter.tell,
+        should_stop=reporter.should_stop,
+    )
+
+
+@_does(kinds.WHY)
+def _why(job: Job, asked: kinds.WhyRequest) -> None:
+    _heatmaps(job, asked)
+
+
+@_does(kinds.WHY_SPAN)
+def _why_span(job: Job, asked: kinds.WhySpanRequest) -> None:
+    _heatmaps(job, asked)
+
+
+def _heatmaps(job: Job, asked: kinds.WhyRequest | kinds.WhySpanRequest) -> None:
+    from dashboard.services import why
+
+    reporter = Reporter(job.id)
+    why.make(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
+
+
+@_does(kinds.WHY_CLIP)
+def _why_clip(job: Job, asked: kinds.WhySpanRequest) -> None:
+    from dashboard.services import why
+
+    reporter = Reporter(job.id)
+    why.make_clip(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
+
+
+@_does(kinds.EXPLAIN)
+def _explain(job: Job, asked: kinds.ExplainRequest) -> None:
+    from dashboard.services import explained
+
+    explained.make(job, asked, progress=Reporter(job.id).tell)
+
+
+@_does(kinds.EVALUATE)
+def _evaluate(job: Job, asked: kinds.EvaluateRequest) -> None:
+    from dashboard.services import evaluations
+
+    reporter = Reporter(job.id)
+    evaluations.make(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
+
+
+@_does(kinds.MAP)
+def _map(job: Job, asked: kinds.MapRequest) -> None:
+    from dashboard.services import maps
+
+    reporter = Reporter(job.id)
+    maps.make(asked, progress=reporter.tell, should_stop=reporter.should_stop)
+
+
+@_does(kinds.CHECKPOINT)
+def _checkpoint(job: Job, asked: kinds.Request) -> None:
+    from dashboard.services import checkpoints
+
+    checkpoints.keep(job)
