@@ -185,8 +185,10 @@ def explained_clip(
             f"The person is seen on {len(rows)} frames from {start_s:.2f} to {end_s:.2f} s; at most {MAX_CLIP_FACES} "
             "can be explained in one clip. Choose a shorter range."
         )
-    how = {"target": target, "method": method, "layer": layer, "should_stop": should_stop}
-    found = explain(source, rows, classifier, progress=_part(progress, 0.0, 0.6), **how)
+    found = explain(
+        source, rows, classifier, target=target, method=method, layer=layer,
+        progress=_part(progress, 0.0, 0.6), should_stop=should_stop,
+    )  # fmt: skip
     squares = crop_squares(_landmarks(rows), classifier.card.crop.margin)
     frames = rows["frame"].to_numpy(np.int64)
     stands_for = int(np.median(np.diff(frames))) if len(frames) > 1 else 1
