@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ ORDER = (
     "progress",
     "typed_yaml",
     "places",
+    "lazy",
     "emotions",
     "systems",
     "data",
@@ -191,6 +194,19 @@ def test_the_public_surface_is_what_it_was() -> None:
     assert all(getattr(fer_core, name) is not None for name in fer_core.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'predict'"):
         _ = fer_core.predict
+
+
+@pytest.mark.parametrize("package", sorted(path.parent for path in (ROOT / "fer_core").rglob("__init__.pyi")))
+def test_what_a_stub_promises_is_there(package: Path) -> None:
+    """The stub is the one place that lists the names; it says so in one form, and every name is where it says."""
+    stub = (package / "__init__.pyi").read_text(encoding="utf-8")
+    listed = re.findall(r"^from \S+ import (\w+) as \1$", stub, re.MULTILINE)
+    assert len(listed) == stub.count("\nfrom ")
+    module = importlib.import_module(".".join(package.relative_to(ROOT).parts))
+    assert sorted(set(module.__all__) - {"__version__"}) == sorted(listed)
+    assert all(getattr(module, name) is not None for name in listed)
+    with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'nothing'"):
+        _ = module.nothing
 
 
 def test_version_and_layout() -> None:
