@@ -181,14 +181,14 @@ def _cells(classifier: Classifier, crops: np.ndarray, wanted: kinds.Ask) -> list
     from fer_core.explain import contrast, heatmaps, overlay, overlay_signed
 
     scores = classifier.predict(crops).probabilities
-    size, how = FACE_PX if len(crops) == 1 else SMALL_PX, {"method": wanted.method, "layer": wanted.layer or None}
+    size, method, layer = FACE_PX if len(crops) == 1 else SMALL_PX, wanted.method, wanted.layer or None
     answers = [classifier.labels[top] for top in scores.argmax(axis=1)]
     targets = [wanted.target or answer for answer in answers]
     if wanted.other:
         others = [wanted.other] * len(crops)
-        maps = contrast(classifier, crops, targets, others, **how)
+        maps = contrast(classifier, crops, targets, others, method=method, layer=layer)
     else:
-        maps = heatmaps(classifier, crops, targets, **how)
+        maps = heatmaps(classifier, crops, targets, method=method, layer=layer)
     draw = overlay_signed if wanted.other else overlay
     return [
         {

@@ -137,9 +137,10 @@ def checkpoint(guests: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def analysis(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     """A clip that turns from red to blue, by the toy detector and the toy network."""
     top = tmp_path_factory.mktemp("toys")
+    grain = np.random.default_rng(0).normal(0, 40, (80, 100, 3))
     pictures = [np.full((240, 320, 3), 128, np.uint8) for _ in range(20)]
-    for picture, shade in zip(pictures, np.linspace((220, 40, 40), (40, 40, 220), 20), strict=True):
-        picture[80:160, 110:210] = shade
+    for picture, shade in zip(pictures, np.linspace((143, 130, 113), (113, 130, 143), 20), strict=True):
+        picture[80:160, 110:210] = np.clip(shade + grain, 0, 255)
     clip = write_clip(top / "toy.mp4", [i / 10 for i in range(20)], pictures=pictures)
     settings = Settings(detector="centre", min_face_px=12)
     return open_analysis(analyze(clip, top / ("a" * 32), checkpoint=checkpoint, settings=settings, device="cpu"))
@@ -154,8 +155,8 @@ def test_a_detector_and_an_architecture_analyse_a_video(analysis: Analysis) -> N
 
 def test_a_signal_is_kept_shown_exported_explained_and_summed_up(analysis: Analysis) -> None:
     kept = analysis.timeline()["redness"].to_numpy()
-    assert kept[0] == pytest.approx(0.7, abs=0.1) and kept[-1] == pytest.approx(-0.7, abs=0.1)
-    assert view(analysis, Lens(0.6))["redness"].iloc[0] < kept[0] - 0.05
+    assert kept[0] == pytest.approx(30 / 255, abs=0.03) and kept[-1] == pytest.approx(-30 / 255, abs=0.03)
+    assert view(analysis, Lens(0.6))["redness"].iloc[0] < kept[0] - 0.003
     table = pd.read_csv(io.BytesIO(export.export(analysis, "csv")))
     np.testing.assert_allclose(table["redness"], kept, rtol=1e-6)
     (told,) = dictionary(analysis, ["redness"]).to_dict("records")
