@@ -4,7 +4,7 @@ const FACES = [
   { track: 0, box: [10, 10, 30, 30] },
   { track: 1, box: [20, 20, 50, 60] },
 ];
-const ALL_ROWS = { smoothed: true, models: ["a", "b"] };
+const ALL_ROWS = { smoothed: true, models: ["a", "b"], lines: [{ title: "Valence" }] };
 const mark = (start_s, end_s = null, label = "") => ({ start_s, end_s, label });
 const hung = (marks, part = [0, 100], width = 1000) => placedFlags(marks, part, width);
 
@@ -31,9 +31,9 @@ test("the chosen person's own face is not found again", () => {
 // rows of the chart
 
 test("a chart has a row for what is measured and for models only where there is something to tell", () => {
-  const [least, most] = [rowsOf({ smoothed: false, models: ["a"] }, 500), rowsOf(ALL_ROWS, 500)];
+  const [least, most] = [rowsOf({ smoothed: false, models: ["a"], lines: [] }, 500), rowsOf(ALL_ROWS, 500)];
   equal(Object.keys(least.boxes), ["chart", "ribbon"]);
-  equal(Object.keys(most.boxes), ["chart", "raw", "ribbon", "differs"]);
+  equal(Object.keys(most.boxes), ["chart", "raw", "ribbon", "Valence", "differs"]);
 });
 
 test("rows lie below each other with a gap, and the ruler right below the last one", () => {

@@ -6,6 +6,7 @@ const OF = {
   ],
   groups: [{ name: "negative", colour: "red" }, { name: "positive", colour: "green" }],
   codes: [{ name: "small" }, { name: "blurred" }, { name: "turned" }],
+  lines: [],
 }; // prettier-ignore
 const plainly = (words) => [words].flat().map((each) => each.replaceAll("\u00a0", " "));
 
@@ -31,6 +32,23 @@ test("a group's sum is that of its emotions, with its colour", () => {
 
 test("a group can be above the others though the top emotion is in another one", () => {
   equal(plainly(groupText(OF, [0.3, 0.3, 0.4])), ["negative 60 %"]);
+});
+
+test("a line's value has a sign where it may be negative, and its unit", () => {
+  const valence = { title: "Valence", unit: "", least: -1, most: 1 };
+  const lines = [valence, { title: "Pulse", unit: "1/min", least: 0, most: 9 }];
+  equal([lineWords(lines, [0.5, 7]), lineWords(lines, [-0.25, 0])], [
+    "Valence +0.50 · Pulse 7.00 1/min", "Valence -0.25 · Pulse 0.00 1/min",
+  ]);
+  equal(lineWords([], []), "");
+});
+
+test("a column says the value of every line", () => {
+  const columns = new Columns(1, 3, 1);
+  const p = [0, 0, 1];
+  columns.add(0, 1, 1, { mean: p, low: p, high: p, raw: p, lines: [0.75] }, 0, 1, 0, 0, 0, 0);
+  const of = { ...OF, lines: [{ title: "Valence", unit: "", least: -1, most: 1 }] };
+  equal(columnWords(of, columns.finish(), 0).at(-1), "Valence +0.50");
 });
 
 test("reasons to doubt are bits, the first the lowest", () => {

@@ -1,7 +1,7 @@
 // What is drawn of people over time: the chosen one's chart with its legend, a strip of anybody, and the map of all.
 
 const CHART = 150;
-const ROW = { raw: 9, ribbon: 16, differs: 10, axis: 22, strip: 28, map: 22, gap: 5 };
+const ROW = { raw: 9, ribbon: 16, line: 34, differs: 10, axis: 22, strip: 28, map: 22, gap: 5 };
 const ROW_NAMES = { ribbon: "groups", raw: "as measured", differs: "models differ" };
 
 /**
@@ -15,12 +15,15 @@ const ROW_NAMES = { ribbon: "groups", raw: "as measured", differs: "models diffe
 
 /** The chart's rows from top to bottom, and where the ruler below them begins, in px.
  * @returns {{boxes: Object<string, Box>, rulerTop: number}} */
-function rowsOf({ smoothed, models }, width) {
-  const isThere = { chart: true, raw: smoothed, ribbon: true, differs: models.length > 1 };
+function rowsOf({ smoothed, models, lines }, width) {
+  const heights = { chart: CHART };
+  if (smoothed) heights.raw = ROW.raw;
+  heights.ribbon = ROW.ribbon;
+  for (const { title } of lines) heights[title] = ROW.line;
+  if (models.length > 1) heights.differs = ROW.differs;
   const boxes = {};
   let y = 0;
-  for (const name of Object.keys(isThere).filter((each) => isThere[each])) {
-    const height = name === "chart" ? CHART : ROW[name];
+  for (const [name, height] of Object.entries(heights)) {
     boxes[name] = { x: 0, y, width, height };
     y += height + ROW.gap;
   }
@@ -78,7 +81,7 @@ class Chart {
   showNames(boxes, person) {
     const { $ } = this.player;
     const middle = (name) => `top:${boxes[name].y + boxes[name].height / 2 - 6}px`;
-    const label = (name) => Object.assign(element("span", "", ROW_NAMES[name]), { style: middle(name) });
+    const label = (name) => Object.assign(element("span", "", ROW_NAMES[name] ?? name), { style: middle(name) });
     $(".names").replaceChildren(...Object.keys(boxes).slice(1).map(label));
     $(".who").textContent = person?.name ?? "nobody";
   }
@@ -92,6 +95,9 @@ class Chart {
     else this.drawLined(pen, boxes.chart, doubtful, person);
     if (boxes.raw) drawDominant(pen, columns, emotions, boxes.raw, columns.raw);
     drawRibbon(pen, columns, emotions, groups, boxes.ribbon);
+    this.player.analysis.lines.forEach((line, j) => {
+      drawLine(pen, columns, line, j, boxes[line.title], { ink: ink.text, page: ink.page, groups });
+    });
     if (boxes.differs) drawDisagreement(pen, columns, boxes.differs, ink.text);
   }
 

@@ -170,6 +170,26 @@ function drawDisagreement(pen, columns, { y, height }, ink) {
   pen.globalAlpha = 1;
 }
 
+/** A column's own line: the area between it and 0, or its least value, in the colours of the positive and the negative
+ * group where it has both signs. */
+function drawLine(pen, columns, { least, most }, j, box, { ink, page, groups }) {
+  const yOf = (share) => box.y + box.height * (1 - share);
+  const zero = yOf(least < 0 && most > 0 ? -least / (most - least) : 0);
+  const [above, below] = ["positive", "negative"].map((name) => groups.find((group) => group.name === name)?.colour);
+  for (let x = 0; x < columns.width; x++) {
+    if (!columns.seen[x]) continue;
+    const y = yOf(columns.lines[x * columns.m + j]);
+    pen.fillStyle = page;
+    pen.fillRect(x, box.y, 1, box.height);
+    pen.fillStyle = least < 0 ? (y < zero ? above : below) : ink;
+    pen.fillRect(x, Math.min(y, zero), 1, Math.max(Math.abs(y - zero), 1));
+  }
+  pen.fillStyle = ink;
+  pen.globalAlpha = 0.35;
+  pen.fillRect(0, zero, columns.width, 1);
+  pen.globalAlpha = 1;
+}
+
 const STEPS_S = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
 /** A ruler from one time to another, with as many ticks as there is room for. */

@@ -47,7 +47,8 @@ class Panel {
       bars.append(element("span", "", name), rail, element("span", "share"));
     }
     face.append(player.stage.picture ? crop : thumbnailOf(person), header, bars);
-    face.append(element("div", "groupbar wide"), element("span", "group-words wide"), element("ul", "doubts wide"));
+    face.append(element("div", "groupbar wide"), element("span", "group-words wide"));
+    face.append(element("span", "line-words wide"), element("ul", "doubts wide"));
     if (player.stage.media) face.append(this.question());
     face.append(element("div", "why wide"));
     return face;
@@ -69,6 +70,7 @@ class Panel {
     const parts = sums.map(({ colour, sum }) => ({ style: `background:${colour};width:${100 * sum}%` }));
     $(".groupbar").replaceChildren(...parts.map((part) => Object.assign(element("i"), part)));
     $(".group-words").textContent = sums.map(({ name, sum }) => `${name} ${percent(sum)}`).join(" · ");
+    $(".line-words").textContent = lineWords(player.analysis.lines, face.lines);
     this.showDoubts($(".doubts"), face.reasons);
     const { picture } = player.stage;
     const { width, height, field } = player.analysis;

@@ -17,6 +17,17 @@ function groupText(analysis, p) {
   return `${name} ${percent(sum)}`;
 }
 
+/** What the columns with a line of their own are: "Valence +0.85".
+ * @param {Line[]} lines */
+function lineWords(lines, values) {
+  return lines
+    .map(({ title, unit, least }, j) => {
+      const sign = least < 0 && values[j] > 0 ? "+" : "";
+      return `${title} ${sign}${values[j].toFixed(2)}${unit ? ` ${unit}` : ""}`;
+    })
+    .join(" · ");
+}
+
 /** The reasons to doubt that are set as bits. */
 const codesOf = ({ codes }, bits) => codes.filter((_, i) => bits & (1 << i));
 
@@ -29,6 +40,8 @@ function columnWords(analysis, columns, x) {
   const spread = high - low > 0.02 ? ` (${percent(low)} to ${percent(high)})` : "";
   const group = groupText(analysis, Array.from(columns.mean.subarray(x * columns.k, (x + 1) * columns.k)));
   const lines = [`${analysis.emotions[top].name} ${percent(columns.mean[at])}${spread}, ${group}`];
+  const own = analysis.lines.map((line, j) => onScale(line, columns.lines[x * columns.m + j]));
+  if (own.length) lines.push(lineWords(analysis.lines, own));
   const doubts = codesOf(analysis, columns.reasons[x]).map(({ name }) => name);
   if (doubts.length) lines.push(`doubtful: ${doubts.join(", ")}`);
   const settled = columns.settled[x] >= columns.differs[x] - 1e-3 ? ", not about the group" : "";
