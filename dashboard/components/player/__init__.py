@@ -11,7 +11,10 @@ from dashboard.components.shared import component
 from fer_core.video.store import Analysis
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("data.js", "drawing.js", "editing.js", "panel.js", "player.js")
+_SCRIPTS = (
+    "data.js", "drawing.js", "words.js", "spans.js", "stage.js", "transport.js", "chart.js", "timeline.js", "people.js",
+    "flags.js", "editing.js", "panel.js", "links.js", "keys.js", "player.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,5 @@
 // What a reviewer changes, in a sheet under the controls: people, marks, and the list of keys.
 
-const KEYS = [
-  ["space", "play or pause"], ["← →", "one second"], [", .", "one frame"],
-  ["[ ]", "previous or next change of emotion"], ["{ }", "previous or next moment of doubt"],
-  ["( )", "previous or next disagreement of models"], ["1 … 9", "person"],
-  ["M", "mark this moment or the selection"], ["+ − 0", "zoom in, out, all"],
-  ["Z, L, Esc", "zoom to, loop, clear the selection"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
-]; // prettier-ignore
-
 /** Text of a url; `{error}` becomes an Error. */
 async function textOf(url) {
   const answer = await fetch(url);
@@ -37,6 +29,19 @@ class Sheet {
     this.form.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Escape") this.close();
+    });
+    this.listen();
+  }
+
+  listen() {
+    const { player } = this;
+    const on = (name, act) => player.$(name).addEventListener("click", act);
+    on(".figure", () => this.figure());
+    on(".undo", () => this.edit({ do: "undo" }));
+    on(".redo", () => this.edit({ do: "redo" }));
+    on(".leave-out", () => {
+      const [start_s, end_s] = player.span;
+      this.edit({ do: "exclude", person: player.chosen, start_s, end_s });
     });
   }
 

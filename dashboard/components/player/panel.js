@@ -14,7 +14,7 @@ class Panel {
     const chosen = seen.find(({ person }) => person.track === player.chosen);
     const others = seen.filter((each) => each !== chosen);
     const tracks = [chosen?.person.track, ...others.map(({ person }) => person.track)];
-    const who = [player.media, version, revision, ...tracks].join(" ");
+    const who = [player.stage.media, version, revision, ...tracks].join(" ");
     if (place.dataset.who !== who) {
       place.dataset.who = who;
       const away = seen.length ? `${player.person()?.name} is not seen here.` : "No face here.";
@@ -23,13 +23,13 @@ class Panel {
     }
     if (chosen) this.fill(place.firstChild, chosen.face);
     others.forEach(({ face }, i) => {
-      place.children[i + 1].querySelector(".top-emotion").textContent = player.topText(face.p);
+      place.children[i + 1].querySelector(".top-emotion").textContent = topText(player.analysis, face.p);
     });
   }
 
   line(person) {
     const line = Object.assign(element("button", "other"), { type: "button" });
-    line.append(this.player.thumbnail(person), element("b", "", person.name), element("span", "top-emotion"));
+    line.append(thumbnailOf(person), element("b", "", person.name), element("span", "top-emotion"));
     line.addEventListener("click", () => this.player.choose(person.track, true));
     return line;
   }
@@ -46,9 +46,9 @@ class Panel {
       rail.append(Object.assign(element("i"), { style: `background:${colour}` }));
       bars.append(element("span", "", name), rail, element("span", "share"));
     }
-    face.append(player.video || player.still ? crop : player.thumbnail(person), header, bars);
+    face.append(player.stage.picture ? crop : thumbnailOf(person), header, bars);
     face.append(element("div", "groupbar wide"), element("span", "group-words wide"), element("ul", "doubts wide"));
-    if (player.media) face.append(this.question());
+    if (player.stage.media) face.append(this.question());
     face.append(element("div", "why wide"));
     return face;
   }
@@ -58,19 +58,19 @@ class Panel {
     const $ = (name) => panel.querySelector(name);
     const side = Math.round(Math.min(face.box[2] - face.box[0], face.box[3] - face.box[1]));
     const differs = face.differs ? ", models disagree" : "";
-    $(".top-emotion").textContent = player.topText(face.p);
+    $(".top-emotion").textContent = topText(player.analysis, face.p);
     $(".facts").textContent = `${side} px, face ${percent(face.detection)}, box ${face.source}${differs}`;
     const [bars, shares] = [panel.querySelectorAll(".bars i"), panel.querySelectorAll(".bars .share")];
     face.p.forEach((value, j) => {
       bars[j].style.width = `${100 * value}%`;
       shares[j].textContent = percent(value);
     });
-    const sums = player.groupSums(face.p);
+    const sums = groupSums(player.analysis, face.p);
     const parts = sums.map(({ colour, sum }) => ({ style: `background:${colour};width:${100 * sum}%` }));
     $(".groupbar").replaceChildren(...parts.map((part) => Object.assign(element("i"), part)));
     $(".group-words").textContent = sums.map(({ name, sum }) => `${name} ${percent(sum)}`).join(" · ");
     this.showDoubts($(".doubts"), face.reasons);
-    const picture = player.video ?? player.still;
+    const { picture } = player.stage;
     const { width, height, field } = player.analysis;
     const isThere = picture && $("canvas") && (picture.readyState ?? 2) >= 2;
     if (isThere) drawCrop($("canvas"), picture, face.square, field, { width, height });
@@ -83,7 +83,7 @@ class Panel {
   showDoubts(list, reasons) {
     if (list.dataset.bits === String(reasons)) return;
     list.dataset.bits = reasons;
-    const codes = this.player.codes(reasons);
+    const codes = codesOf(this.player.analysis, reasons);
     list.replaceChildren(...codes.map(({ name, text }) => Object.assign(element("li", "", name), { title: text })));
   }
 

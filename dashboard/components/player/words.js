@@ -1,0 +1,37 @@
+// What is said about scores. Nothing here knows the player.
+
+/** The emotion with the highest of k probabilities. */
+function topText({ emotions }, p) {
+  const top = p.indexOf(Math.max(...p));
+  return `${emotions[top].name} ${percent(p[top])}`;
+}
+
+/** @returns {{name: string, colour: string, sum: number}[]} of each group the sum of its probabilities */
+function groupSums({ groups, emotions }, p) {
+  const of = (group) => p.reduce((sum, value, j) => sum + (emotions[j].group === group ? value : 0), 0);
+  return groups.map(({ name, colour }) => ({ name, colour, sum: of(name) }));
+}
+
+function groupText(analysis, p) {
+  const { name, sum } = groupSums(analysis, p).reduce((a, b) => (b.sum > a.sum ? b : a));
+  return `${name} ${percent(sum)}`;
+}
+
+/** The reasons to doubt that are set as bits. */
+const codesOf = ({ codes }, bits) => codes.filter((_, i) => bits & (1 << i));
+
+/** What a column of the chart says, in lines; `columns` null: nobody is there. */
+function columnWords(analysis, columns, x) {
+  const top = columns ? columns.top(x) : -1;
+  if (top < 0) return ["not seen"];
+  const at = x * columns.k + top;
+  const [low, high] = [columns.low[at], columns.high[at]];
+  const spread = high - low > 0.02 ? ` (${percent(low)} to ${percent(high)})` : "";
+  const group = groupText(analysis, Array.from(columns.mean.subarray(x * columns.k, (x + 1) * columns.k)));
+  const lines = [`${analysis.emotions[top].name} ${percent(columns.mean[at])}${spread}, ${group}`];
+  const doubts = codesOf(analysis, columns.reasons[x]).map(({ name }) => name);
+  if (doubts.length) lines.push(`doubtful: ${doubts.join(", ")}`);
+  const settled = columns.settled[x] >= columns.differs[x] - 1e-3 ? ", not about the group" : "";
+  if (columns.differs[x]) lines.push(`models disagree${settled}`);
+  return lines;
+}
