@@ -26,7 +26,10 @@ from fer_core.errors import InputError
 __all__ = ["Categories", "Numbers", "Picked", "Trail", "Words", "picked", "scatter"]
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("data.js", "view.js", "drawing.js", "panel.js", "card.js", "interaction.js", "scatter.js")
+_SCRIPTS = (
+    "data.js", "view.js", "drawing.js", "panel.js", "words.js", "painter.js", "card.js", "pointer.js", "picks.js",
+    "keys.js", "interaction.js", "scatter.js",
+)  # fmt: skip
 _KINDS = ("lasso", "point", "path_point")
 
 

@@ -18,7 +18,7 @@ class Hands {
     on("pointermove", this.moved);
     on("pointerup", this.up);
     on("pointercancel", this.cancel);
-    on("pointerleave", ({ pointerType }) => pointerType === "mouse" && map.point(null));
+    on("pointerleave", ({ pointerType }) => pointerType === "mouse" && map.pointer.leave());
     on("dblclick", () => map.press("0"));
     on("contextmenu", (event) => event.preventDefault());
     on("wheel", this.wheel, { passive: false });
@@ -49,14 +49,14 @@ class Hands {
     const at = this.at(event);
     const { drag, map } = this;
     if (this.fingers.size === 2 && this.fingers.has(event.pointerId)) return this.pinch(event.pointerId, at);
-    if (!drag) return event.pointerType === "mouse" && map.point(at, this.stage);
+    if (!drag) return event.pointerType === "mouse" && map.pointer.look(at, this.stage);
     const [dx, dy] = [at[0] - drag.last[0], at[1] - drag.last[1]];
     if (!drag.moved && Math.hypot(dx, dy) < CLICK_PX) return undefined;
-    if (!drag.moved) map.point(null);
+    if (!drag.moved) map.pointer.leave();
     if (drag.tool === "lasso") this.draw(at);
     if (drag.tool === "move") map.view.move(dx, dy);
     if (drag.tool === "turn") map.view.turn(dx * TURN, dy * TURN);
-    if (drag.tool !== "lasso") map.drawSoon();
+    if (drag.tool !== "lasso") map.painter.drawSoon();
     Object.assign(drag, { last: at, moved: true });
     return undefined;
   }
@@ -66,7 +66,7 @@ class Hands {
     map.lasso ??= [drag.last];
     const [x, y] = map.lasso.at(-1);
     if (Math.hypot(at[0] - x, at[1] - y) >= 2) map.lasso.push(at);
-    map.drawOverSoon();
+    map.painter.drawOverSoon();
   }
 
   pinch(id, at) {
@@ -77,7 +77,7 @@ class Hands {
     map.view.move((at[0] - before[0]) / 2, (at[1] - before[1]) / 2);
     map.view.zoomAt(spread(at) / spread(before), (at[0] + other[0]) / 2, (at[1] + other[1]) / 2);
     fingers.set(id, at);
-    map.drawSoon();
+    map.painter.drawSoon();
   }
 
   up(event) {
@@ -93,7 +93,7 @@ class Hands {
   cancel(event) {
     this.fingers.delete(event.pointerId);
     this.drag = this.map.lasso = null;
-    this.map.drawOverSoon();
+    this.map.painter.drawOverSoon();
   }
 
   // The page scrolls unless Ctrl is held (as a pinch on a touchpad does) or the map has the focus.
@@ -104,8 +104,8 @@ class Hands {
     const step = event.deltaY * (event.deltaMode ? 16 : 1) * (event.ctrlKey ? 2 : 1);
     if (!map.view.zoomAt(2 ** (-step / 240), ...this.at(event))) return undefined;
     event.preventDefault();
-    map.point(null);
-    return map.drawSoon();
+    map.pointer.leave();
+    return map.painter.drawSoon();
   }
 
   key(event) {
@@ -116,9 +116,9 @@ class Hands {
     else if (!dx && !dy) return; // the map's own keys
     else if (view.isTurning && !event.shiftKey) view.turn(-dx * KEY.radians, -dy * KEY.radians);
     else view.move(dx * KEY.px, dy * KEY.px);
-    if (dx || dy) this.map.point(null);
+    if (dx || dy) this.map.pointer.leave();
     this.stage.classList.add("by-keys"); // a cross marks the middle
-    this.map.drawSoon();
+    this.map.painter.drawSoon();
     event.preventDefault();
   }
 }

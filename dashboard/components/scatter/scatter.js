@@ -1,32 +1,35 @@
 // The map as a whole: what Python sends comes in through `update`, what is picked goes out through `tell`. All panels
 // share one view, one selection and what is under the pointer.
 
-const REACH_PX = 8; // from the pointer to a point
-const TOUCH_REACH_PX = 18;
-const KEY_REACH_PX = 60;
-const ZOOM = 1.3; // of a key or button
-const BEHIND_TRAIL = { all: 0.45, some: 0.75 }; // of a colour's strength, where all points are meant or some
-const KEYS = [
-  ["drag", "lasso, move or turn"], ["Shift + drag", "add to the selection"],
-  ["Alt + drag", "remove from the selection"], ["right drag", "move"],
-  ["wheel", "zoom, once the map was clicked, or with Ctrl"], ["double click, 0", "show all again"],
-  ["← → ↑ ↓", "move; in 3-D turn, with Shift move"], ["+ −", "zoom"], ["L, M, T", "lasso, move, turn"],
-  ["Enter", "choose the point nearest to the middle"], ["Esc", "clear the selection"],
-]; // prettier-ignore
+/**
+ * What Python sends; see scatter/__init__.py.
+ * @typedef {object} Sent
+ * @property {string} id of the positions
+ * @property {?string} url of the positions, or null where they are sent along
+ * @property {?string} positions
+ * @property {number} n
+ * @property {number} dimensions
+ * @property {object[]} colourings packed
+ * @property {number[]} panels the colourings that are drawn
+ * @property {?string} selected packed
+ * @property {?number} chosen
+ * @property {?string} pictures address of a point's picture
+ * @property {object[]} hover packed lines of the card
+ * @property {?object} path the packed trail
+ * @property {number} height of a panel in px
+ * @property {number} taken number of the last pick that Python has taken
+ */
 
 class ScatterMap {
   constructor(root) {
     this.root = root;
     this.$ = (name) => root.querySelector(name);
     this.panels = [];
-    this.waiting = {}; // picks that Python has not taken yet: {lasso, point, path_point: [number, value]}
-    this.number = 0;
-    this.selected = null; // (n,) or null
-    this.chosen = null;
-    this.pointed = null; // {row} or {face}, and the stage it was found in
     this.lasso = null; // [x, y] px
-    this.card = new Card(this);
-    this.sizes = new ResizeObserver(() => this.drawSoon());
+    this.picks = new Picks((picks) => this.tell(picks));
+    this.painter = new Painter(this);
+    this.pointer = new Pointer(this);
+    this.sizes = new ResizeObserver(() => this.painter.drawSoon());
     this.listen();
     this.use("lasso");
     this.setMode("new");
@@ -52,7 +55,7 @@ class ScatterMap {
   // for tests, too
 
   get selectedCount() {
-    return this.selected ? this.selected.reduce((sum, is) => sum + is, 0) : 0;
+    return this.picks.count;
   }
 
   /** Where a point is, in CSS px from the corner of a panel's picture. */
@@ -60,8 +63,15 @@ class ScatterMap {
     return this.view.screen.map((axis) => axis[row]);
   }
 
+  /** The same of what is under the pointer.
+   * @param {Pointed} pointed */
+  spot({ row, face }) {
+    return face === undefined ? this.screen(row) : this.trailScreen.map((axis) => axis[face]);
+  }
+
   // Python's values
 
+  /** @param {Sent} data */
   async update(data, tell) {
     this.tell = tell;
     this.wanted = data;
@@ -84,8 +94,9 @@ class ScatterMap {
     this.points = new Points(raw, n, dimensions);
     this.view = new View(this.points);
     Object.assign(this.view, JSON.parse(sessionStorage.getItem(`scatter-${id}`) ?? "{}"));
-    Object.assign(this, { lasso: null, given: undefined, selected: null });
-    this.point(null);
+    this.lasso = null;
+    this.picks.forget();
+    this.pointer.leave();
     this.$("[data-tool=turn]").hidden = !this.view.isTurning;
     if (!this.view.isTurning && this.tool === "turn") this.use("lasso");
   }
@@ -97,23 +108,13 @@ class ScatterMap {
     this.words = data.hover.map((raw) => ({ ...raw, values: unpack(raw.values, raw.wide ? "u2" : "u1") }));
     this.trail = data.path && new Trail(data.path, points);
     this.trailScreen = this.trail && [new Float32Array(this.trail.n), new Float32Array(this.trail.n)];
-    this.waiting = Object.fromEntries(Object.entries(this.waiting).filter(([, [number]]) => number > data.taken));
-    const { lasso, point } = this.waiting;
-    this.obey("selected", data.selected, (text) => (this.selected = text && unpackMask(text, data.n)), lasso);
-    this.obey("chosen", data.chosen, (row) => (this.chosen = row), point);
+    this.picks.take(data);
     this.$(".bar").hidden = this.$(".panels").hidden = !data.n;
     this.root.style.setProperty("--height", `${data.height}px`);
     this.buildPanels(data.panels);
     this.showTrail();
-    if (!this.trail && this.pointed?.face !== undefined) this.point(null);
+    if (!this.trail && this.pointer.pointed?.face !== undefined) this.pointer.leave();
     this.light();
-  }
-
-  /** Take Python's value where it is another than before, or the answer to what was picked here. */
-  obey(name, value, take, isWaiting) {
-    const before = this.given?.[name];
-    this.given = { ...this.given, [name]: value };
-    if (value !== before || !isWaiting) take(value);
   }
 
   buildPanels(indices) {
@@ -183,221 +184,80 @@ class ScatterMap {
 
   /** Do what a key stands for; false if it stands for nothing. */
   press(key) {
-    const moves = {
-      "+": () => this.view.zoomAt(ZOOM),
-      "=": () => this.view.zoomAt(ZOOM),
-      "-": () => this.view.zoomAt(1 / ZOOM),
-      0: () => this.view.reset(),
-      l: () => this.use("lasso"),
-      m: () => this.use("move"),
-      t: () => this.view.isTurning && this.use("turn"),
-      Escape: () => this.clear(),
-      "?": () => this.$(".help").setAttribute("aria-expanded", !(this.$(".keys").hidden = !this.$(".keys").hidden)),
-    };
-    const move = this.points && moves[key.length === 1 ? key.toLowerCase() : key];
+    const move = this.points && moveOf(key, this);
     if (!move) return false;
     move();
-    this.point(null);
-    this.drawSoon();
+    this.pointer.leave();
+    this.painter.drawSoon();
     return true;
+  }
+
+  toggleKeys() {
+    const keys = this.$(".keys");
+    keys.hidden = !keys.hidden;
+    this.$(".help").setAttribute("aria-expanded", !keys.hidden);
   }
 
   clear() {
     if (this.lasso) return void (this.lasso = null);
-    if (this.selected) return this.select(null);
+    if (this.picks.selected) return this.select(null);
     this.panels.forEach(({ highlighted }) => highlighted.clear());
     return this.light();
   }
 
   /** Select what the lasso holds. Where the legend leaves out classes, the lasso does, too. */
   closeLasso(mode) {
-    const { lasso } = this;
+    const { lasso, picks } = this;
     this.lasso = null;
-    this.drawOverSoon();
+    this.painter.drawOverSoon();
     if (lasso.length < 3) return;
     const caught = this.view.inside(lasso).filter((i) => this.lit[i]);
-    const mask = mode !== "new" && this.selected ? this.selected.slice() : new Uint8Array(this.points.n);
-    for (const i of caught) mask[i] = mode === "remove" ? 0 : 1;
-    this.select(mask.includes(1) ? mask : null);
+    this.select(lassoed(picks.selected, caught, mode, this.points.n));
   }
 
   select(mask) {
-    const isSame = !mask && !this.selected;
-    this.selected = mask;
+    const { picks } = this;
+    const isSame = !mask && !picks.selected;
+    picks.selected = mask;
     this.light();
-    if (!isSame) this.pick("lasso", mask ? packMask(mask) : "");
+    if (!isSame) picks.pick("lasso", mask ? packMask(mask) : "");
   }
 
+  /** Pick what is at [x, y] of a stage: a face of the trail, or a point that is not chosen yet. */
   click(at, stage, reach) {
-    this.point(at, stage, reach);
-    const { row, face } = this.pointed ?? {};
-    if (face !== undefined) return this.pick("path_point", face);
-    if (row === undefined || row === this.chosen) return undefined;
-    this.chosen = row;
-    this.drawOverSoon();
-    return this.pick("point", row);
-  }
-
-  pick(kind, value) {
-    this.number = Math.max(Date.now(), this.number + 1);
-    this.waiting[kind] = [this.number, value];
-    this.tell({ ...this.waiting });
-  }
-
-  // under the pointer
-
-  /** Look for a face of the trail or a point at [x, y] of a stage; null: the pointer is elsewhere. */
-  point(at, stage, reach = REACH_PX) {
-    const before = this.pointed;
-    this.pointed = at && this.found(at, reach);
-    const isSame = before?.row === this.pointed?.row && before?.face === this.pointed?.face;
-    if (this.pointed) this.pointed.stage = stage;
-    for (const panel of this.panels) panel.stage.classList.toggle("over-point", Boolean(this.pointed));
-    if (isSame && before?.stage === stage) return;
-    this.drawOverSoon();
-    this.card.show(this.pointed);
-  }
-
-  found([x, y], reach) {
-    if (this.trail) {
-      const [xs, ys] = this.trailScreen;
-      let [best, least] = [-1, reach];
-      for (let i = 0; i < this.trail.n; i++) {
-        const distance = Math.hypot(xs[i] - x, ys[i] - y);
-        if (distance < least) [best, least] = [i, distance];
-      }
-      if (best >= 0) return { face: best };
-    }
-    const row = this.view.nearest(x, y, reach, this.full);
-    return row < 0 ? null : { row };
-  }
-
-  /** [x, y] px of a point or face. */
-  spot({ row, face }) {
-    return face === undefined ? this.screen(row) : this.trailScreen.map((axis) => axis[face]);
-  }
-
-  // drawing
-
-  drawSoon() {
-    this.drawing ??= requestAnimationFrame(() => {
-      this.drawing = null;
-      this.draw();
-    });
-  }
-
-  drawOverSoon() {
-    this.overDrawing ??= requestAnimationFrame(() => {
-      this.overDrawing = null;
-      this.drawOver();
-    });
+    const { picks, pointer } = this;
+    pointer.look(at, stage, reach);
+    const { row, face } = pointer.pointed ?? {};
+    if (face !== undefined) return picks.pick("path_point", face);
+    if (row === undefined || row === picks.chosen) return undefined;
+    picks.chosen = row;
+    this.painter.drawOverSoon();
+    return picks.pick("point", row);
   }
 
   /** Which points are in full colour: `lit` by the legends, and `full` where they are selected, too. */
   light() {
-    const { points, panels, selected } = this;
+    const { points, panels, painter } = this;
+    const { selected } = this.picks;
     this.lit = Uint8Array.from({ length: points.n }, (_, i) => panels.every((panel) => panel.isLit(i)));
     this.full = selected ? this.lit.map((is, i) => is & selected[i]) : this.lit;
-    this.draw();
+    painter.draw();
     panels.forEach((panel) => panel.showLegend(panel.palette, selected));
     this.showStatus();
   }
 
-  look() {
-    const stage = getComputedStyle(this.panels[0].stage);
-    const page = stage.backgroundColor.match(/[\d.]+/g).slice(0, 3).map(Number);
-    const accent = stage.getPropertyValue("--st-primary-color").trim() || "teal";
-    const isDark = 0.3 * page[0] + 0.59 * page[1] + 0.11 * page[2] < 110;
-    return { page, isDark, css: { page: css(page), ink: stage.color, accent, font: stage.fontFamily } };
-  }
-
-  draw() {
-    const { points, view, panels } = this;
-    if (!panels[0].stage.isConnected) return; // taken off the page meanwhile: it has no colours any more
-    this.style = this.look();
-    for (const panel of panels) panel.palette = panel.colouring.palette(this.style.isDark);
-    const { clientWidth: width, clientHeight: height } = panels[0].stage;
-    if (!width || !height) return; // in a tab that is not open
-    this.ratio = window.devicePixelRatio || 1;
-    view.size = [width, height];
-    view.projectPoints();
-    if (this.trail) view.project(this.trail.axes, this.trail.n, this.trailScreen);
-    const order = view.order();
-    for (const panel of panels) this.drawPanel(panel, order);
-    this.drawOver();
-    this.showShown(points, view);
-  }
-
-  drawPanel(panel, order) {
-    const { raster, colouring } = panel;
-    const { view, ratio, style, full } = this;
-    raster.resize(...view.size, ratio);
-    raster.clear(style.page);
-    const strength = this.trail ? BEHIND_TRAIL[full.includes(0) ? "some" : "all"] : 1;
-    const colours = tables(panel.palette, style.page, view.isTurning, strength);
-    const steps = view.isTurning ? view.depth : null;
-    const dots = { order, mask: full, screen: view.screen, ratio, values: colouring.values, steps };
-    const radius = this.radius();
-    raster.dots({ ...dots, wanted: 0, colours: colours.faded, radius });
-    raster.dots({ ...dots, wanted: 1, colours: colours.full, radius: full === this.lit ? radius : 1.15 * radius });
-    raster.show();
-    if (!this.trail) return;
-    const pen = raster.pen;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    drawTrail(pen, this.trail, this.trailScreen, this.trailColours(panel), style.css, view.size[0]);
-  }
-
-  /** Of a dot, in px: smaller the more there are, a little larger when one looks closer. */
-  radius() {
-    const { view, points } = this;
-    const room = Math.sqrt((view.size[0] * view.size[1]) / Math.max(points.placed.length, 1));
-    return Math.min(clamp(0.4 * room, 1.3, 3.4) * Math.max(view.zoom, 1) ** 0.3, 6);
-  }
-
-  trailColours({ index, palette }) {
-    const values = this.trail.values[index];
-    return Array.from({ length: this.trail.n }, (_, i) => (values ? css(palette[values[i]]) : this.style.css.ink));
-  }
-
-  drawOver() {
-    if (!this.ratio) return;
-    for (const panel of this.panels) {
-      const pen = penOf(panel.over, this.view.size, this.ratio);
-      const { css: style } = this.style;
-      const colourOf = (row) => css(panel.palette[panel.colouring.values[row]]);
-      const { chosen } = this;
-      if (chosen !== null && chosen < this.points.n) {
-        drawRing(pen, ...this.screen(chosen), { colour: colourOf(chosen), ...style });
-      }
-      if (this.lasso) drawLasso(pen, this.lasso, style);
-      if (!this.pointed) continue;
-      const { row, face } = this.pointed;
-      const colour = face === undefined ? colourOf(row) : this.trailColours(panel)[face];
-      drawHover(pen, ...this.spot(this.pointed), { colour, ...style });
-    }
-  }
-
   // words
 
-  showShown({ n, placed }, view) {
-    const missing = n - placed.length;
-    const leftOut = missing ? `${whole(missing)} have no place` : "none left out";
-    const drawn = `${whole(placed.length)} of ${whole(n)} points, ${leftOut}`;
-    const inside = view.countInside();
-    this.$(".shown").textContent = inside < placed.length ? `${drawn}; ${whole(inside)} in view` : drawn;
+  showShown() {
+    const { points, view } = this;
+    this.$(".shown").textContent = shownWords(points.n, points.placed.length, view.countInside());
   }
 
   showStatus() {
-    const { selected, selectedCount, points } = this;
-    const words = [];
-    const share = ((100 * selectedCount) / points.n).toFixed(1);
-    if (selected) words.push(`${whole(selectedCount)} selected (${share}\u00a0%)`);
-    for (const { colouring, highlighted } of this.panels) {
-      const labels = [...highlighted].map((value) => colouring.labels[value]);
-      if (labels.length) words.push(`${colouring.name}: only ${labels.join(", ")}`);
-    }
-    this.$(".picked").textContent = words.join(" · ");
-    this.$(".clear").hidden = !words.length;
+    const { selected, count } = this.picks;
+    const words = pickedWords(selected ? count : null, this.points.n, this.panels);
+    this.$(".picked").textContent = words;
+    this.$(".clear").hidden = !words;
     this.$(".modes").hidden = !selected;
     if (!selected) this.setMode("new");
   }
