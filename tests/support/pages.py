@@ -35,13 +35,14 @@ INFO = {
 ZOOM = """async (player, [time, emotion]) => {
     const own = player.player;
     const start = performance.now();
-    own.zoomAt(time, 0.3);
+    own.timeline.zoomAt(time, 0.3);
     do await new Promise((done) => requestAnimationFrame(done));
     while (own.drawing || [...own.analysis.kept.values()].includes(null));
     const took = performance.now() - start;
     const [from, to] = own.inView();
-    const x = Math.floor(((time - from) / (to - from)) * own.width);
-    const near = [x - 1, x, x + 1].map((at) => own.columns.high[at * own.columns.k + emotion]);
+    const { columns, width } = own.timeline.chart;
+    const x = Math.floor(((time - from) / (to - from)) * width);
+    const near = [x - 1, x, x + 1].map((at) => columns.high[at * columns.k + emotion]);
     return { took, peak: Math.max(...near) };
 }"""
 """Zoom in on a time; how long until everything is drawn (ms), and the highest value there of an emotion."""
