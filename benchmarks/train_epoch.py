@@ -28,7 +28,8 @@ from training.module import EmotionModule
 from training.prepare import choose_pictures, find_all, prepare
 from training.recipe import Recipe, load_recipe
 from training.schedule import make_optimiser
-from training.train import Machine, quiet, train
+from training.train import quiet
+from training.trainer import Machine, train
 
 WARM = 3
 Spent = dict[str, float]

@@ -4,7 +4,7 @@
 
 On CPUs the bf16 backward pass of a depthwise convolution is far slower than the float32 one, so training keeps those
 layers in float32 (``training.module.float32_depthwise``). A CPU without instructions for bf16 trains in float32
-altogether (``training.train.precision_here``).
+altogether (``training.trainer.precision_here``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from fer_core.models.runtime import computes_bfloat16
 from training.module import EmotionModule, float32_depthwise
 from training.recipe import load_recipe
-from training.train import build_module
+from training.trainer import build_module
 
 
 def ms_per_image(module: EmotionModule, size: int, steps: int, *, bf16: bool, batch: int = 96) -> float:

@@ -18,7 +18,8 @@ from torchvision.transforms import v2
 
 from fer_core.errors import RecipeError
 from fer_core.models.preprocess import normalise, resample, to_float
-from training.recipe import Augment, Mix, Recipe
+from training.recipe import Recipe
+from training.settings import Augment, Mix
 
 
 def train_batch(images: Tensor, recipe: Recipe, size: int, copy: Tensor | None = None) -> Tensor:

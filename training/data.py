@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from fer_core.data import ferplus_labels, vote_distribution
 from fer_core.errors import DataError
 from training.prepare import Side
-from training.recipe import FERPLUS, FERPLUS7, Balance, Recipe
+from training.recipe import FERPLUS, FERPLUS7, Recipe
+from training.settings import Balance
 
 Batch = dict[str, Tensor]
 MAX_SHARE_OF_GPU = 0.4

@@ -28,8 +28,9 @@ from fer_core.models.folders import find_checkpoint
 from training.export import hardware, revision, said
 from training.measure import fit_on, measure
 from training.prepare import Roots, choose_pictures, read_side
-from training.recipe import FERPLUS, FERPLUS7, Crop, EnsembleRecipe
+from training.recipe import FERPLUS, FERPLUS7, EnsembleRecipe
 from training.reference import write_reference
+from training.settings import Crop
 
 
 def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, limit: int | None = None) -> Path:

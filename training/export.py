@@ -36,8 +36,9 @@ from training.floor import add_offsets, recall_offsets
 from training.measure import answers_on, measure
 from training.module import MultiHead
 from training.prepare import Prepared, Side
-from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Part, Recipe, Target
+from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Recipe
 from training.reference import write_reference
+from training.settings import Part, Target
 
 Command = Mapping[str, str | int | float]
 """The recipe and the options of ``training.train`` that decide what comes out (``COMMAND_OPTIONS`` of the card)."""

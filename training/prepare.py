@@ -30,7 +30,8 @@ from fer_core.evaluation.reading import FaceFinder, Reader, Squares
 from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, make_detector
 from fer_core.models.pca import Pca
 from fer_core.models.preprocess import as_channels
-from training.recipe import Crop, Data, EnsembleRecipe, Part, Recipe
+from training.recipe import EnsembleRecipe, Recipe
+from training.settings import Crop, Data, Part
 
 Roots = Mapping[str, Path]
 """Where data sets are, by the name that recipes give them."""

@@ -21,8 +21,10 @@ from fer_core.models.classifier import Classifier
 from fer_core.models.registry import EmotionNetwork
 from training.export import export_checkpoints
 from training.prepare import Prepared
-from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe, Schedule, Stop
-from training.train import build_module, kept_state, start_run, train
+from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe
+from training.settings import Schedule, Stop
+from training.train import start_run
+from training.trainer import build_module, kept_state, train
 
 SUPPORTED = ("mru-cnn", "shsu-cnn")
 """Architectures that are a chain of convolutions, each with its batch norm, whose ``widths`` are free."""

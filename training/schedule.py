@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from fer_core.models.registry import EmotionNetwork
-from training.recipe import Optimiser, Phase, Recipe
+from training.recipe import Recipe
+from training.settings import Optimiser, Phase
 
 BACKBONE = "backbone"
 

@@ -21,7 +21,8 @@ from fer_core.models.folders import find_checkpoint
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.runtime import EXACT, fastest
 from training.prepare import Prepared
-from training.recipe import IMAGENET, SCRATCH, Recipe, Teacher
+from training.recipe import IMAGENET, SCRATCH, Recipe
+from training.settings import Teacher
 
 Answers = dict[str, NDArray[np.float32]]
 

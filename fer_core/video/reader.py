@@ -18,14 +18,13 @@ from types import TracebackType
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
-from PIL import Image
 
 from fer_core.errors import InputError, VideoError
 from fer_core.faces.tracking import scene_colours
+from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
 
 RGB = NDArray[np.uint8]
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
@@ -33,9 +32,7 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers that find a key frame by its presentation time; others are decoded from the start to reach a range."""
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-PICTURES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",)}
 _PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")
-MAX_PIXELS = 8192 * 8192
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
 BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
 
@@ -194,23 +191,15 @@ class VideoReader:
             raise VideoError(f"There is no file {self.name}.")
         if self.path.stat().st_size == 0:
             raise VideoError(f"{self.name} is empty (0 bytes). Copy or export it again.")
-        kind = _picture_kind(self.path, self.name)
+        kind = picture_kind(self.path, self.name)
         if kind or self.path.suffix.lower() in {ending for endings in PICTURES.values() for ending in endings}:
             return self._open_picture(kind)
         return self._open_video()
 
     def _open_picture(self, kind: str | None) -> VideoInfo:
-        if kind is None:
-            raise VideoError(f"{self.name} is not a readable picture. Supported are JPEG, PNG, WebP and BMP.")
-        if self.path.suffix.lower() not in PICTURES[kind]:
-            ending = PICTURES[kind][0]
-            raise VideoError(f"{self.name} is not a video but a {kind} picture. Rename it to end in {ending}.")
-        image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR_RGB)
-        if image is None:
-            raise VideoError(f"{self.name} is a damaged {kind} picture. Save or copy it again.")
-        self._picture = np.asarray(image, np.uint8)
-        height, width = self._picture.shape[:2]
-        return VideoInfo(kind.lower(), kind.lower(), width, height, 0, 0.0, 0.0, False, True, True)
+        self._picture = read_picture(self.path, self.name, kind)
+        name, (height, width) = (kind or "").lower(), self._picture.shape[:2]
+        return VideoInfo(name, name, width, height, 0, 0.0, 0.0, False, True, True)
 
     def _open_video(self) -> VideoInfo:
         with self.path.open("rb") as file:
@@ -392,19 +381,3 @@ def _plays_in_browser(path: Path, codec: Any) -> bool:
     name = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}.get(codec.name, codec.name)
     is_plain = codec.pix_fmt in ("yuv420p", "yuvj420p")
     return name in BROWSER_CODECS and is_plain and path.suffix.lower() in BROWSER_FORMATS
-
-
-def _picture_kind(path: Path, name: str) -> str | None:
-    """``JPEG``, ``PNG``, … by content, or None if it is none of ``PICTURES``."""
-    try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise VideoError(f"{name} is too large ({picture.width}×{picture.height}); scale it down.")
-            kind = {"MPO": "JPEG"}.get(picture.format or "", picture.format)  # two-picture JPEGs of phones and cameras
-            return kind if kind in PICTURES else None
-    except VideoError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise VideoError(f"{name} is too large a picture; scale it down to less than 8192×8192 pixels.") from error
-    except Exception:  # Pillow raises many kinds for what is no picture; then it may be a video
-        return None

@@ -31,7 +31,8 @@ from fer_core.models.folders import runnable_names
 from fer_core.models.onnx_net import OnnxNetwork, exported
 from tests.support.faces_csv import FERPLUS_COLUMNS, write_fer2013_csv
 from training.ensemble import fit, in_folds, run_ensemble, weights_by
-from training.recipe import FERPLUS, Data, EnsembleRecipe, Fit, Part, load_recipe
+from training.recipe import FERPLUS, EnsembleRecipe, load_recipe
+from training.settings import Data, Fit, Part
 
 RECIPE = EnsembleRecipe(
     "pair", "demo", "ensemble", ["small", "large"], "equal", "pair",

@@ -24,24 +24,13 @@ from fer_core.models import registry
 from fer_core.models.classifier import load
 from tests.support import ROOT
 from training import train as command
+from training import trainer
 from training.augment import mix, named_transforms, train_batch
 from training.data import EpochBatches, FaceTensors, FerDataModule, balanced
 from training.prepare import choose_pictures, find_all, held_out_rows, mean_and_std, prepare
-from training.recipe import (
-    OPTIMISERS,
-    Augment,
-    Balance,
-    Data,
-    Mix,
-    Optimiser,
-    Part,
-    Phase,
-    Recipe,
-    Schedule,
-    load_recipe,
-    network_recipe,
-)  # fmt: skip
+from training.recipe import Recipe, load_recipe, network_recipe
 from training.schedule import LearningRate, freeze, make_optimiser
+from training.settings import OPTIMISERS, Augment, Balance, Data, Mix, Optimiser, Part, Phase, Schedule
 
 DEMO = network_recipe("demo")
 TINY = {"widths": [4, 4, 8, 8], "kernels": [3, 3, 3, 3], "hidden": [8], "dropout": 0.0, "map_dropout": 0.0}
@@ -183,7 +172,7 @@ def test_a_weighted_loss_weighs_small_classes_more(drawn: Path, tmp_path: Path) 
     uneven = prepared.train.take(
         np.flatnonzero((prepared.train.labels != 1) | (np.arange(len(prepared.train)) % 3 == 0))
     )
-    weights = command._class_weights(prepared.recipe, dataclasses.replace(prepared, train=uneven))
+    weights = trainer._class_weights(prepared.recipe, dataclasses.replace(prepared, train=uneven))
     assert weights is not None
     counts = np.bincount(uneven.labels, minlength=7)
     assert int(weights.argmax()) == int(counts.argmin())
@@ -389,12 +378,12 @@ def test_a_cpu_without_instructions_for_bf16_trains_in_float32(monkeypatch: pyte
     recipe = load_recipe("workbench-resnet")
     monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
     for able, expected in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr("training.train.computes_bfloat16", lambda able=able: able)
-        assert command.precision_here(recipe) == expected
-        assert command.precision_here(dataclasses.replace(recipe, precision="64-true")) == "64-true"
+        monkeypatch.setattr("training.trainer.computes_bfloat16", lambda able=able: able)
+        assert trainer.precision_here(recipe) == expected
+        assert trainer.precision_here(dataclasses.replace(recipe, precision="64-true")) == "64-true"
     monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
-    assert command.precision_here(recipe) == "bf16-mixed"
-    assert command.precision_here(recipe, command.Machine("cpu")) == "32-true"
+    assert trainer.precision_here(recipe) == "bf16-mixed"
+    assert trainer.precision_here(recipe, trainer.Machine("cpu")) == "32-true"
 
 
 @pytest.mark.filterwarnings("ignore:.*")  # what Lightning says of runs of one step
@@ -403,14 +392,14 @@ def test_pixels_are_taken_from_the_same_places_in_half_precision(drawn: Path, tm
     seen: list[torch.Tensor] = []
     for precision in ("32-true", "bf16-mixed"):
         recipe = dataclasses.replace(prepared.recipe, precision=precision, augment=Augment(), epochs=1, batch_size=8)
-        module = command.build_module(recipe)
+        module = trainer.build_module(recipe)
         kept: list[torch.Tensor] = []
         module.model.register_forward_pre_hook(lambda net, given, kept=kept: kept.append(given[0].clone()))
-        trainer = pl.Trainer(
+        lightning = pl.Trainer(
             accelerator="cpu", precision=precision, max_epochs=1, limit_train_batches=1, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         )  # fmt: skip
-        trainer.fit(module, FerDataModule(recipe, prepared.train, prepared.choose))
+        lightning.fit(module, FerDataModule(recipe, prepared.train, prepared.choose))
         seen.append(torch.cat(kept[:2]).float())
     torch.testing.assert_close(seen[0], seen[1], rtol=0, atol=0)
 
@@ -429,9 +418,9 @@ def test_pictures_move_to_a_gpu_where_they_fit(drawn: Path, tmp_path: Path, monk
 
 
 def test_the_best_epoch_is_remembered_by_a_resumed_run(tmp_path: Path) -> None:
-    kinds = [type(each).__name__ for each in command._callbacks(changed(keep="loss"), tmp_path, "own")]
+    kinds = [type(each).__name__ for each in trainer._callbacks(changed(keep="loss"), tmp_path, "own")]
     names = [
-        each.filename for each in command._callbacks(changed(keep="loss"), tmp_path, "own") if hasattr(each, "filename")
+        each.filename for each in trainer._callbacks(changed(keep="loss"), tmp_path, "own") if hasattr(each, "filename")
     ]
     assert kinds.count("ModelCheckpoint") == 2
     assert names == ["best", "last"], "the last state is saved after the best one is known"

@@ -25,11 +25,13 @@ from fer_core.models.classifier import load
 from fer_core.models.registry import describe
 from tests.support import ROOT
 from training import train as command
+from training import trainer
 from training.data import FerDataModule
 from training.export import export_checkpoints
 from training.prepare import Prepared, choose_pictures, find_all, prepare
-from training.recipe import Phase, Recipe, load_recipe, recipe_names
+from training.recipe import Recipe, load_recipe, recipe_names
 from training.recipes import __main__ as listing
+from training.settings import Phase
 
 RECIPES = {name: recipe for name in recipe_names() if isinstance(recipe := load_recipe(name), Recipe)}
 LAYOUTS = {
@@ -126,7 +128,7 @@ def history(run: Path) -> list[dict[str, str]]:
 def one_sitting(recipe: Recipe, data: dict[str, Path], run: Path) -> Any:
     command.start_run(run, recipe, "test", fresh=False)
     prepared = pictures_of(recipe, data, run)
-    command.train(prepared, run)
+    trainer.train(prepared, run)
     return prepared
 
 
@@ -166,8 +168,8 @@ def test_a_recipe_trains_resumes_and_becomes_a_checkpoint(
     rows = history(run)
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
-    model = command.build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
-    folders = export_checkpoints(prepared, run=run, state=command.kept_state(run, small), out=out, model=model)
+    model = trainer.build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
+    folders = export_checkpoints(prepared, run=run, state=trainer.kept_state(run, small), out=out, model=model)
     monkeypatch.setenv("FER_CHECKPOINTS", str(out))
     listed = {entry.name: entry for entry in checkpoints.entries()}
     for folder in folders:
@@ -184,7 +186,7 @@ def test_a_recipe_prepares_its_pictures_and_takes_a_step(name: str, data: dict[s
     """With its own optimiser, balance, mixing and augmentation; without Lightning around it."""
     recipe = dataclasses.replace(shrunk(RECIPES[name], 1), weights="scratch", phases=[])
     prepared = pictures_of(recipe, data, tmp_path)
-    module = command.build_module(prepared.recipe, prepared).train()
+    module = trainer.build_module(prepared.recipe, prepared).train()
     loader = FerDataModule(prepared.recipe, prepared.train, prepared.choose)
     module.trainer = SimpleNamespace(global_step=0, num_training_batches=1)
     module.log = lambda *_, **__: None

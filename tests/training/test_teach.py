@@ -18,10 +18,12 @@ from fer_core.data.drawn import draw_dataset
 from fer_core.errors import RecipeError
 from fer_core.models.classifier import load
 from training import train as command
+from training import trainer
 from training.data import FaceTensors, teacher_of
 from training.export import export_checkpoints
 from training.prepare import Prepared, choose_pictures, find_all, prepare
-from training.recipe import FERPLUS, OWN, Recipe, Target, Teacher, load_recipe, network_recipe
+from training.recipe import FERPLUS, OWN, Recipe, load_recipe, network_recipe
+from training.settings import Target, Teacher
 from training.teach import softened, start_heads, start_net, teachers_answers
 
 OPTIONS = {"widths": [4, 4, 8, 8], "kernels": [3, 3, 3, 3], "hidden": [8], "dropout": 0.0, "map_dropout": 0.0}
@@ -49,9 +51,9 @@ def trained(recipe: Recipe, drawn: Path, run: Path, out: Path) -> Path:
     ready = prepared(recipe, drawn, run)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning has advice on runs of a few steps
-        command.train(ready, run, teachers=teachers_answers(ready, run, out))
-    model = command.build_module(ready.recipe).model
-    return export_checkpoints(ready, run=run, state=command.kept_state(run, recipe), out=out, model=model)[0]
+        trainer.train(ready, run, teachers=teachers_answers(ready, run, out))
+    model = trainer.build_module(ready.recipe).model
+    return export_checkpoints(ready, run=run, state=trainer.kept_state(run, recipe), out=out, model=model)[0]
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +94,8 @@ def test_a_compiled_network_learns_the_same(
         command.start_run(run, recipe, "test", fresh=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as above
-            command.train(prepared(recipe, drawn, run), run, command.Machine(compiles=compiles))
-        states.append(torch.load(command.kept_state(run, recipe), weights_only=True)["state_dict"])
+            trainer.train(prepared(recipe, drawn, run), run, trainer.Machine(compiles=compiles))
+        states.append(torch.load(trainer.kept_state(run, recipe), weights_only=True)["state_dict"])
     assert states[0].keys() == states[1].keys()
     for name, eager in states[0].items():
         torch.testing.assert_close(states[1][name], eager, rtol=1e-3, atol=1e-4)
@@ -102,7 +104,7 @@ def test_a_compiled_network_learns_the_same(
 
 def test_the_loss_is_shared_between_labels_and_teachers(drawn: Path, tmp_path: Path) -> None:
     recipe = taught(weight=0.25, temperature=2.0)
-    module = command.build_module(recipe, prepared(recipe, drawn, tmp_path))
+    module = trainer.build_module(recipe, prepared(recipe, drawn, tmp_path))
     logits, labels = torch.randn(4, 7), torch.tensor([0, 3, 3, 6])
     answers = torch.rand(4, 7).softmax(dim=1)
     got = module._loss(OWN, logits, {OWN: labels, teacher_of(OWN): answers})
@@ -166,7 +168,7 @@ def test_a_target_starts_from_the_last_layer_that_it_names(drawn: Path, out: Pat
     shutil.copytree(out / "teacher", other / "teacher")
     targets = {OWN: Target(1.0, 0.0, "own"), FERPLUS: Target(1.0, 0.0, "votes", head="other")}
     recipe = dataclasses.replace(DEMO, weights="teacher", targets=targets)
-    model = command.build_module(recipe, net=start_net(recipe, other), heads=start_heads(recipe, other)).model
+    model = trainer.build_module(recipe, net=start_net(recipe, other), heads=start_heads(recipe, other)).model
     for name, expected in ((OWN, "teacher"), (FERPLUS, "other")):
         torch.testing.assert_close(model.heads[name].weight, load(other / expected).net.head.weight)
     assert not torch.equal(model.heads[OWN].weight, model.heads[FERPLUS].weight)
