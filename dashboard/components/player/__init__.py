@@ -12,8 +12,8 @@ from fer_core.video.store import Analysis
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
-    "data.js", "columns.js", "drawing.js", "words.js", "spans.js", "stage.js", "transport.js", "chart.js", "timeline.js", "people.js",
-    "flags.js", "editing.js", "panel.js", "links.js", "keys.js", "player.js",
+    "data.js", "columns.js", "drawing.js", "words.js", "spans.js", "stage.js", "transport.js", "chart.js",
+    "timeline.js", "people.js", "flags.js", "editing.js", "panel.js", "links.js", "keys.js", "player.js",
 )  # fmt: skip
 
 
