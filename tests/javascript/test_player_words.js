@@ -38,7 +38,7 @@ test("a line's value has a sign where it may be negative, and its unit", () => {
   const valence = { title: "Valence", unit: "", least: -1, most: 1 };
   const lines = [valence, { title: "Pulse", unit: "1/min", least: 0, most: 9 }];
   equal([lineWords(lines, [0.5, 7]), lineWords(lines, [-0.25, 0])], [
-    "Valence +0.50 · Pulse 7.00 1/min", "Valence -0.25 · Pulse 0.00 1/min",
+    "Valence +0.50 · Pulse 7.00 1/min", "Valence \u22120.25 · Pulse 0.00 1/min",
   ]);
   equal(lineWords([], []), "");
 });

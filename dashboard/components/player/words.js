@@ -23,7 +23,7 @@ function lineWords(lines, values) {
   return lines
     .map(({ title, unit, least }, j) => {
       const sign = least < 0 && values[j] > 0 ? "+" : "";
-      return `${title} ${sign}${values[j].toFixed(2)}${unit ? ` ${unit}` : ""}`;
+      return `${title} ${sign}${values[j].toFixed(2).replace("-", "\u2212")}${unit ? ` ${unit}` : ""}`;
     })
     .join(" · ");
 }
