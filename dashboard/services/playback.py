@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,14 @@ from numpy.typing import NDArray
 from dashboard.services.prepared import Prepared, prepared, version
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, groups_of
 from fer_core.faces import crop_squares
-from fer_core.video.columns import LANDMARK_COLUMNS
+from fer_core.files import keep_newest, replacing
+from fer_core.video.columns import LANDMARK_COLUMNS, SOURCES
 from fer_core.video.reasons import REASONS
-from fer_core.video.scan import DETECTED, MIDWAY, REFINED
 from fer_core.video.store import Analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
 from fer_core.video.view import Lens, edited
 
 P_SCALE, SHARE_SCALE = 65535, 255
-SOURCES = (DETECTED, REFINED, MIDWAY)
 KEPT_VIEWS = 12
 """Outlines of views kept on disk."""
 OUTLINE = 2
@@ -123,11 +121,9 @@ def _keep(path: Path, text: str) -> None:
     """Write a view, and remove the oldest ones; a full disk is no reason not to show it."""
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        new = path.with_suffix(f".{threading.get_ident()}")
-        new.write_text(text, encoding="utf-8")
-        new.rename(path)
-        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT_VIEWS]:
-            old.unlink(missing_ok=True)
+        with replacing(path) as new:
+            new.write_text(text, encoding="utf-8")
+        keep_newest(path.parent, "*.json", KEPT_VIEWS)
 
 
 def _group(group_map: Any, emotion: str) -> str:

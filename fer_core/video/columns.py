@@ -16,6 +16,8 @@ from fer_core.signals import SIGNALS, Column, Seen, measured, viewed
 from fer_core.signals.scores import DOUBTS, probability
 from fer_core.video.reasons import REASONS
 
+DETECTED, REFINED, MIDWAY = SOURCES = ("detected", "refined", "midway")
+"""Where a box comes from, see ``fer_core.video.scan``."""
 LANDMARK_COLUMNS = tuple(f"lm{i}_{axis}" for i in range(5) for axis in "xy")
 FRAME = (
     Column("frame", "number of the frame, counted from the first of the file", "int32", least=0),

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from fer_core.faces import Detector, Faces, Refiner, can_refine
 from fer_core.faces.records import RGB, ArrayF, suppressed
 from fer_core.faces.tracking import CUT, apart
+from fer_core.video.columns import DETECTED, MIDWAY, REFINED
 from fer_core.video.reader import Frame
 
 KEY_S, KEY_FRAMES = 0.5, 15
@@ -35,7 +36,6 @@ SPAN_BYTES, MAX_SPANS = 75_000_000, 10
 """Pictures of a span, and spans that wait or are in work; of large pictures fewer lie between two looks."""
 MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
-DETECTED, REFINED, MIDWAY = "detected", "refined", "midway"
 STEADY, STEADY_GROWTH = 0.5, 1.15
 """A face that moves and grows no more within two frames, in units of its size, is put on the way in the one between."""
 T = TypeVar("T")

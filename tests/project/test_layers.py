@@ -18,6 +18,7 @@ from tests.support import ROOT
 # a package may import what stands before it
 ORDER = (
     "errors",
+    "files",
     "progress",
     "typed_yaml",
     "places",
@@ -160,7 +161,7 @@ def test_pickles_are_opened_nowhere() -> None:
 
 def test_what_loads_when() -> None:
     assert loaded_by("import fer_core, fer_core.emotions", "torch", "cv2", "av", "pandas", "streamlit") == []
-    tables = "import fer_core.video.store, fer_core.video.timeline"
+    tables = "import fer_core.video.export, fer_core.video.dictionary, dashboard.services.playback"
     assert loaded_by(tables, "torch", "facenet_pytorch", "streamlit") == []
     networks = "import training.train, fer_core.models.classifier, fer_core.evaluation"
     assert loaded_by(networks, "facenet_pytorch", "streamlit", "av") == []
