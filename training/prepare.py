@@ -28,6 +28,7 @@ from fer_core.errors import DataError
 from fer_core.evaluation.duplicates import near_duplicates
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares
 from fer_core.faces import CropGeometry, make_detector
+from fer_core.files import replacing
 from fer_core.models.pca import Pca
 from fer_core.models.preprocess import as_channels
 from training.recipe import Crop, Data, EnsembleRecipe, Part, Recipe
@@ -190,9 +191,8 @@ def read_side(
     elif not _is_there(path, record, key):
         record.unlink(missing_ok=True)
         kept = _decode(parts, crop, channels, path, skip_unreadable, progress)
-        part = record.with_suffix(".part")
-        part.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
-        part.replace(record)
+        with replacing(record) as new:
+            new.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
     rows = np.array(json.loads(record.read_text(encoding="utf-8"))["kept"], np.int64)
     images = np.load(path, mmap_mode="c")[: len(rows)]  # private pages: tensors may share them
     return Side(images, *(getattr(mixture, name)[rows] for name in ("labels", "votes", "ids", "subjects")))

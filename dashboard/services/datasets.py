@@ -20,6 +20,7 @@ from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.data.classes import ClassRow, class_mapping
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError, InputError
+from fer_core.files import replacing
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 MOST_LOOKED_AT = 24
@@ -116,9 +117,8 @@ def _is_entry(name: object, path: object) -> bool:
 
 
 def _store(entries: list[dict[str, str]]) -> None:
-    new = _file().with_suffix(".new")
-    new.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-    new.replace(_file())
+    with replacing(_file()) as new:
+        new.write_text(json.dumps(entries, indent=1), encoding="utf-8")
 
 
 def add(path: str, name: str = "") -> Pointed:

@@ -24,6 +24,7 @@ import numpy as np
 
 from dashboard.services import checkpoints, datasets, jobs, kinds, places, queues, warm
 from fer_core.errors import CheckpointError, InputError, StoreError, UploadError
+from fer_core.files import keep_newest, replacing
 from fer_core.models.folders import weights_in
 from fer_core.progress import OnProgress, Progress
 
@@ -139,11 +140,9 @@ def keep_picture(name: str, data: bytes) -> str:
     if kept.is_file():
         kept.touch()  # a worker may be reading it
     else:
-        new = kept.with_suffix(".new")
-        new.write_bytes(data)
-        new.replace(kept)
-    for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_PICTURES]:
-        old.unlink(missing_ok=True)
+        with replacing(kept) as new:
+            new.write_bytes(data)
+    keep_newest(folder, "*", KEPT_PICTURES)
     return kept.name
 
 
@@ -169,11 +168,9 @@ def make(job: jobs.Job, asked: kinds.ExplainRequest, *, progress: OnProgress) ->
     for one, source in zip(found, sources, strict=True):
         if "picture" in source:
             one["n_faces"] = len(_faces_of(places.below("pictures") / source["picture"])[1])
-    new = _path(job.id).with_suffix(".new")
-    new.write_text(json.dumps({"sources": found}), encoding="utf-8")
-    new.replace(_path(job.id))
-    for old in sorted(new.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-KEPT_ANSWERS]:
-        old.unlink(missing_ok=True)
+    with replacing(_path(job.id)) as new:
+        new.write_text(json.dumps({"sources": found}), encoding="utf-8")
+    keep_newest(_path(job.id).parent, "*.json", KEPT_ANSWERS)
 
 
 def _cells(classifier: Classifier, crops: np.ndarray, wanted: kinds.Ask) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from dashboard.services import places
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, groups_of
 from fer_core.errors import FerError, InputError, StoreError
 from fer_core.faces import crop_squares
+from fer_core.files import keep_newest, replacing
 from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
 from fer_core.video.timeline import (
@@ -232,11 +233,9 @@ def _keep(path: Path, text: str) -> None:
     """Write a view, and remove the oldest ones; a full disk is no reason not to show it."""
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        new = path.with_suffix(f".{threading.get_ident()}")
-        new.write_text(text, encoding="utf-8")
-        new.rename(path)
-        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT_VIEWS]:
-            old.unlink(missing_ok=True)
+        with replacing(path) as new:
+            new.write_text(text, encoding="utf-8")
+        keep_newest(path.parent, "*.json", KEPT_VIEWS)
 
 
 def _group(group_map: Any, emotion: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from dashboard.services import places
 from fer_core.errors import InputError
+from fer_core.files import keep_newest, replacing
 
 KEPT = 500
 _KEY = re.compile(r"[0-9a-f]{16}")
@@ -19,11 +20,9 @@ def keep(ids: Iterable[str]) -> str:
     text = json.dumps(sorted(set(ids)))
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = places.below("selections")
-    new = folder / f"{places.new_id()}.new"
-    new.write_text(text, encoding="utf-8")
-    new.replace(folder / f"{key}.json")
-    for old in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    with replacing(folder / f"{key}.json") as new:
+        new.write_text(text, encoding="utf-8")
+    keep_newest(folder, "*.json", KEPT)
     return key
 
 

@@ -7,15 +7,17 @@ A file is ``uploads/<id>/part`` until its last byte is there. Then it is probed:
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from dashboard.services import jobs, kinds, places
 from fer_core.errors import UploadError
+from fer_core.files import TEMPORARY
 
 MAX_BYTES = 2 * 1024**3
 SPARE_BYTES = 512 * 1024**2
@@ -107,7 +109,8 @@ def add_copy(path: Path, name: str) -> jobs.Job:
 
 
 def drop_abandoned() -> None:
-    """Remove what a crash left behind: uploads of yesterday that became no job, and analyses that nobody works on."""
+    """Remove what a crash left behind: uploads of yesterday that became no job, analyses that nobody works on, and
+    files that were not written to their end."""
     for folder in places.uploads().glob("[0-9a-f]*/"):
         with suppress(OSError):  # what vanishes or cannot be read must not keep the workbench from starting
             newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
@@ -117,3 +120,12 @@ def drop_abandoned() -> None:
     for folder in places.store().root.glob("*.tmp"):
         if folder.stem not in active:
             shutil.rmtree(folder, ignore_errors=True)
+    for path in _unfinished_files():
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > MAX_AGE_S:
+                path.unlink()
+
+
+def _unfinished_files() -> Iterator[Path]:
+    for folder, _, names in os.walk(places.home()):
+        yield from (Path(folder, name) for name in names if name.endswith(TEMPORARY))

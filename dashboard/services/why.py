@@ -18,6 +18,7 @@ import numpy as np
 from dashboard.services import jobs, kinds, places, queues, warm
 from dashboard.services.kinds import Kind, R
 from fer_core.errors import InputError, StoreError
+from fer_core.files import keep_newest, replacing
 from fer_core.progress import OnProgress, ShouldStop
 from fer_core.video.store import Analysis
 
@@ -148,10 +149,9 @@ def _write(analysis: Analysis, job_id: str, found: dict[str, Any]) -> None:
     folder = analysis.folder / "why"
     folder.mkdir(exist_ok=True)
     path = folder / f"{job_id}.json"
-    path.with_suffix(".new").write_text(json.dumps(found), encoding="utf-8")
-    path.with_suffix(".new").rename(path)
-    for old in sorted(folder.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    with replacing(path) as new:
+        new.write_text(json.dumps(found), encoding="utf-8")
+    for old in keep_newest(folder, "*.json", KEPT):
         old.with_suffix(".mp4").unlink(missing_ok=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from fer_core.embeddings.measures import measured, most
 from fer_core.embeddings.nearest import nearest, place
 from fer_core.embeddings.projection import MAX_SEED, METHODS, SETTINGS, checked, layouts, neighbours_for, principal
 from fer_core.errors import InputError
+from fer_core.files import replacing
 from fer_core.progress import OnProgress, ShouldStop, Stage
 
 FORMAT = "fer-workbench-map/1"
@@ -151,9 +151,8 @@ def save_map(folder: str | Path, made: Map) -> Path:
     about = {"key": made.key, "method": made.method, "seed": made.seed, "quality": dict(made.quality)}
     arrays = {name: np.ascontiguousarray(getattr(made, name)) for name in ("positions", "mean", "components")}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(save(arrays, {"format": FORMAT, "map": json.dumps(about)}))
-    os.replace(part, path)
+    with replacing(path) as new:
+        new.write_bytes(save(arrays, {"format": FORMAT, "map": json.dumps(about)}))
     return path
 
 

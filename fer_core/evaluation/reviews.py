@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import InputError, StoreError
+from fer_core.files import replacing
 
 FORMAT = "fer-workbench-label-review/1"
 DECISIONS: tuple[str, ...] = ("keep", "relabel", "drop", "restore")
@@ -153,8 +153,8 @@ class LabelReview:
         if len(text) > MAX_BYTES:
             raise InputError("This review has grown too large; export it, and move its file away to start a new one.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".new").write_text(text, encoding="utf-8")
-        os.replace(path.with_suffix(".new"), path)
+        with replacing(path) as new:
+            new.write_text(text, encoding="utf-8")
 
 
 def _path(folder: Path, dataset: str) -> Path:

@@ -24,6 +24,7 @@ from fer_core.errors import Cancelled, CheckpointError, DataError, InputError
 from fer_core.evaluation.corruptions import CORRUPTIONS, FACE_PX, STRENGTHS, corrupt, find_corruption
 from fer_core.evaluation.metrics import report
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
+from fer_core.files import replacing
 from fer_core.progress import OnProgress, Progress, ShouldStop
 
 if TYPE_CHECKING:  # pages read tables without them
@@ -267,16 +268,12 @@ def write_table(folder: Path, table: pd.DataFrame) -> None:
         InputError: nothing can be written there.
     """
     record = {"format": FORMAT, **dataclasses.asdict(setting_of(table))}
-    texts = {
-        TABLE: table.to_csv(index=False, float_format="%.6f", lineterminator="\n"),
-        RECORD: json.dumps(record, indent=2, ensure_ascii=False) + "\n",
-    }
+    lines = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / f"{name}.part").write_text(text, encoding="utf-8")
-        for name in texts:
-            (folder / f"{name}.part").replace(folder / name)
+        with replacing(folder / RECORD) as new_record, replacing(folder / TABLE) as new_table:
+            new_table.write_text(lines, encoding="utf-8")
+            new_record.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror or error}); choose another folder.") from error
 

@@ -22,6 +22,7 @@ from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import report
 from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
 from fer_core.faces import QUALITIES, crop_qualities
+from fer_core.files import replacing
 from fer_core.progress import OnProgress, Progress, ShouldStop
 
 if TYPE_CHECKING:  # pages read tables without them
@@ -225,11 +226,10 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     Raises:
         InputError: nothing can be written there.
     """
-    part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(part, index=False, compression="zstd")
-        part.replace(path)
+        with replacing(path) as new:
+            table.to_parquet(new, index=False, compression="zstd")
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}).") from error
 

@@ -11,8 +11,6 @@ import copy
 import hashlib
 import itertools
 import json
-import os
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fer_core import __version__
+from fer_core.files import replacing
 from fer_core.models.classifier import ArrayF, Classifier
 from fer_core.models.onnx_net import OnnxNetwork, exported
 from fer_core.models.registry import EmotionNetwork
@@ -245,11 +244,7 @@ def _read(path: Path) -> Runtime | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
-    try:
+    with suppress(OSError):  # a folder that cannot be written to costs a measurement the next time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(content)
-        new.replace(path)
-    except OSError:  # a folder that cannot be written to costs a measurement the next time, nothing else
-        with suppress(OSError):
-            new.unlink()
+        with replacing(path) as new:
+            new.write_bytes(content)

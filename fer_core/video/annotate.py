@@ -6,7 +6,6 @@ All are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, with e
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fer_core.emotions import EMOTION_COLOURS
 from fer_core.errors import InputError, VideoError
 from fer_core.explain.pictures import with_heat
+from fer_core.files import replacing
 from fer_core.progress import OnProgress, ShouldStop, Stage
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
 from fer_core.video.store import Analysis
@@ -226,9 +226,8 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
         VideoError: the source cannot be read, or is a picture.
         Cancelled: stopped; nothing is left behind.
     """
-    temporary = out.with_name(out.name + ".tmp.mp4")
     try:
-        with VideoReader(source) as reader:
+        with replacing(out) as temporary, VideoReader(source) as reader:
             if reader.info.is_picture:
                 raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
             frames = reader.frames(start_s=work.start_s, end_s=work.end_s)
@@ -239,11 +238,8 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
                 for frame in chain((first,), frames):
                     writer.add(draw(frame), frame.time_s - work.start_s)
                     work.tell(frame.time_s, reader.info.duration_s)
-        os.replace(temporary, out)
     except av.FFmpegError as error:
         raise VideoError(f"{source.name} could not be written as a video ({error}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return out
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_core.errors import InputError, StoreError
+from fer_core.files import replacing
 from fer_core.video.marks import printable
 
 if TYPE_CHECKING:
@@ -188,9 +188,8 @@ class Analysis:
         text = json.dumps(self._changes | changes, indent=1, ensure_ascii=False)
         if len(text) > MAX_EDITS_BYTES:
             raise InputError("The edits of this analysis have grown too large; undo some, or import fewer marks.")
-        path = self.folder / "edits.json"
-        path.with_suffix(".new").write_text(text, "utf-8")
-        os.replace(path.with_suffix(".new"), path)
+        with replacing(self.folder / "edits.json") as new:
+            new.write_text(text, "utf-8")
         return Analysis(self.folder, self.record)
 
 

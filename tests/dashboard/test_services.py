@@ -362,7 +362,12 @@ def test_what_a_crash_left_behind_is_removed(home: Path) -> None:
     (places.uploads() / ".DS_Store").touch()
     for name in ("d", "e"):
         (places.store().root / f"{name * 32}.tmp").mkdir()
+    for name, age in (("old", 2 * 24 * 3600), ("new", 60)):
+        path = places.below("maps") / f"{name}.safetensors.1-2.tmp"
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
     uploads.drop_abandoned()
+    assert [path.name for path in places.below("maps").iterdir()] == ["new.safetensors.1-2.tmp"]
     assert sorted(left_behind()) == [".DS_Store", "b" * 32, "c" * 32, f"{'d' * 32}.tmp"]
     (places.uploads() / ".DS_Store").unlink()
 

@@ -16,6 +16,7 @@ from tests.support import ROOT
 # a package may import what stands before it
 ORDER = (
     "errors",
+    "files",
     "progress",
     "typed_yaml",
     "places",
