@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from fer_core.embeddings.measures import measured, most
 from fer_core.embeddings.nearest import nearest, place
 from fer_core.embeddings.projection import MAX_SEED, METHODS, SETTINGS, checked, layouts, neighbours_for, principal
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
+from fer_core.embeddings.work import ArrayF, ArrayI, WorkPart, as_features
 from fer_core.errors import InputError
 
 FORMAT = "fer-workbench-map/1"
@@ -131,7 +131,7 @@ def make_map(
         InputError: as of ``project``, or labels of another length.
         Cancelled: ``should_stop`` said so.
     """
-    work, key = Work(progress, should_stop), map_key(features, labels, groups, method, dimensions, seed)
+    work, key = WorkPart(progress, should_stop), map_key(features, labels, groups, method, dimensions, seed)
     found = checked(features, method, dimensions, seed)
     n, is_pca = len(found), method == "pca"
     before, after = (0.3, 0.35) if is_pca else (0.1, 0.7)

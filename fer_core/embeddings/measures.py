@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fer_core.embeddings.nearest import BLOCK, nearest
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
+from fer_core.embeddings.work import ArrayF, ArrayI, WorkPart, as_features
 from fer_core.errors import InputError
 
 
@@ -54,7 +54,7 @@ def quality(
         InputError: shapes that do not fit, or values that are not finite.
         Cancelled: ``should_stop`` said so.
     """
-    work, found = Work(progress, should_stop), as_features(features, 4)
+    work, found = WorkPart(progress, should_stop), as_features(features, 4)
     near = nearest(found, most(k, len(found)), work.part(0, 0.3))[0]
     placed = [as_features(each, 4) for each in (positions, other) if each is not None]
     return measured(found, near, placed, labels, groups, work.part(0.3, 1))
@@ -66,7 +66,7 @@ def most(k: int, n: int) -> int:
 
 
 def measured(
-    features: ArrayF, near: ArrayI, maps: list[ArrayF], labels: ArrayI, groups: ArrayI, work: Work
+    features: ArrayF, near: ArrayI, maps: list[ArrayF], labels: ArrayI, groups: ArrayI, work: WorkPart
 ) -> dict[str, float]:
     """As ``quality``, with the neighbours (n, k) in the features known already, and one map or two."""
     classes = {"emotions": np.asarray(labels), "groups": np.asarray(groups)}
@@ -92,7 +92,7 @@ def measured(
     return figures
 
 
-def _blocks(points: ArrayF, work: Work) -> Iterator[tuple[int, ArrayF]]:
+def _blocks(points: ArrayF, work: WorkPart) -> Iterator[tuple[int, ArrayF]]:
     """The first row of every block, and Euclidean distances (b, n) of its rows to all points."""
     centred = points - points.mean(axis=0)  # near the origin, float32 keeps more digits
     squares = np.einsum("ij,ij->i", centred, centred)
@@ -114,7 +114,7 @@ def _blocks(points: ArrayF, work: Work) -> Iterator[tuple[int, ArrayF]]:
         yield first, found
 
 
-def _compared(points: ArrayF, classes: list[ArrayI], near: ArrayI, work: Work) -> tuple[list[ArrayF], ArrayI]:
+def _compared(points: ArrayF, classes: list[ArrayI], near: ArrayI, work: WorkPart) -> tuple[list[ArrayF], ArrayI]:
     """One pass over all distances.
 
     Returns:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
+from fer_core.embeddings.work import ArrayF, ArrayI, WorkPart, as_features
 from fer_core.errors import InputError
 
 BLOCK = 2**23
@@ -65,7 +65,7 @@ def _found(features: ArrayF, queries: ArrayF, own: ArrayI, k: int) -> tuple[Arra
     return found, distances
 
 
-def nearest(points: ArrayF, k: int, work: Work = Work()) -> tuple[ArrayI, ArrayF]:
+def nearest(points: ArrayF, k: int, work: WorkPart = WorkPart()) -> tuple[ArrayI, ArrayF]:
     """The k nearest others of every point, nearest first: rows int64 (n, k) and Euclidean distances float32 (n, k).
 
     For whole data sets, faster than ``neighbours``, which need not load scikit-learn. k is below n.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_core.embeddings.nearest import nearest
-from fer_core.embeddings.work import ArrayF, ArrayI, Work, as_features
+from fer_core.embeddings.work import ArrayF, ArrayI, WorkPart, as_features
 from fer_core.errors import InputError
 
 METHODS = ("umap", "tsne", "pca")
@@ -72,7 +72,7 @@ def project(
         InputError: an unknown method, too few faces, all of them alike, or features that are not finite.
         Cancelled: ``should_stop`` said so.
     """
-    work, found = Work(progress, should_stop), checked(features, method, dimensions, seed)
+    work, found = WorkPart(progress, should_stop), checked(features, method, dimensions, seed)
     k = neighbours_for(method, len(found))
     near = nearest(found, k, work.part(0, 0.2)) if k else NOBODY
     positions = layouts(found, method, dimensions, (seed,), near, work.part(0.2, 1))[0]
@@ -115,7 +115,7 @@ def principal(features: ArrayF, dimensions: int) -> tuple[ArrayF, ArrayF]:
 
 
 def layouts(
-    features: ArrayF, method: str, dimensions: int, seeds: Sequence[int], near: tuple[ArrayI, ArrayF], work: Work
+    features: ArrayF, method: str, dimensions: int, seeds: Sequence[int], near: tuple[ArrayI, ArrayF], work: WorkPart
 ) -> list[ArrayF]:
     """One layout per seed, see ``project``; ``near`` from ``nearest`` holds at least ``neighbours_for`` neighbours."""
     work.at(0.0)
@@ -132,10 +132,10 @@ def _linear(features: ArrayF, dimensions: int) -> ArrayF:
     return np.asarray((features - mean) @ axes.T, np.float32)
 
 
-Layout = Callable[[int, Work], ArrayF]
+Arrange = Callable[[int, WorkPart], ArrayF]
 
 
-def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Layout:
+def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Arrange:
     """UMAP from exact neighbours.
 
     The stages of ``umap.UMAP`` are called one by one: so both seeds share neighbours and graph, nothing is searched
@@ -152,7 +152,7 @@ def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     a, b = find_ab_params(1.0, settings["min_dist"])
     epochs = settings["small_epochs" if n <= SMALL else "epochs"]
 
-    def layout(seed: int, work: Work) -> ArrayF:
+    def layout(seed: int, work: WorkPart) -> ArrayF:
         bar = {"file": _Epochs(work), "disable": False, "mininterval": 0, "miniters": 1, "bar_format": "{n}/{total}"}
         found, _ = simplicial_set_embedding(
             features, graph, dimensions, 1.0, a, b, 1.0, 5, epochs, "pca",
@@ -166,7 +166,7 @@ def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
 class _Epochs:
     """Takes what UMAP's progress bar writes, since UMAP tells its epochs in no other way."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: WorkPart) -> None:
         self.work = work
 
     def write(self, text: str) -> None:
@@ -178,7 +178,7 @@ class _Epochs:
         """Nothing is held back."""
 
 
-def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Layout:
+def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Arrange:
     """t-SNE with the fast gradient of Linderman et al. 2019; that of van der Maaten 2014 for few faces and for three
     dimensions, which the fast one cannot do. In one thread: two take longer wherever anything else runs."""
     from openTSNE import TSNEEmbedding
@@ -191,7 +191,7 @@ def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     start = rescale(_linear(features, dimensions).astype(np.float64))
     gradient = "fft" if dimensions == 2 and n > SMALL else "bh"
 
-    def layout(seed: int, work: Work) -> ArrayF:
+    def layout(seed: int, work: WorkPart) -> ArrayF:
         # built anew for each seed: exaggeration scales it up and down, and its rounding would reach the next map
         index = PrecomputedNeighbors(near, distances.astype(np.float64))
         affinities = PerplexityBasedNN(perplexity=near.shape[1] / 3, knn_index=index)
@@ -211,7 +211,7 @@ def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) ->
     return layout
 
 
-def _tell(work: Work, steps: int, step: int, error: float, positions: NDArray) -> None:
+def _tell(work: WorkPart, steps: int, step: int, error: float, positions: NDArray) -> None:
     """What t-SNE calls between its steps; to return something would stop it."""
     work.at(step / steps)
 

@@ -15,7 +15,7 @@ ArrayI = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkPart:
     """Part of a longer piece of work, from ``start`` to ``end`` of the whole (0-1).
 
     Attributes:
@@ -39,7 +39,7 @@ class Work:
         if self.progress is not None:
             self.progress(self.start + share * (self.end - self.start))
 
-    def part(self, start: float, end: float) -> Work:
+    def part(self, start: float, end: float) -> WorkPart:
         """The part of this part between two shares of it."""
         length = self.end - self.start
         return replace(self, start=self.start + start * length, end=self.start + end * length)
@@ -65,4 +65,4 @@ def as_features(values: ArrayLike, least: int = 1, columns: int | None = None) -
     return features
 
 
-__all__ = ["ArrayF", "ArrayI", "Work", "as_features"]
+__all__ = ["ArrayF", "ArrayI", "WorkPart", "as_features"]

@@ -25,6 +25,10 @@ LATE_CIRCLE: frozenset[str] = frozenset(
 """Modules that reach each other by imports inside functions."""
 
 
+SHARED_NAMES = frozenset({"Selection"})
+"""Of pictures in ``fer_core.evaluation``, which notebooks use, and of a timeline in ``fer_core.video.export``."""
+
+
 def files(folder: str, ending: str) -> list[Path]:
     return sorted(path for path in (ROOT / folder).rglob(f"*.{ending}"))
 
@@ -46,7 +50,7 @@ def statements(tree: ast.AST, *, inside_functions: bool) -> Iterator[ast.Import 
 
 
 def homes() -> dict[str, str]:
-    """Full names that packages import when they are first used, and the modules that have them; see ``fer_core.lazy``."""
+    """Full names that packages import late, and the modules that have them; see ``fer_core.lazy``."""
     return {
         f"{module_name(path)}.{alias.name}": str(node.module)
         for path in files("fer_core", "pyi")
@@ -157,3 +161,13 @@ def test_no_script_is_long() -> None:
         for path in files("dashboard", "js")
     }
     assert {name for name, n in lengths.items() if n > MAX_SCRIPT} <= LONG_SCRIPTS
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A word stands for one thing, so that it can be searched for."""
+    found: dict[str, list[str]] = {}
+    for path in (path for folder in PACKAGES for path in files(folder, "py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name for name, where in found.items() if len(where) > 1} <= SHARED_NAMES
