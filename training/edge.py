@@ -30,11 +30,11 @@ from fer_core.errors import CheckpointError, FerError, RecipeError
 from fer_core.models.card import ONNX, Card, read_card
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.onnx_net import INPUT, LOGITS, OnnxNetwork, exported
-from fer_core.models.parts import TrunkNetwork
 from fer_core.models.pca import PCA
 from fer_core.models.registry import EmotionNetwork
+from fer_core.models.trunks import TrunkNetwork
 from training.measure import fit_on, measure
-from training.prepare import Prepared, choose_pictures, find_all, prepare
+from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.prune import prune_checkpoint, pruned_name, target_of
 from training.recipe import FERPLUS, network_recipe
 from training.reference import write_reference
@@ -138,7 +138,9 @@ def quantised(model: onnx.ModelProto, batches: Iterable[ArrayF]) -> onnx.ModelPr
         return without_notes(onnx.load(made))
 
 
-def make_variants(source: Classifier, prepared: Prepared, out: Path, *, n_calibration: int = CALIBRATION) -> list[Path]:
+def make_variants(
+    source: Classifier, prepared: PreparedData, out: Path, *, n_calibration: int = CALIBRATION
+) -> list[Path]:
     """Write the float32 and the INT8 checkpoint of a network; returns their folders.
 
     Raises:
@@ -189,7 +191,7 @@ def _card(source: Classifier, precision: str, *, data: dict[str, Any] | None = N
     )
 
 
-def _write(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier, prepared: Prepared) -> Path:
+def _write(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier, prepared: PreparedData) -> Path:
     """A checkpoint folder with everything that is measured of it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / card.weights_file).write_bytes(model.SerializeToString())

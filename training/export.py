@@ -35,7 +35,7 @@ from training.data import shown_counts
 from training.floor import add_offsets, recall_offsets
 from training.measure import answers_on, measure
 from training.module import MultiHead
-from training.prepare import Prepared, Side
+from training.prepare import PreparedData, Side
 from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Recipe
 from training.reference import write_reference
 from training.settings import Part, Target
@@ -45,7 +45,13 @@ Command = Mapping[str, str | int | float]
 
 
 def export_checkpoints(
-    prepared: Prepared, *, run: Path, state: Path, out: Path, model: MultiHead, command: Command = MappingProxyType({})
+    prepared: PreparedData,
+    *,
+    run: Path,
+    state: Path,
+    out: Path,
+    model: MultiHead,
+    command: Command = MappingProxyType({}),
 ) -> list[Path]:
     """Write one checkpoint folder per target from the weights in ``state``; ``command`` is what trained them.
 
@@ -110,7 +116,7 @@ class Origin:
     command: Command
 
     @classmethod
-    def of(cls, prepared: Prepared, run: Path, saved: Mapping[str, Any], command: Command) -> Origin:
+    def of(cls, prepared: PreparedData, run: Path, saved: Mapping[str, Any], command: Command) -> Origin:
         started = run / STARTED
         is_scratch = not started.is_file() or started.read_text(encoding="utf-8") != IMAGENET
         shown = shown_counts(prepared.train, prepared.recipe.balance, prepared.recipe.seed)
@@ -190,7 +196,7 @@ def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
 
 
 def _export(
-    origin: Origin, name: str, target: Target, model: MultiHead, prepared: Prepared, *, run: Path, folder: Path
+    origin: Origin, name: str, target: Target, model: MultiHead, prepared: PreparedData, *, run: Path, folder: Path
 ) -> Path:
     net = copy.deepcopy(model.net)
     net.head = copy.deepcopy(model.heads[name])

@@ -25,8 +25,8 @@ from fer_core.data.mixture import Mixture, at_most
 from fer_core.data.splits import folds, groups_of, hold_out, pixel_hashes, without_copies
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError
+from fer_core.evaluation.batches import FaceFinder, Reader, Squares
 from fer_core.evaluation.duplicates import near_duplicates
-from fer_core.evaluation.reading import FaceFinder, Reader, Squares
 from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, make_detector
 from fer_core.files import replacing
 from fer_core.models.pca import Pca
@@ -77,7 +77,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPictures:
     """The pictures of a recipe before any is decoded: one ``FaceSet`` for each part, with the labels of the recipe."""
 
     train: list[FaceSet]
@@ -100,7 +100,7 @@ def find_all(data: Data, given: Mapping[str, Path]) -> Roots:
     return {name: find_dataset(name, given.get(name)) for name in data.names}
 
 
-def choose_pictures(recipe: Recipe | EnsembleRecipe, roots: Roots, *, limit: int | None = None) -> Chosen:
+def choose_pictures(recipe: Recipe | EnsembleRecipe, roots: Roots, *, limit: int | None = None) -> ChosenPictures:
     """Which pictures a recipe trains on, chooses on and tests on.
 
     Pictures of the test side are taken first, then those of the training side; people who are known stand on one side
@@ -125,7 +125,7 @@ def choose_pictures(recipe: Recipe | EnsembleRecipe, roots: Roots, *, limit: int
             _named(faces, opened[part.dataset])
             for faces, part in zip(found[side], getattr(recipe.data, side), strict=True)
         ]
-    return Chosen(**found)
+    return ChosenPictures(**found)
 
 
 def _named(faces: FaceSet, data: DataSet) -> FaceSet:
@@ -274,7 +274,7 @@ def mean_and_std(images: Pixels) -> tuple[list[float], list[float]]:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """Everything that a run needs of its data.
 
     Attributes:
@@ -300,14 +300,14 @@ class Prepared:
 
 def prepare(
     recipe: Recipe,
-    chosen: Chosen,
+    chosen: ChosenPictures,
     folder: Path,
     *,
     fold: int | None = None,
     skip_unreadable: bool = False,
     decodes: bool = True,
     progress: Progress = lambda side, done, total: None,
-) -> Prepared:
+) -> PreparedData:
     """Read what a recipe trains and chooses on into ``folder``.
 
     Args:
@@ -348,7 +348,7 @@ def prepare(
     if not recipe.input.mean:
         mean, std = mean_and_std(train.images)
         measured = dataclasses.replace(recipe, input=dataclasses.replace(recipe.input, mean=mean, std=std))
-    return Prepared(measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca)
+    return PreparedData(measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca)
 
 
 def held_out_rows(side: Side, recipe: Recipe, fold: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

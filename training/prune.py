@@ -20,7 +20,7 @@ from fer_core.models.card import Card, read_card
 from fer_core.models.classifier import Classifier
 from fer_core.models.registry import EmotionNetwork
 from training.export import export_checkpoints
-from training.prepare import Prepared
+from training.prepare import PreparedData
 from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe
 from training.settings import Schedule, Stop
 from training.train import start_run
@@ -139,7 +139,7 @@ def fine_tuning(recipe: Recipe, card: Card, options: dict[str, Any], share: floa
 
 
 def prune_checkpoint(
-    source: Classifier, prepared: Prepared, *, share: float, epochs: int, run: Path, out: Path, fresh: bool = False
+    source: Classifier, prepared: PreparedData, *, share: float, epochs: int, run: Path, out: Path, fresh: bool = False
 ) -> Path:
     """Prune a checkpoint, let it learn again in folder ``run``, and write it to ``out``; returns its folder.
 

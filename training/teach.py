@@ -20,14 +20,14 @@ from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import find_checkpoint
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.runtime import EXACT, fastest
-from training.prepare import Prepared
+from training.prepare import PreparedData
 from training.recipe import IMAGENET, SCRATCH, Recipe
 from training.settings import Teacher
 
 Answers = dict[str, NDArray[np.float32]]
 
 
-def teachers_answers(prepared: Prepared, run: Path, out: Path) -> Answers:
+def teachers_answers(prepared: PreparedData, run: Path, out: Path) -> Answers:
     """Target → probabilities (n, k) that its teachers give the n training pictures, softened; kept in ``run``.
 
     Teachers are looked for in ``out``, then among the shipped checkpoints.
@@ -80,7 +80,7 @@ def _started_from(name: str, recipe: Recipe, out: Path) -> EmotionNetwork:
     return net
 
 
-def _answers(teacher: Teacher, recipe: Recipe, prepared: Prepared, path: Path, out: Path) -> NDArray[np.float32]:
+def _answers(teacher: Teacher, recipe: Recipe, prepared: PreparedData, path: Path, out: Path) -> NDArray[np.float32]:
     loaded = [_load(name, recipe, out) for name in teacher.checkpoints]
     images = np.asarray(prepared.seen.images)
     told = [[each.sha256 for each in loaded], hashlib.sha256(images.tobytes()).hexdigest()]

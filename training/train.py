@@ -34,7 +34,7 @@ from fer_core.errors import FerError, RecipeError
 from fer_core.models.card import COMMAND_OPTIONS
 from training.data import shown_counts
 from training.export import export_checkpoints
-from training.prepare import Chosen, Prepared, Roots, choose_pictures, find_all, prepare
+from training.prepare import ChosenPictures, PreparedData, Roots, choose_pictures, find_all, prepare
 from training.recipe import SCRATCH, EnsembleRecipe, Recipe, load_recipe, recipe_names
 from training.settings import Data, Part
 from training.teach import start_heads, start_net, teachers_answers
@@ -101,7 +101,7 @@ def named_roots(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _tell_data(chosen: Chosen, roots: Roots, labels: Sequence[str]) -> None:
+def _tell_data(chosen: ChosenPictures, roots: Roots, labels: Sequence[str]) -> None:
     """How the classes of every data set are read, and counts per class and split."""
     for name, root in roots.items():
         data = open_dataset(root, name)
@@ -114,7 +114,7 @@ def _tell_data(chosen: Chosen, roots: Roots, labels: Sequence[str]) -> None:
         print("  ".join(str(row[key]).rjust(width) for key, width in widths.items()))
 
 
-def _tell_balance(prepared: Prepared) -> None:
+def _tell_balance(prepared: PreparedData) -> None:
     """The classes before and after balancing."""
     recipe = prepared.recipe
     after = shown_counts(prepared.train, recipe.balance, recipe.seed)

@@ -25,7 +25,7 @@ from fer_core.models import registry
 from fer_core.models.runtime import computes_bfloat16
 from training.data import FerDataModule
 from training.module import EmotionModule, MultiHead, float32_depthwise
-from training.prepare import Prepared
+from training.prepare import PreparedData
 from training.recipe import IMAGENET, SCRATCH, STARTED, Recipe
 from training.teach import Answers
 
@@ -46,7 +46,7 @@ class Machine:
 
 
 def train(
-    prepared: Prepared,
+    prepared: PreparedData,
     run: Path,
     machine: Machine = Machine(),
     *,
@@ -102,7 +102,7 @@ def kept_state(run: Path, recipe: Recipe) -> Path:
 
 def build_module(
     recipe: Recipe,
-    prepared: Prepared | None = None,
+    prepared: PreparedData | None = None,
     net: registry.EmotionNetwork | None = None,
     heads: Mapping[str, nn.Module] | None = None,
 ) -> EmotionModule:
@@ -137,7 +137,7 @@ def started(recipe: Recipe, run: Path) -> Recipe:
     return recipe
 
 
-def _class_weights(recipe: Recipe, prepared: Prepared | None) -> torch.Tensor | None:
+def _class_weights(recipe: Recipe, prepared: PreparedData | None) -> torch.Tensor | None:
     """Inverse class frequencies, mean 1 over the pictures, where the recipe balances by loss."""
     if prepared is None or recipe.balance.by != "loss":
         return None

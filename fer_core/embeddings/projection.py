@@ -133,10 +133,10 @@ def _linear(features: ArrayF, dimensions: int) -> ArrayF:
     return np.asarray((features - mean) @ axes.T, np.float32)
 
 
-Layout = Callable[[int, Stage], ArrayF]
+Arrange = Callable[[int, Stage], ArrayF]
 
 
-def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Layout:
+def _umap(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Arrange:
     """UMAP from exact neighbours.
 
     The stages of ``umap.UMAP`` are called one by one: so both seeds share neighbours and graph, nothing is searched
@@ -179,7 +179,7 @@ class _Epochs:
         """Nothing is held back."""
 
 
-def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Layout:
+def _tsne(features: ArrayF, dimensions: int, near: ArrayI, distances: ArrayF) -> Arrange:
     """t-SNE with the fast gradient of Linderman et al. 2019; that of van der Maaten 2014 for few faces and for three
     dimensions, which the fast one cannot do. In one thread: two take longer wherever anything else runs."""
     from openTSNE import TSNEEmbedding

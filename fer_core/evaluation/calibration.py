@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import DataError
-from fer_core.evaluation.answers import Outcomes
 from fer_core.evaluation.metrics import (
     bin_of,
     brier_score,
@@ -16,6 +15,7 @@ from fer_core.evaluation.metrics import (
     fit_temperature,
     negative_log_likelihood,
 )
+from fer_core.evaluation.outcome import Outcomes
 
 if TYPE_CHECKING:
     import pandas as pd

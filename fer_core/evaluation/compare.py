@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import InputError
-from fer_core.evaluation.answers import Outcomes
+from fer_core.evaluation.outcome import Outcomes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from fer_core.data import FERPLUS_PROTOCOLS
 from fer_core.errors import InputError
-from fer_core.evaluation.answers import Outcomes
 from fer_core.evaluation.metrics import confusion_matrix
+from fer_core.evaluation.outcome import Outcomes
 
 if TYPE_CHECKING:
     import pandas as pd

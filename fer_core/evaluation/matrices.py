@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, group_indices, groups_of
-from fer_core.evaluation.answers import Outcomes
 from fer_core.evaluation.metrics import confusion_matrix
+from fer_core.evaluation.outcome import Outcomes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from fer_core.data import FaceSet, ferplus_labels
 from fer_core.data.pictures import square
 from fer_core.errors import Cancelled, CheckpointError, DataError, InputError
+from fer_core.evaluation.batches import FaceFinder, Reader, Squares, as_rgb
 from fer_core.evaluation.corruptions import CORRUPTIONS, FACE_PX, STRENGTHS, corrupt, find_corruption
 from fer_core.evaluation.metrics import report
-from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
 from fer_core.files import replacing
 from fer_core.progress import OnProgress, Progress, ShouldStop
 

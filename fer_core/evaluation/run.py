@@ -18,9 +18,9 @@ from fer_core.data import FERPLUS_PROTOCOLS, VOTES, FaceSet, ferplus_labels, ope
 from fer_core.data.records import Picture
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError, InputError
+from fer_core.evaluation.batches import FaceFinder, Reader, Squares, as_rgb
 from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import report
-from fer_core.evaluation.reading import FaceFinder, Reader, Squares, as_rgb
 from fer_core.faces import QUALITIES, crop_qualities
 from fer_core.files import replacing
 from fer_core.progress import OnProgress, Progress, ShouldStop
@@ -168,7 +168,7 @@ def evaluate_faces(
     look = not faces.cut if find_faces is None else find_faces
     to_crops = FaceFinder.of(classifier) if look else Squares(classifier.card.crop.size)
     reader = Reader(faces, should_stop, [] if skip_unreadable else None)
-    parts: list[_Part] = []
+    parts: list[_Scored] = []
     kept: list[int] = []
     for rows, pictures in reader.batches(PHOTO_BATCH if look else BATCH):
         kept += rows
@@ -176,7 +176,7 @@ def evaluate_faces(
             crops, found = to_crops(pictures)
             scores = classifier.predict(crops, tta=tta)
             scores = dataclasses.replace(scores, features=_half(scores.features))
-            parts.append(_Part(scores, found, crop_qualities(crops)))
+            parts.append(_Scored(scores, found, crop_qualities(crops)))
         if progress is not None:
             progress(Progress.counted("evaluating", reader.done, len(faces)))
     if not parts:
@@ -188,7 +188,7 @@ def evaluate_faces(
     return table
 
 
-class _Part(NamedTuple):
+class _Scored(NamedTuple):
     """Some rows of a table: scores, whether a face was found (n,), and qualities of the crops by name, (n,) each."""
 
     scores: Scores
@@ -238,7 +238,7 @@ def _table(
     names: Sequence[str],
     faces: FaceSet,
     rows: NDArray[np.int64],
-    parts: Sequence[_Part],
+    parts: Sequence[_Scored],
     looked: bool,
 ) -> pd.DataFrame:
     import pandas as pd

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS8, GROUPS, OWN_GROUP, check_group_map
 from fer_core.errors import InputError
-from fer_core.evaluation.answers import REASONS, Outcomes
+from fer_core.evaluation.outcome import REASONS, Outcomes
 
 RIGHT_OR_WRONG: tuple[str, ...] = ("right", "wrong")
 _IN_WORDS = {

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import DataError, InputError
-from fer_core.evaluation.answers import Outcomes
+from fer_core.evaluation.outcome import Outcomes
 from fer_core.faces.records import QUALITIES
 
 if TYPE_CHECKING:

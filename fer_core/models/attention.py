@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer_core.models.parts import Hidden, Pool, State, TrunkNetwork, timm_weights
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import Hidden, Pool, State, TrunkNetwork, timm_weights
 
 STEM = 32
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))

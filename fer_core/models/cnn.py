@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from fer_core.models.parts import Hidden, Pool, TrunkNetwork
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import Hidden, Pool, TrunkNetwork
 
 
 def _check(widths: Sequence[int], dropout: float) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer_core.models.parts import Hidden, TrunkNetwork
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import Hidden, TrunkNetwork
 
 
 class SqueezeExcite(nn.Module):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from fer_core.models import registry
 from fer_core.models.card import ENSEMBLE, InputSpec
-from fer_core.models.parts import MAX_WIDTH
 from fer_core.models.preprocess import GREY_WEIGHTS, view
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import MAX_WIDTH
 
 MAX_MEMBERS = 16
 

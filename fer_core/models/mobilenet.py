@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
-from fer_core.models.parts import Hidden, State, TrunkNetwork, load_trunk, torchvision_weights
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import Hidden, State, TrunkNetwork, load_trunk, torchvision_weights
 
 WIDTH = 1280
 SOURCE = "Sandler et al. 2018, arXiv:1801.04381; torchvision mobilenet_v2"

@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from fer_core.models.parts import (
+from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import (
     Hidden,
     State,
     TrunkNetwork,
@@ -20,7 +21,6 @@ from fer_core.models.parts import (
     timm_weights,
     trunk_of,
 )
-from fer_core.models.registry import EmotionNetwork, register
 
 RESNET50V2, EFFICIENTNETV2B0 = "resnetv2_50", "tf_efficientnetv2_b0"
 

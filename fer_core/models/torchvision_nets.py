@@ -17,7 +17,8 @@ from torchvision.models import (
     resnet18,
 )
 
-from fer_core.models.parts import (
+from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import (
     Hidden,
     State,
     TrunkNetwork,
@@ -26,7 +27,6 @@ from fer_core.models.parts import (
     torchvision_weights,
     trunk_of,
 )
-from fer_core.models.registry import EmotionNetwork, register
 
 RESNET18 = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 INCEPTION = (

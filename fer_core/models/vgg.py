@@ -14,8 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, VGG19_BN_Weights, VGG19_Weights
 
-from fer_core.models.parts import Hidden, Pool, TrunkNetwork, torchvision_weights
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import Hidden, Pool, TrunkNetwork, torchvision_weights
 
 WIDTHS = (64, 128, 256, 512, 512)
 VGG16, VGG19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)

@@ -13,8 +13,8 @@ from torchvision.models import VisionTransformer, ViT_B_16_Weights, ViT_B_32_Wei
 from torchvision.models.vision_transformer import interpolate_embeddings
 
 from fer_core.errors import InputError
-from fer_core.models.parts import Hidden, State, TrunkNetwork, stem_of, torchvision_weights
 from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.trunks import Hidden, State, TrunkNetwork, stem_of, torchvision_weights
 
 SOURCE = "Dosovitskiy et al. 2020, arXiv:2010.11929; torchvision "
 HEAD = "12 transformer layers, class token, full layer of 128 with GELU and batch norm, last layer"

@@ -142,7 +142,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Kind:
+class ExportFormat:
     """A format of exports.
 
     Attributes:
@@ -178,11 +178,11 @@ def _srt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
     return to_srt(timeline, analysis.state.names)
 
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, ExportFormat] = {}
 """Every format, in the order in which people see them."""
 
 
-def register(kind: Kind) -> None:
+def register(kind: ExportFormat) -> None:
     """Make a format known; a second one of the same name is a bug."""
     if kind.name in KINDS:
         raise ValueError(f"Export {kind.name!r} is registered twice.")
@@ -220,10 +220,10 @@ def _clock(time_s: float, point: str) -> str:
 
 
 for _kind in (
-    Kind("csv", "CSV", "text/csv", _csv),
-    Kind("parquet", "Parquet", "application/vnd.apache.parquet", _parquet),
-    Kind("json", "JSON", "application/json", _json),
-    Kind("vtt", "Subtitles (WebVTT)", "text/vtt", _vtt),
-    Kind("srt", "Subtitles (SRT)", "application/x-subrip", _srt),
+    ExportFormat("csv", "CSV", "text/csv", _csv),
+    ExportFormat("parquet", "Parquet", "application/vnd.apache.parquet", _parquet),
+    ExportFormat("json", "JSON", "application/json", _json),
+    ExportFormat("vtt", "Subtitles (WebVTT)", "text/vtt", _vtt),
+    ExportFormat("srt", "Subtitles (SRT)", "application/x-subrip", _srt),
 ):
     register(_kind)

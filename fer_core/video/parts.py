@@ -40,7 +40,7 @@ class _Sighting:
     thumbnail: float = 0.0
 
 
-class _Scored:
+class _ScoredPart:
     """A checkpoint's scores and features of the faces of the current part."""
 
     def __init__(self, signal: EmotionScores) -> None:
@@ -70,7 +70,7 @@ class PartWriter:
     """
 
     def __init__(self, folder: Path, scores: Sequence[EmotionScores]) -> None:
-        self.folder, self._scored = folder, [_Scored(signal) for signal in scores]
+        self.folder, self._scored = folder, [_ScoredPart(signal) for signal in scores]
         self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
         self._rows: list[dict[str, NDArray]] = []

@@ -42,7 +42,7 @@ from fer_core.evaluation import (
     read_history,
     system_of,
 )
-from fer_core.evaluation.systems import NOT_MEASURED
+from fer_core.evaluation.claims import NOT_MEASURED
 from fer_core.models.card import Card, read_card
 from fer_core.models.classifier import load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, runnable_names

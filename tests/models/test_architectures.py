@@ -26,7 +26,7 @@ from fer_core.models import registry
 from fer_core.models.attention import ChannelAttention
 from fer_core.models.card import Card, InputSpec
 from fer_core.models.checkpoint import load_network, save_checkpoint
-from fer_core.models.parts import ACTIVATIONS, Hidden, Pool
+from fer_core.models.trunks import ACTIVATIONS, Hidden, Pool
 from tests.support import ROOT
 from tests.support.networks import classifier_of
 

@@ -114,7 +114,7 @@ def guests() -> Iterator[None]:
     detectors.register(DetectorKind("centre", "Centre", "a face in the middle", lambda min_face_px, device: Centre()))
     registry.register("toy", input_px=48, min_px=8)(Tiny)
     base.register(Redness())
-    export.register(export.Kind("txt", "Text", "text/plain", as_text))
+    export.register(export.ExportFormat("txt", "Text", "text/plain", as_text))
     layouts.LAYOUTS = layouts.registered((TOY, *before_layouts.values()))
     yield
     layouts.LAYOUTS = before_layouts

@@ -28,7 +28,7 @@ from training import train as command
 from training import trainer
 from training.data import FerDataModule
 from training.export import export_checkpoints
-from training.prepare import Prepared, choose_pictures, find_all, prepare
+from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.recipe import Recipe, load_recipe, recipe_names
 from training.recipes import __main__ as listing
 from training.settings import Phase
@@ -132,7 +132,7 @@ def one_sitting(recipe: Recipe, data: dict[str, Path], run: Path) -> Any:
     return prepared
 
 
-def pictures_of(recipe: Recipe, data: dict[str, Path], run: Path) -> Prepared:
+def pictures_of(recipe: Recipe, data: dict[str, Path], run: Path) -> PreparedData:
     """A few pictures of each of its data sets, cut and split as the recipe says."""
     roots = find_all(recipe.data, {name: data[name] for name in recipe.data.names})
     chosen = choose_pictures(recipe, roots, limit=42 if recipe.data.folds else 14)
@@ -157,7 +157,7 @@ def test_the_cover_has_every_data_set_optimiser_and_balance() -> None:
 def test_a_recipe_trains_resumes_and_becomes_a_checkpoint(
     name: str, data: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fer_core.models.parts.TrunkNetwork.load_imagenet", unreachable)
+    monkeypatch.setattr("fer_core.models.trunks.TrunkNetwork.load_imagenet", unreachable)
     monkeypatch.setattr("fer_core.models.mobilenet.MobileNetV2.load_imagenet", unreachable)
     recipe = RECIPES[name]
     run, out = tmp_path / "run", tmp_path / "checkpoints"

@@ -21,7 +21,7 @@ from training import train as command
 from training import trainer
 from training.data import FaceTensors, teacher_of
 from training.export import export_checkpoints
-from training.prepare import Prepared, choose_pictures, find_all, prepare
+from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.recipe import FERPLUS, OWN, Recipe, load_recipe, network_recipe
 from training.settings import Target, Teacher
 from training.teach import softened, start_heads, start_net, teachers_answers
@@ -42,7 +42,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def prepared(recipe: Recipe, drawn: Path, run: Path) -> Prepared:
+def prepared(recipe: Recipe, drawn: Path, run: Path) -> PreparedData:
     return prepare(recipe, choose_pictures(recipe, find_all(recipe.data, {"drawn": drawn})), run / "pictures")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.charts import FIRST, NO_BAR, QUIET, figure
-from dashboard.components.systems.words import PERCENT, POINTS, percent, rows_or
+from dashboard.components.systems.captions import PERCENT, POINTS, percent, rows_or
 from dashboard.services import systems as service
 from fer_core.emotions import EMOTIONS8
 from fer_core.evaluation import Balanced, Trained, balanced

@@ -10,8 +10,8 @@ from dashboard.components.frame import plain
 from dashboard.components.inspect.confusion import UNITS, draw, reports
 from dashboard.components.inspect.header import GROUP_ENDING, sides_of
 from dashboard.components.matrix import ANY, clicked
-from dashboard.components.systems import words
-from dashboard.components.systems.words import PERCENT, POINTS, percent
+from dashboard.components.systems import captions
+from dashboard.components.systems.captions import PERCENT, POINTS, percent
 from dashboard.services import evaluations
 from dashboard.services import systems as service
 from dashboard.services.evaluations import Question
@@ -57,7 +57,7 @@ def _table(table: ClassTable, found: dict[str, tuple[Comparison, ...]]) -> None:
                 row[f"{name}, we"] = row.pop(f"{name}, we", percent(pair.value))  # last
         rows.append(row)
     config = {name: POINTS if name.endswith("±") else PERCENT for name in rows[0] if name != "Class"}
-    words.rows_or(rows, "", **config)
+    captions.rows_or(rows, "", **config)
     main = _main(table, found)
     st.caption(f"{plain(table.where)}. " + _about(main))
     if main.state != COMPARED:
@@ -73,9 +73,9 @@ def _about(main: Comparison) -> str:
     """Which of our checkpoints stands in the table, or what is missing."""
     if main.ours is None:
         return f"Ours is {plain(main.state)}; this trains it:"
-    length = f", {words.epochs(main.ours)} epochs" if main.ours.epochs else ""
+    length = f", {captions.epochs(main.ours)} epochs" if main.ours.epochs else ""
     remark = f" ({main.ours.remark})" if main.ours.remark else ""
-    return plain(f"Ours: {', '.join(main.ours.checkpoints)}{length}, {words.evaluated_on(main.against)}{remark}.")
+    return plain(f"Ours: {', '.join(main.ours.checkpoints)}{length}, {captions.evaluated_on(main.against)}{remark}.")
 
 
 def _choose(system: System) -> Question | None:

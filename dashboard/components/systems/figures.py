@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import clock, plain
-from dashboard.components.systems import words
-from dashboard.components.systems.words import PERCENT, POINTS, percent, rows_or
+from dashboard.components.systems import captions
+from dashboard.components.systems.captions import PERCENT, POINTS, percent, rows_or
 from dashboard.services import checkpoints
 from dashboard.services import systems as service
 from fer_core.evaluation import Comparison
@@ -44,20 +44,20 @@ def figures_view(system: System) -> None:
 def _row(system: System, pairs: Sequence[Comparison], scale: float) -> dict[str, Any]:
     main, claim = pairs[0], pairs[0].claim
     return {
-        "Figure": words.what(claim, system),
+        "Figure": captions.what(claim, system),
         "They report": scale * claim.value,
         "We measure": None if main.value is None else scale * main.value,
         "Difference": None if main.difference is None else scale * main.difference,
         "Their epochs": claim.epochs,
-        "Our epochs": words.epochs(main.ours),
-        "Data": words.data_of(claim),
-        "State": words.state(main),
+        "Our epochs": captions.epochs(main.ours),
+        "Data": captions.data_of(claim),
+        "State": captions.state(main),
         "Our checkpoint": ", ".join(main.ours.checkpoints) if main.ours else "",
-        "Ours on": words.evaluated_on(main.against),
+        "Ours on": captions.evaluated_on(main.against),
         "Beside it": "; ".join(_beside(pair, scale) for pair in pairs[1:]),
-        "Trained on": words.trained_on(main.ours),
+        "Trained on": captions.trained_on(main.ours),
         "In the document": claim.where,
-        "Contradicted there": words.doubt(claim, system),
+        "Contradicted there": captions.doubt(claim, system),
         "Note": claim.note,
     }
 
@@ -67,7 +67,7 @@ def _beside(pair: Comparison, scale: float) -> str:
     assert pair.ours is not None and pair.against is not None and pair.value is not None
     value = f"{scale * pair.value:.1f} %" if scale == 100 else f"{pair.value:.2f}"
     remark = f" ({pair.ours.remark})" if pair.ours.remark else ""
-    return f"{value} of {', '.join(pair.ours.checkpoints)} on {words.evaluated_on(pair.against)}{remark}"
+    return f"{value} of {', '.join(pair.ours.checkpoints)} on {captions.evaluated_on(pair.against)}{remark}"
 
 
 def _to_train(system: System) -> None:
@@ -97,12 +97,12 @@ def _not_comparable(system: System) -> None:
 
 def _claim(system: System, claim: Claim, scale: float) -> dict[str, Any]:
     return {
-        "Figure": words.what(claim, system),
+        "Figure": captions.what(claim, system),
         "They report": scale * claim.value,
         "Epochs": claim.epochs,
-        "Data": words.data_of(claim),
+        "Data": captions.data_of(claim),
         "In the document": claim.where,
-        "Contradicted there": words.doubt(claim, system),
+        "Contradicted there": captions.doubt(claim, system),
         "Note": claim.note,
     }
 

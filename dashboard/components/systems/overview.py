@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.frame import plain
+from dashboard.components.systems.captions import PERCENT, POINTS, data_of, doubt, epochs, percent, rows_or, state
 from dashboard.components.systems.head import KEY
-from dashboard.components.systems.words import PERCENT, POINTS, data_of, doubt, epochs, percent, rows_or, state
 from dashboard.services import systems as service
 from fer_core.evaluation import NOT_COMPARABLE, Trained, headline
 from fer_core.systems import System, systems

@@ -69,7 +69,7 @@ def _separable(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(*depthwise, *pointwise)
 
 
-class Pyramid(nn.Module):
+class FeaturePyramid(nn.Module):
     """Brings coarse features down to the fine maps: three maps of ``widths`` in, three of one width out."""
 
     def __init__(self, widths: tuple[int, ...], width: int, unit: Unit) -> None:
@@ -120,7 +120,7 @@ class RetinaFace(nn.Module):
         make, width, unit = BACKBONES[backbone]
         self.backbone = backbone
         self.body = make()
-        self.pyramid = Pyramid(make.widths, width, unit)
+        self.pyramid = FeaturePyramid(make.widths, width, unit)
         self.context = nn.ModuleList(Context(width, unit) for _ in STRIDES)
         self.classes, self.boxes, self.landmarks = (_heads(width, numbers) for numbers in (2, 4, 10))
 
