@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from fer_core.data import ferplus_labels, load_fer2013
 from fer_core.data.locate import find_dataset
-from fer_core.faces import CropGeometry, crop_faces, make_detector, sharpness_and_brightness
+from fer_core.faces import CropGeometry, crop_faces, crop_qualities, make_detector
 from fer_core.models.classifier import Classifier, Scores, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, find_checkpoint
 from fer_core.models.reference import Reference, edge_histograms, load_reference
@@ -110,7 +110,7 @@ def show_quality(images: Pictures, is_right: Callable[[Pictures], NDArray], rng:
     """Blurred, dark and small pictures."""
 
     def sharpness(pictures: Pictures) -> Values:
-        return sharpness_and_brightness(np.repeat(pictures[..., None], 3, axis=3))[0]
+        return crop_qualities(pictures)["sharpness"]
 
     def brightness(pictures: Pictures) -> Values:
         return np.asarray(pictures.mean(axis=(1, 2)) / 255, np.float32)

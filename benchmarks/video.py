@@ -54,6 +54,7 @@ from fer_core.faces.mtcnn import MtcnnDetector
 from fer_core.faces.tracking import Tracker, iou_matrix
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
+from fer_core.signals.quality import Quality
 from fer_core.video import parts, reader
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
@@ -219,7 +220,7 @@ STAGES = {
     "find cuts": (reader, "scene_colours"),
     "track": (Tracker, "update"),
     "crop": (parts, "crop_faces"),
-    "qualities": (parts, "sharpness_and_brightness"),
+    "qualities": (Quality, "of"),
     "score": (Classifier, "predict"),
     "write": (parts.PartWriter, "_write_part"),
 }

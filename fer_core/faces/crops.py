@@ -102,9 +102,3 @@ def crop_qualities(crops: NDArray[np.uint8]) -> dict[str, ArrayF]:
         "sharpness": [cv2.Laplacian(grey, cv2.CV_32F).var() for grey in greys],
     }
     return {name: np.array(values, np.float32) for name, values in measured.items()}
-
-
-def sharpness_and_brightness(crops: RGB) -> tuple[ArrayF, ArrayF]:
-    """Sharpness and brightness (n,) of ``crop_qualities``."""
-    found = crop_qualities(crops)
-    return found["sharpness"], found["brightness"]

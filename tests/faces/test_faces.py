@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fer_core.errors import CheckpointError, InputError
 from fer_core.faces import CropGeometry, Faces, Tracker, crop_faces, make_detector
-from fer_core.faces.crops import crop_squares, sharpness_and_brightness
+from fer_core.faces.crops import crop_qualities, crop_squares
 from fer_core.faces.tracking import iou_matrix
 from fer_core.video.reader import VideoReader
 
@@ -135,12 +135,12 @@ def test_colours_stay_rgb_from_the_file_to_the_crop(tmp_path: Path) -> None:
     assert crop_faces(picture, faces_at((5, 5, 50)), CropGeometry())[0, 24, 24].tolist() == [255, 0, 0]
 
 
-def test_sharpness_and_brightness_by_hand() -> None:
+def test_qualities_by_hand() -> None:
     flat = np.full((16, 16, 3), 51, np.uint8)
     checks = (np.indices((16, 16)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
-    sharp, bright = sharpness_and_brightness(np.stack([flat, checks]))
-    np.testing.assert_allclose(bright, [0.2, 0.5], atol=1e-3)
-    assert sharp[0] == 0 and sharp[1] > 10_000
+    found = crop_qualities(np.stack([flat, checks]))
+    np.testing.assert_allclose(found["brightness"], [0.2, 0.5], atol=1e-3)
+    assert found["sharpness"][0] == 0 and found["sharpness"][1] > 10_000
 
 
 def test_impossible_geometries_are_refused() -> None:
