@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fer_core.models.folders import find_checkpoint
+from fer_core.models.folders import checkpoint_named
 
 if TYPE_CHECKING:
     from fer_core.faces import Detector
@@ -20,7 +20,7 @@ def classifier(name: str) -> Classifier:
     Raises:
         CheckpointError: there is none, or it cannot be used.
     """
-    folder = find_checkpoint(name)
+    folder = checkpoint_named(name)
     return _classifier(str(folder), tuple(path.stat().st_mtime_ns for path in sorted(folder.glob("*.*"))))
 
 

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from fer_core.errors import CheckpointError, FerError, InputError
 from fer_core.faces.detectors import DETECTORS
 from fer_core.faces.retinaface.weights import FORMAT, NAMES, backbone_of, check_state, published_names, shapes
+from fer_core.files import replacing
 
 _PREFIX = "module."
 """Stands before every name where several GPUs trained together."""
@@ -43,9 +44,8 @@ def convert(name: str, source: Path, out: Path) -> list[str]:
     unknown = check_state(published, {names[ours]: shape for ours, shape in expected.items()}, source.name)
     state = {ours: torch.as_tensor(published[theirs]).float().contiguous() for ours, theirs in names.items()}
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(out.name + ".tmp")
-    save_file(state, temporary, metadata={"format": FORMAT, "backbone": backbone})
-    temporary.replace(out)
+    with replacing(out) as new:
+        save_file(state, new, metadata={"format": FORMAT, "backbone": backbone})
     return unknown
 
 

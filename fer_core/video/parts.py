@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fer_core.faces import CropGeometry, Faces, crop_faces
+from fer_core.files import replacing
 from fer_core.signals import QUALITY, Seen, measured
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME, face_columns, to_arrow
@@ -157,8 +158,8 @@ class PartWriter:
 
     def _to_parquet(self, table: pa.Table, kind: str) -> None:
         path = self.folder / "parts" / f"{kind}-{self._n_parts:06d}.parquet"
-        pq.write_table(table, path.with_suffix(".new"), compression="zstd")
-        path.with_suffix(".new").rename(path)
+        with replacing(path) as new:
+            pq.write_table(table, new, compression="zstd")
 
     def _paths(self, kind: str) -> list[Path]:
         return sorted((self.folder / "parts").glob(f"{kind}-*.parquet"))
