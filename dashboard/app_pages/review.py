@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.components.player import player
 from dashboard.components.review import export, header, marks, models, tables, trust, why
-from fer_core.video.export import Selection
+from fer_core.video.export import Excerpt
 
 MANY_ROWS = 100_000
 
@@ -16,7 +16,7 @@ is_picture = analysis.record["source"]["is_picture"]
 several = len(analysis.models) > 1
 seek = tables.chosen_segment(analysis, lens) or (models.chosen_disagreement(analysis, lens) if several else None)
 said = player(analysis, smoothing_s=lens.smoothing_s, model=lens.model, seek=seek or header.linked_moment())
-chosen = Selection(said.start_s or 0.0, said.end_s, said.track)
+chosen = Excerpt(said.start_s or 0.0, said.end_s, said.track)
 
 views: dict[str, Callable[[], None]] = {
     "Faces": lambda: tables.faces_table(analysis, lens),

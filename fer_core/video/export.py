@@ -113,7 +113,7 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State =
 
 
 @dataclass(frozen=True)
-class Selection:
+class Excerpt:
     """Which faces: in ``[start_s, end_s)`` (None: to the end), of one person or all, only those without a reason to
     doubt. A frame of the span in which no such face is left has its faceless row, so that the time axis has no
     holes."""
@@ -189,7 +189,7 @@ def register(kind: ExportFormat) -> None:
     KINDS[kind.name] = kind
 
 
-def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Selection = Selection()) -> bytes:
+def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Excerpt = Excerpt()) -> bytes:
     """One of ``KINDS`` for a stored analysis, with the reviewer's edits, through a lens.
 
     Raises:

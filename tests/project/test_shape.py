@@ -15,8 +15,6 @@ Arrows = dict[str, set[str]]
 """Modules by name, and the modules that each imports."""
 MAX_PYTHON, MAX_SCRIPT = 400, 350
 """Lines of a file."""
-SHARED_NAMES = frozenset({"Selection"})
-"""Of pictures in ``fer_core.evaluation``, which notebooks use, and of a timeline in ``fer_core.video.export``."""
 
 
 def files(folder: str, ending: str) -> list[Path]:
@@ -160,4 +158,4 @@ def test_no_two_classes_have_one_name() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
-    assert {name for name, where in found.items() if len(where) > 1} <= SHARED_NAMES
+    assert {name for name, where in found.items() if len(where) > 1} == set()

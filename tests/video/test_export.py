@@ -15,7 +15,7 @@ from fer_core.models.classifier import Classifier
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.annotate import annotate_video, browser_proxy, to_blur
 from fer_core.video.dictionary import dictionary
-from fer_core.video.export import KINDS, Selection, export
+from fer_core.video.export import KINDS, Excerpt, export
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
 from fer_core.video.store import Analysis, open_analysis
@@ -77,13 +77,13 @@ def test_every_export_is_what_its_ending_says(analysis: Analysis, kind: str) -> 
 
 
 def test_a_selection_is_half_open_and_keeps_the_time_axis(analysis: Analysis) -> None:
-    def times(chosen: Selection) -> list[float]:
+    def times(chosen: Excerpt) -> list[float]:
         return pd.read_csv(io.BytesIO(export(analysis, "csv", Lens(), chosen)))["time_s"].tolist()
 
-    assert times(Selection(0.2, 0.8)) == [0.2, 0.35, 0.5, 0.6, 0.7]  # the last one has no face
-    assert times(Selection(0.2, 0.8, track=0)) == times(Selection(0.2, 0.8))
-    assert len(times(Selection(track=5))) == len(times(Selection(only_usable=True))) == 16
-    for wrong in (Selection(-1.0), Selection(2.0, 1.0), Selection(float("nan"))):
+    assert times(Excerpt(0.2, 0.8)) == [0.2, 0.35, 0.5, 0.6, 0.7]  # the last one has no face
+    assert times(Excerpt(0.2, 0.8, track=0)) == times(Excerpt(0.2, 0.8))
+    assert len(times(Excerpt(track=5))) == len(times(Excerpt(only_usable=True))) == 16
+    for wrong in (Excerpt(-1.0), Excerpt(2.0, 1.0), Excerpt(float("nan"))):
         with pytest.raises(InputError, match="selection"):
             export(analysis, "csv", Lens(), wrong)
     with pytest.raises(InputError, match="docx"):
@@ -94,11 +94,11 @@ def test_what_is_not_selected_counts_as_not_seen(mine: Analysis) -> None:
     """Whoever is left out, away or doubtful ends a segment and is not counted as seen."""
     whole = json.loads(export(mine, "json"))["summary"]["people"][0]["seen_s"]
     mine = mine.do({"do": "exclude", "person": 0, "start_s": 0.2, "end_s": 0.5})
-    found = json.loads(export(mine, "json", Lens(), Selection(track=0)))
+    found = json.loads(export(mine, "json", Lens(), Excerpt(track=0)))
     assert found["summary"]["people"][0]["seen_s"] == pytest.approx(whole - 0.3)
     assert [round(segment["end_s"], 3) for segment in found["segments"]] == [0.7, 2.1]
     sure = mine.do({"do": "limits", "limits": {"min_probability": 1.0}})
-    nothing = json.loads(export(sure, "json", Lens(), Selection(only_usable=True)))
+    nothing = json.loads(export(sure, "json", Lens(), Excerpt(only_usable=True)))
     assert nothing["segments"] == [] and nothing["summary"]["faceless_frames"] == 16
 
 

@@ -11,7 +11,7 @@ from dashboard.components.frame import megabytes, plain, show_errors
 from dashboard.components.review.tables import timeline_of
 from dashboard.services import jobs, kinds, queues
 from fer_core.video.dictionary import dictionary
-from fer_core.video.export import KINDS, Selection, export
+from fer_core.video.export import KINDS, Excerpt, export
 from fer_core.video.store import Analysis
 from fer_core.video.view import Lens
 
@@ -19,7 +19,7 @@ _BLUR = """Every face that was found, also of people who were left out, and in t
 detector never saw stays visible: check the result."""
 
 
-def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
+def downloads(analysis: Analysis, lens: Lens, chosen: Excerpt) -> None:
     """Everything that can be downloaded, of the selection or of all."""
     stem = Path(analysis.name).stem
     is_span = chosen.end_s is not None
@@ -27,7 +27,7 @@ def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
         only_span = st.toggle("Only the selected span", is_span, disabled=not is_span, key=f"span-{is_span}")
         only_person = st.toggle("Only the chosen person", False, disabled=chosen.track is None)
         only_usable = st.toggle("Only usable rows", False, help="Rows for which no reason to doubt holds")
-    wanted = Selection(
+    wanted = Excerpt(
         chosen.start_s if only_span else 0.0, chosen.end_s if only_span else None,
         chosen.track if only_person else None, only_usable,
     )  # fmt: skip
@@ -49,7 +49,7 @@ def downloads(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     st.caption("**figure** above the chart draws the part in view, or the selection, as SVG or PNG.")
 
 
-def _words(lens: Lens, wanted: Selection) -> str:
+def _words(lens: Lens, wanted: Excerpt) -> str:
     parts = [f"smoothed over {lens.smoothing_s:g} s" if lens.smoothing_s else "as measured, without smoothing"]
     parts += [f"{wanted.start_s:.3f} to {wanted.end_s:.3f} s"] if wanted.end_s is not None else ["the whole time"]
     return "With all edits; " + ", ".join(parts) + "."
@@ -60,7 +60,7 @@ def _dictionary(analysis: Analysis, lens: Lens) -> bytes:
     return dictionary(analysis, ["person", *columns], lens).to_csv(index=False).encode()
 
 
-def _annotated(analysis: Analysis, lens: Lens, wanted: Selection, was_active: bool) -> None:
+def _annotated(analysis: Analysis, lens: Lens, wanted: Excerpt, was_active: bool) -> None:
     job = jobs.of_target(analysis.id, kinds.ANNOTATE.name)
     if job is not None and job.state in jobs.ACTIVE:
         st.progress(job.share, text=f"{job.stage or 'waiting'}, {job.share:.0%}")
@@ -87,7 +87,7 @@ def _annotated(analysis: Analysis, lens: Lens, wanted: Selection, was_active: bo
             st.caption(_made_with(kinds.ANNOTATE.read(made.settings), analysis))
 
 
-def _order(analysis: Analysis, lens: Lens, wanted: Selection, blur: bool) -> None:
+def _order(analysis: Analysis, lens: Lens, wanted: Excerpt, blur: bool) -> None:
     request = kinds.AnnotateRequest(lens.smoothing_s, lens.model, wanted.start_s, wanted.end_s, blur, analysis.revision)
     queues.ask(kinds.ANNOTATE, request, name=analysis.name, target=analysis.id)
     st.rerun()

@@ -12,7 +12,7 @@ from dashboard.services.prepared import version
 from fer_core.emotions import EMOTIONS8, groups_of
 from fer_core.signals import Column
 from fer_core.video.columns import drawn_columns
-from fer_core.video.export import Selection
+from fer_core.video.export import Excerpt
 from fer_core.video.modes import PREVIEW_PER_SECOND
 from fer_core.video.statistics import span_statistics
 from fer_core.video.store import Analysis
@@ -133,7 +133,7 @@ def people_table(analysis: Analysis, lens: Lens) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=shown)
 
 
-def selection_table(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
+def selection_table(analysis: Analysis, lens: Lens, chosen: Excerpt) -> None:
     """Statistics of the selected span, or of the whole."""
     timeline = timeline_of(analysis, lens)
     times = timeline["time_s"]
@@ -142,7 +142,7 @@ def selection_table(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
     said = "everything (drag on the chart to select a span)" if whole else f"{chosen.start_s:.3f} to {end_s:.3f} s"
     st.caption(f"Of {said}: mean probabilities over the time seen, and what stands out.")
     if st.toggle("Only usable frames", help="Leave out every frame for which a reason to doubt holds"):
-        timeline = Selection(only_usable=True).of(timeline)
+        timeline = Excerpt(only_usable=True).of(timeline)
     found = span_statistics(timeline, start_s=chosen.start_s, end_s=end_s) if len(times) else []
     if not found:
         st.info("Nobody is seen there.")

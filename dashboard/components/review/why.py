@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components.frame import plain, show_errors
 from dashboard.components.waiting import is_there
 from dashboard.services import jobs, kinds, why
-from fer_core.video.export import Selection
+from fer_core.video.export import Excerpt
 from fer_core.video.store import Analysis
 from fer_core.video.view import MEAN, Lens
 
@@ -19,7 +19,7 @@ EXPLAIN = "app_pages/explain.py"
 REGION_COLOURS = ("#4269D0", "#EFB118", "#FF725C", "#6CC5B0", "#C9CCD3", "#4B4F58")
 
 
-def why_view(analysis: Analysis, lens: Lens, chosen: Selection) -> None:
+def why_view(analysis: Analysis, lens: Lens, chosen: Excerpt) -> None:
     """A form to ask, and the newest answer."""
     if analysis.source() is None:
         st.info("The video is not kept with this analysis, so nothing can be explained.")
