@@ -30,7 +30,7 @@ def home() -> Path:
     for path in places.home().iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name in ("jobs.sqlite", "datasets.json"):
+        elif not path.name.startswith("queue-"):  # open in this process
             path.unlink()
     for queue in queues.QUEUES.values():
         queue.flush()
