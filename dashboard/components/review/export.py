@@ -31,7 +31,7 @@ def downloads(analysis: Analysis, lens: Lens, chosen: Excerpt) -> None:
         chosen.start_s if only_span else 0.0, chosen.end_s if only_span else None,
         chosen.track if only_person else None, only_usable,
     )  # fmt: skip
-    st.caption(_words(lens, wanted))
+    st.caption(_words(analysis, lens, wanted))
     with st.container(horizontal=True):
         for kind in KINDS.values():
             st.download_button(
@@ -49,9 +49,11 @@ def downloads(analysis: Analysis, lens: Lens, chosen: Excerpt) -> None:
     st.caption("**figure** above the chart draws the part in view, or the selection, as SVG or PNG.")
 
 
-def _words(lens: Lens, wanted: Excerpt) -> str:
+def _words(analysis: Analysis, lens: Lens, wanted: Excerpt) -> str:
     parts = [f"smoothed over {lens.smoothing_s:g} s" if lens.smoothing_s else "as measured, without smoothing"]
     parts += [f"{wanted.start_s:.3f} to {wanted.end_s:.3f} s"] if wanted.end_s is not None else ["the whole time"]
+    parts += [] if wanted.track is None else [f"only {plain(analysis.state.name_of(wanted.track))}"]
+    parts += ["only usable rows"] if wanted.only_usable else []
     return "With all edits; " + ", ".join(parts) + "."
 
 
