@@ -112,7 +112,7 @@ def test_false_alarms_of_the_detector_are_left_out_and_counted(
     script = {i: [(100.0, 0.95)] for i in range(5, 20)}
     script |= {2: [(10.0, 0.93)], 8: [(100.0, 0.95), (180.0, 0.92)], 25: [(255.0, 0.999)]}
     clip = write_clip(tmp_path / "c.mp4", [i / 25 for i in range(30)], pictures=[portrait] * 30)
-    monkeypatch.setattr("fer_core.video.pipeline.make_detector", lambda *_, **__: Staged(script))
+    monkeypatch.setattr("fer_core.video.run.make_detector", lambda *_, **__: Staged(script))
     analysis = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier))
     timeline = analysis.timeline()
     assert timeline["frame"].tolist() == list(range(30))
@@ -131,7 +131,7 @@ def test_a_sparse_analysis_leaves_nothing_out(
     tmp_path: Path, portrait: np.ndarray, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = write_clip(tmp_path / "c.mp4", [i / 25 for i in range(60)], pictures=[portrait] * 60)
-    monkeypatch.setattr("fer_core.video.pipeline.make_detector", lambda *_, **__: Staged({3: [(100.0, 0.92)]}))
+    monkeypatch.setattr("fer_core.video.run.make_detector", lambda *_, **__: Staged({3: [(100.0, 0.92)]}))
     settings = Settings(per_second=5)
     record = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier, settings=settings)).record
     assert (record["faces_left_out"], record["time_check"]["frames_with_faces"]) == (0, 1)
