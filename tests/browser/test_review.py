@@ -19,6 +19,7 @@ from fer_core.emotions import EMOTIONS
 from fer_core.models.classifier import Classifier, load
 from fer_core.video.annotate import browser_proxy
 from fer_core.video.pipeline import analyze
+from fer_core.video.reader import VideoReader
 from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.view import Lens, view
 from tests.support.app import at_rest, running_app, watched_tab
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.browser
 TALK, PHONE, LONG = "1a" * 16, "2b" * 16, "3c" * 16
 RATES = {Fraction(24000, 1001): "4a" * 16, Fraction(24): "4b" * 16, Fraction(30): "4c" * 16, Fraction(60): "4d" * 16}
 """Frames per second at which a time in ms lies before the frame that it means, each with an analysis."""
+LATE = {"late.mp4": "5a" * 16, "late.webm": "5b" * 16}
+"""Recordings whose clock does not begin at 0, as cut from a stream."""
 MODELS = ("mobilenetv2-ferplus", "mobilenetv2-fer2013")
 
 
@@ -49,6 +52,10 @@ def library(tmp_path_factory: pytest.TempPathFactory, videos_dir: Path, classifi
         write_long_analysis(store / folder, frames=20, people=1, fps=float(rate))
         times = [index / rate for index in range(20)]
         write_clip(store / folder / "source.mp4", times, time_base=1 / rate / 1000)
+    for name, folder in LATE.items():
+        write_long_analysis(store / folder, frames=50, people=1, fps=25.0)
+        source, times = store / folder / f"source{Path(name).suffix}", [5.4 + index / 25 for index in range(50)]
+        write_clip(source, times, codec="libx264" if name.endswith("mp4") else "libvpx")
     return home
 
 
@@ -295,6 +302,24 @@ def test_a_link_opens_its_very_frame_at_every_rate(page: Any, address: str, rate
     page.goto(player.get_attribute("data-link"))
     player.wait_for()
     assert player.evaluate(SHOWN_LEVEL) == pytest.approx(grey_level(14), abs=3)
+
+
+@pytest.mark.parametrize("folder", LATE.values(), ids=LATE)
+def test_the_clock_of_a_file_may_begin_anywhere(page: Any, address: str, library: Path, folder: str) -> None:
+    with VideoReader(next((library / "analyses" / folder).glob("source.*"))) as reader:
+        assert [frame.time_s for frame in reader.frames()][:2] == pytest.approx([0.0, 0.04])
+    player = open_player(page, address, f"analysis={folder}")
+    assert player.evaluate(SHOWN_LEVEL) == pytest.approx(grey_level(0), abs=3)
+    page.wait_for_function("player => player.player.transport.origin > 5", arg=player.element_handle())
+    box = player.locator(".timeline").bounding_box()
+    for index in (25, 12, 40):
+        player.evaluate("(player, time) => player.player.seek(time)", index / 25)
+        arrives(page, player, index / 25, within_s=0.002)
+        assert player.evaluate(SHOWN_LEVEL) == pytest.approx(grey_level(index), abs=3)
+        assert shown(player)["frame"] == index and shown(player)["faces"]
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("player => Math.abs(player.player.shown.time - 1) < 0.1", arg=player.element_handle())
+    assert shown(player)["faces"]
 
 
 def test_split_merge_and_undo(page: Any, address: str, library: Path) -> None:

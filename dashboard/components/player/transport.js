@@ -1,4 +1,7 @@
 // Moving in time: playing, seeking, frame by frame, and on to what matters.
+//
+// Times here are those of the analysis, from the container's start on. Some browsers count from the container's own
+// clock, others from 0: where a video stands once its first frame is here, before anybody moves it, is its `origin`.
 
 // Sought so far behind a frame's start that neither rounding nor ms in a link show the one before.
 const AFTER_START_S = 6e-4;
@@ -7,7 +10,8 @@ class Transport {
   constructor(player) {
     this.player = player;
     this.time = 0; // of the frame on screen, in s
-    this.looping = false;
+    this.origin = null; // the video's own time of 0 s; unknown until its first frame is here
+    this.looping = this.isAskedToPlay = false;
     this.stepping = Promise.resolve();
     player.$(".play").addEventListener("click", () => this.toggle());
     player.$(".speed").addEventListener("change", () => this.setSpeed());
@@ -20,6 +24,8 @@ class Transport {
 
   /** Follow a video that came on stage. */
   follow(video) {
+    this.origin = null;
+    video.addEventListener("loadeddata", () => this.measure(video), { once: true });
     for (const kind of ["play", "pause", "ended"]) video.addEventListener(kind, () => this.showPlaying());
     for (const kind of ["seeked", "loadeddata"]) video.addEventListener(kind, () => this.player.showMoment());
     video.addEventListener("ended", () => {
@@ -31,12 +37,26 @@ class Transport {
     this.followFrames(video);
   }
 
+  /** Learn the video's origin, and go where somebody wanted to be meanwhile. */
+  measure(video) {
+    if (video !== this.player.video) return;
+    this.origin = video.currentTime;
+    if (this.time > 0) this.move();
+    if (this.isAskedToPlay) this.play();
+  }
+
+  /** Bring the video to `time`, as soon as its origin is known. */
+  move() {
+    const { video } = this.player;
+    if (video && this.origin !== null) video.currentTime = this.time + this.origin + AFTER_START_S;
+  }
+
   // The frames that are really shown, at the stream's own times.
   followFrames(video) {
     const onFrame = (_, { mediaTime }) => {
       if (video !== this.player.video) return;
       video.requestVideoFrameCallback?.(onFrame);
-      if (!video.seeking) this.show(mediaTime); // while it seeks, a frame of where it was before
+      if (!video.seeking && this.origin !== null) this.show(mediaTime - this.origin); // else of where it was before
     };
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
     else video.addEventListener("timeupdate", () => onFrame(0, { mediaTime: video.currentTime }));
@@ -55,7 +75,7 @@ class Transport {
   begin(start_s) {
     const { video } = this.player;
     this.time = Math.max(this.time, start_s);
-    if (video && this.time > video.currentTime + 0.01) video.currentTime = this.time + AFTER_START_S;
+    if (video && this.time > video.currentTime - this.origin + 0.01) this.move();
   }
 
   toggle() {
@@ -66,6 +86,8 @@ class Transport {
   }
 
   play() {
+    this.isAskedToPlay = this.origin === null;
+    if (this.isAskedToPlay) return;
     this.player.video.play().catch(() => {}); // what is wrong with the file is said by its own error event
   }
 
@@ -80,7 +102,7 @@ class Transport {
     const { player } = this;
     const { start_s, end_s } = player.analysis ?? { start_s: 0, end_s: Infinity };
     this.time = clamp(time, start_s, Math.max(end_s - 1e-3, start_s));
-    if (player.video) player.video.currentTime = this.time + AFTER_START_S;
+    this.move();
     player.timeline.keepInView();
     player.showMoment();
   }
