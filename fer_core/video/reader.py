@@ -57,7 +57,8 @@ class VideoInfo:
 
     ``width`` and ``height`` are as displayed, with square pixels and after ``rotation_deg`` (clockwise); every frame
     has this size. ``duration_s`` and ``mean_fps`` are the file's claims, 0.0 where it makes none.
-    ``is_picture`` marks a still picture.
+    ``is_picture`` marks a still picture. ``start_s`` is the container's start: what a player that does not subtract it
+    shows at ``time_s`` 0. ``first_s`` is ``time_s`` of the file's first presented frame.
     """
 
     format: str
@@ -70,6 +71,8 @@ class VideoInfo:
     has_audio: bool
     is_picture: bool
     plays_in_browser: bool
+    start_s: float = 0.0
+    first_s: float = 0.0
 
 
 @dataclass
@@ -237,7 +240,7 @@ class VideoReader:
             size = f"{codec.width}×{codec.height}" if codec else "unknown"
             raise VideoError(f"{self.name} has a picture size that cannot be used ({size}).")
         self._start_s = (container.start_time or 0) / av.time_base
-        rotation = self._rotation(stream)
+        rotation, first_s = self._first_frame(stream)
         ratio = float(stream.sample_aspect_ratio or 1)
         self._size = max(round(codec.width * (ratio if 0.1 < ratio < 10 else 1.0)), 1), codec.height
         width, height = self._size[::-1] if rotation % 180 else self._size
@@ -256,6 +259,8 @@ class VideoReader:
             has_audio=bool(container.streams.audio),
             is_picture=False,
             plays_in_browser=_plays_in_browser(self.path, codec),
+            start_s=self._start_s,
+            first_s=first_s,
         )
 
     def _own_length(self, stream: Any) -> float | None:
@@ -265,12 +270,13 @@ class VideoReader:
         told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska
         return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told else None
 
-    def _rotation(self, stream: Any) -> int:
-        """Degrees clockwise that the first readable frame must be turned."""
+    def _first_frame(self, stream: Any) -> tuple[int, float]:
+        """Degrees clockwise that the first readable frame must be turned, and its time in s."""
         probe = ReadStats()
         for packet in self._packets(stream, probe):
             for frame in self._decode_packet(packet, probe):
-                return int(-frame.rotation) % 360
+                first_s = 0.0 if frame.pts is None else float(frame.pts * frame.time_base) - self._start_s
+                return int(-frame.rotation) % 360, first_s
         if probe.damaged:
             raise VideoError(f"{self.name}: no frame could be decoded. The file is damaged; copy it again.")
         raise VideoError(f"{self.name} holds no frame. Choose a file with video.")
