@@ -17,7 +17,7 @@ import pandas as pd
 
 from fer_core.faces import can_refine
 from fer_core.signals.emotion import EmotionScores
-from fer_core.video.reader import ReadStats
+from fer_core.video.info import ReadStats
 from fer_core.video.run import Run
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
@@ -68,7 +68,7 @@ def write_record(folder: Path, run: Run, name: str) -> None:
             "name": name,
             "size": reader.path.stat().st_size,
             "sha256": _sha256(reader.path),
-            **dataclasses.asdict(reader.info),
+            **dataclasses.asdict(reader.learnt()),
         },
         "settings": dataclasses.asdict(settings),
         "checkpoint": _described(first),
