@@ -24,11 +24,12 @@ _ANALYZE = """\
 Analyse a video or picture and write the result into a folder:
 
   DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1.
-                               frame, time_s (the stream's own time in seconds), track (person), x0 y0 x1 y1 (box in
-                               pixels), detection (0-1), source (detected anew, refined from its neighbours in time,
-                               or midway between them), five landmarks, p_angry ... p_neutral (calibrated
-                               probabilities), distance (from the training pictures; above 1 is unusual), occlusion
-                               (probability that the face is covered), emotion, group (negative, neutral, positive)
+                               frame, time_s (the stream's own time in seconds), track (person), lasts_s (how long the
+                               frame stands, where the file says so), x0 y0 x1 y1 (box in pixels), detection
+                               (0-1), source (detected anew, refined from its neighbours in time, or midway between
+                               them), five landmarks, p_angry ... p_neutral (calibrated probabilities), distance (from
+                               the training pictures; above 1 is unusual), occlusion (probability that the face is
+                               covered), emotion, group (negative, neutral, positive)
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
   DIR/scores/, features.parquet, crops/   scores of every model, features and a picture of every person
 
@@ -95,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the clip range in seconds")
     analyze.add_argument("--end", type=float, metavar="S", help="end of the clip range in seconds")
     analyze.add_argument(
+        "--track",
+        type=int,
+        metavar="N",
+        help="number of the picture track, from 1 (default: the one that players show)",
+    )
+    analyze.add_argument(
         "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --export"
     )
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
@@ -148,6 +155,7 @@ def _analyze(args: argparse.Namespace) -> int:
         mode=args.mode,
         start_s=args.start,
         end_s=args.end,
+        track=args.track,
     )
     stop = Interrupt()
     bar = progress_bar(args.video.name)
@@ -184,6 +192,7 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
             args.video,
             view(analysis, Lens(args.smooth)),
             args.out / "annotated.mp4",
+            track=analysis.track,
             progress=lambda now: show(bar, now.share, "writing"),
             should_stop=stop.asked,
         )

@@ -65,7 +65,8 @@ def disagreements(
         if not len(own):
             continue
         position = np.searchsorted(times, at[own])
-        begins = np.flatnonzero((np.diff(position, prepend=-2) > 1) | (np.diff(at[own], prepend=-np.inf) > hold_s))
+        is_hole = np.append(True, np.diff(at[own]) > np.fmax(hold_s, lasts[position[:-1]]) + 1e-9)
+        begins = np.flatnonzero((np.diff(position, prepend=-2) > 1) | is_hole)
         for first, last in zip(begins, [*(begins[1:] - 1), len(own) - 1], strict=True):
             stretch = own[first : last + 1]
             end_s = float(at[own[last]] + lasts[position[last]])

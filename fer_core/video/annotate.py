@@ -5,7 +5,6 @@ All are H.264 in MP4 (yuv420p, index first) with the sound kept, upright, with e
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,13 +26,12 @@ from fer_core.explain.pictures import with_heat
 from fer_core.files import replacing
 from fer_core.progress import OnProgress, ShouldStop, Stage
 from fer_core.video.columns import PLACE
-from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
+from fer_core.video.reader import RGB, Frame, VideoReader
+from fer_core.video.sound import Sound
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import frame_steps, person_name, score_columns
 
 Draw = Callable[[Frame], RGB]
-_COPIED_SOUND = ("aac", "mp3")
-_AAC_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
 _MAX_PROXY_SIDE = 1280
 
 
@@ -46,6 +44,7 @@ def annotate_video(
     start_s: float = 0.0,
     end_s: float | None = None,
     blurred: pd.DataFrame | None = None,
+    track: int | None = None,
     progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
@@ -60,6 +59,7 @@ def annotate_video(
         start_s, end_s: the range, in seconds of the source; its first frame is at 0 in the result.
         blurred: a timeline whose faces are made unrecognisable, with those of 0.4 s before and after so that a
             frame in which a face was missed does not show it. A face that was never found stays visible.
+        track: the picture track that was analysed, see ``Analysis.track``; None is the one that players show.
         progress: told how far it is after every frame.
         should_stop: asked after every frame.
 
@@ -74,15 +74,17 @@ def annotate_video(
         image = frame.image if hidden is None else blur_faces(frame.image, hidden.around(frame.time_s))
         return draw_faces(image, faces.at(frame), names or {})
 
-    work = Work(Stage("writing the annotated video", progress, should_stop), start_s=start_s, end_s=end_s)
+    stage = Stage("writing the annotated video", progress, should_stop)
+    work = Work(stage, start_s=start_s, end_s=end_s, track=track)
     return rewrite(Path(source), Path(out), draw, work)
 
 
 def browser_proxy(
-    source: str | Path, out: str | Path, *, progress: OnProgress | None = None, should_stop: ShouldStop | None = None
-) -> Path:
+    source: str | Path, out: str | Path, *, track: int | None = None, progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Path:  # fmt: skip
     """Write a copy that every browser plays (longer side at most 1280 px); see ``annotate_video`` for the rest."""
-    work = Work(Stage("making a playable copy", progress, should_stop), max_side=_MAX_PROXY_SIDE)
+    work = Work(Stage("making a playable copy", progress, should_stop), max_side=_MAX_PROXY_SIDE, track=track)
     return rewrite(Path(source), Path(out), lambda frame: frame.image, work)
 
 
@@ -159,9 +161,9 @@ def to_blur(analysis: Analysis, start_s: float, end_s: float | None) -> tuple[pd
     Raises:
         InputError: not every frame was analysed, or none of the range: a face in between would stay visible.
     """
-    if analysis.record["settings"]["per_second"] is not None:
-        raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
     timeline = analysis.timeline([column.name for column in PLACE])
+    if (timeline["frame"].diff() > 1).any():
+        raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
     times, lasts = frame_steps(timeline)
     start_s = max(start_s, float(times[0]))
     end_s = min(float(times[-1] + lasts[-1]), np.inf if end_s is None else end_s)
@@ -208,12 +210,14 @@ class _FacesAt:
 
 @dataclass(frozen=True)
 class Work:
-    """How a video is written: as which stage of what, the range in s, and the longest side in px (None: as it is)."""
+    """How a video is written: as which stage of what, the range in s, the longest side in px (None: as it is), and of
+    which picture track (None: the one that players show)."""
 
     stage: Stage
     start_s: float = 0.0
     end_s: float | None = None
     max_side: int | None = None
+    track: int | None = None
 
     def tell(self, time_s: float, duration_s: float) -> None:
         length = (duration_s if self.end_s is None else min(self.end_s, duration_s)) - self.start_s
@@ -228,7 +232,7 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
         Cancelled: stopped; nothing is left behind.
     """
     try:
-        with replacing(out) as temporary, VideoReader(source) as reader:
+        with replacing(out) as temporary, VideoReader(source, track=work.track) as reader:
             if reader.info.is_picture:
                 raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
             frames = reader.frames(start_s=work.start_s, end_s=work.end_s)
@@ -237,7 +241,7 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
                 work = replace(work, start_s=first.time_s)
             with _writer(temporary, reader, source, work) as writer:
                 for frame in chain((first,), frames):
-                    writer.add(draw(frame), frame.time_s - work.start_s)
+                    writer.add(draw(frame), frame.time_s - work.start_s, frame.lasts_s)
                     work.tell(frame.time_s, reader.info.duration_s)
     except av.FFmpegError as error:
         raise VideoError(f"{source.name} could not be written as a video ({error}).") from error
@@ -270,9 +274,12 @@ class _Writer:
         }  # no B-frames: no edit list shifts the times
         self.time_base = Fraction(1, 90_000)
         self.stream.codec_context.time_base = self.time_base
-        self.sound = _Sound(container, source, work) if info.has_audio else None
+        self.last_lasts_s = 0.0
+        self.sound = Sound(container, reader, work.start_s, work.end_s) if info.has_audio else None
 
-    def add(self, image: RGB, time_s: float) -> None:
+    def add(self, image: RGB, time_s: float, lasts_s: float) -> None:
+        """Write a frame that is shown at ``time_s`` and, if it is the last one, for ``lasts_s`` (0: not known)."""
+        self.last_lasts_s = lasts_s
         if image.shape[1::-1] != self.size:
             image = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
@@ -282,60 +289,9 @@ class _Writer:
             self.sound.until(time_s)
 
     def finish(self) -> None:
-        self.container.mux(self.stream.encode())
+        packets = self.stream.encode()
+        if packets and self.last_lasts_s:
+            packets[-1].duration = round(self.last_lasts_s / packets[-1].time_base)
+        self.container.mux(packets)
         if self.sound is not None:
-            self.sound.until(math.inf)
-            self.sound.close()
-
-
-class _Sound:
-    """The source's first sound track, copied where MP4 and browsers take it as it is, else encoded anew as AAC."""
-
-    def __init__(self, container: Any, source: Path, work: Work) -> None:
-        self.target = container
-        self.first_s = 0.0 if work.start_s else -math.inf
-        self.length_s = math.inf if work.end_s is None else work.end_s - work.start_s
-        self.input: Any = av.open(str(source), options=OPEN_OPTIONS, metadata_errors="replace")
-        self.start_s = (self.input.start_time or 0) / av.time_base + work.start_s
-        track = self.input.streams.audio[0]
-        self.copies = track.codec_context.name in _COPIED_SOUND
-        if self.copies:
-            self.stream = container.add_stream_from_template(track)
-        else:
-            rate = track.codec_context.sample_rate
-            self.stream = container.add_stream("aac", rate=rate if rate in _AAC_RATES else 48_000)
-            self.stream.layout = "stereo" if (track.codec_context.layout.nb_channels or 1) > 1 else "mono"
-        self.packets = self._packets(track)
-        self.next: tuple[float, list[Any]] | None = next(self.packets, None)
-
-    def until(self, time_s: float) -> None:
-        while self.next is not None and self.next[0] <= time_s:
-            self.target.mux(self.next[1])
-            self.next = next(self.packets, None)
-
-    def close(self) -> None:
-        self.input.close()
-
-    def _packets(self, track: Any) -> Iterator[tuple[float, list[Any]]]:
-        """(time in s, packets to write) of the range, in order; ends quietly where the sound is damaged."""
-        shift = round(self.start_s / track.time_base)
-        try:
-            for packet in self.input.demux(track):
-                if self.copies and packet.pts is not None:
-                    packet.pts, packet.dts = packet.pts - shift, (packet.dts or packet.pts) - shift
-                    time_s = float(packet.pts * packet.time_base)
-                    packet.stream = self.stream
-                    if time_s >= self.length_s:
-                        return
-                    if time_s >= self.first_s:
-                        yield time_s, [packet]
-                elif not self.copies:
-                    for frame in packet.decode():
-                        frame.pts = None if frame.pts is None else frame.pts - shift
-                        time_s = float((frame.pts or 0) * frame.time_base)
-                        if self.first_s <= time_s < self.length_s:
-                            yield time_s, self.stream.encode(frame)
-        except av.FFmpegError:
-            return
-        if not self.copies:
-            yield math.inf, self.stream.encode()
+            self.sound.finish()

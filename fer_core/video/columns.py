@@ -26,6 +26,7 @@ FRAME = (
         "track", "number of the person from 0; -1 in a frame without a face, whose other values are empty", "int32",
         least=-1,
     ),
+    Column("lasts_s", "s for which the frame stands, where the file itself says so", "float64", unit="s", least=0),
 )  # fmt: skip
 PLACE = (
     *FRAME,

@@ -23,7 +23,11 @@ from fer_core.video.view import Lens, view
 
 def to_csv(timeline: pd.DataFrame) -> bytes:
     """Comma-separated, one row per face and frame, ``time_s`` with six decimals."""
-    return timeline.assign(time_s=timeline["time_s"].round(6)).to_csv(index=False).encode()
+    return (
+        timeline.assign(**{name: timeline[name].round(6) for name in ("time_s", "lasts_s") if name in timeline})
+        .to_csv(index=False)
+        .encode()
+    )
 
 
 def to_parquet(timeline: pd.DataFrame) -> bytes:

@@ -29,6 +29,7 @@ class Settings:
         mode: ``exact`` looks for faces anew in every frame, ``fast`` a few times a second and refines them in between
             (see ``fer_core.video.scan``), ``preview`` takes few frames.
         start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
+        track: number of the picture track, from 1; None is the one that players show.
     """
 
     detector: str = DEFAULT_DETECTOR
@@ -37,6 +38,7 @@ class Settings:
     start_s: float = 0.0
     end_s: float | None = None
     mode: str = "fast"
+    track: int | None = None
 
     @property
     def rate(self) -> float | None:

@@ -257,10 +257,11 @@ def _rows(
     numbers = np.concatenate([faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10), *measured], axis=1)
     if not len(faces):
         tracks, numbers = np.array([-1]), np.full((1, numbers.shape[1]), np.nan, np.float32)
-    names = [name for name in columns if name not in ("frame", "time_s", "track", "source")]
+    names = [name for name in columns if name not in ("frame", "time_s", "lasts_s", "track", "source")]
     return {
         "frame": np.full(n, frame.index),
         "time_s": np.full(n, frame.time_s),
+        "lasts_s": np.full(n, frame.lasts_s or np.nan),
         "track": tracks,
         "source": sources if len(faces) else np.full(n, None, object),
         **{name: numbers[:, i] for i, name in enumerate(names)},

@@ -71,7 +71,7 @@ def analyze(
         raise StoreError(f"{temporary} is in the way and no unfinished analysis; remove it or choose another folder.")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        with one_thread_each(), VideoReader(source, name=name or source.name) as reader:
+        with one_thread_each(), VideoReader(source, name=name or source.name, track=settings.track) as reader:
             scores = _scores(checkpoint, device)
             (temporary / "parts").mkdir(parents=True)
             run = Run(reader, scores, settings, temporary, progress, should_stop or (lambda: False))

@@ -1,17 +1,15 @@
 """Reading videos and pictures: what they are, and their frames with the stream's own times.
 
-``time_s`` of a frame is its presentation time minus the container's start, which is what a browser's ``currentTime``
-shows. It is never a frame number divided by a rate. PyAV decodes, one frame at a time: memory stays flat.
+``time_s`` of a frame is never a frame number divided by a rate, see ``fer_core.video.clock``; how it stands is told in
+``fer_core.video.upright``, and which picture track is read in ``fer_core.video.tracks``. PyAV decodes, one frame at a
+time: memory stays flat.
 """
 
 from __future__ import annotations
 
 import math
-import mmap
-import re
-import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,31 +17,36 @@ from typing import Any
 
 import av
 import numpy as np
-from av.stream import Disposition
 from numpy.typing import NDArray
 
-from fer_core.errors import InputError, VideoError
+from fer_core.errors import FerError, InputError, VideoError
 from fer_core.faces.tracking import scene_colours
+from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, measured_length
+from fer_core.video.info import ReadStats, VideoInfo
 from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
+from fer_core.video.tracks import chosen, described, picture_streams, plays_in_browser
+from fer_core.video.upright import RGB, Upright, shape_of
 
-RGB = NDArray[np.uint8]
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
 """Containers that are opened. No playlists, which name other files, and no bare streams without times."""
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers that find a key frame by its presentation time; others are decoded from the start to reach a range."""
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")
-BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
-BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
+_MEASURED: dict[tuple[Path, int, int, int], float] = {}
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame: ``index`` counts presented frames from the file's first, ``image`` is RGB uint8 (h, w, 3)."""
+    """One decoded frame: ``index`` counts presented frames from the file's first, ``image`` is RGB uint8 (h, w, 3).
+
+    ``lasts_s`` is how long the file itself says that it stands, in s; 0 where it does not.
+    """
 
     index: int
     time_s: float
     image: RGB
+    lasts_s: float = 0.0
 
     @cached_property
     def colours(self) -> NDArray[np.float32]:
@@ -51,66 +54,21 @@ class Frame:
         return scene_colours(self.image)
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a probe tells without decoding everything.
-
-    ``width`` and ``height`` are as displayed, with square pixels and after ``rotation_deg`` (clockwise); every frame
-    has this size. ``duration_s`` and ``mean_fps`` are the file's claims, 0.0 where it makes none.
-    ``is_picture`` marks a still picture.
-    """
-
-    format: str
-    codec: str
-    width: int
-    height: int
-    rotation_deg: int
-    duration_s: float
-    mean_fps: float
-    has_audio: bool
-    is_picture: bool
-    plays_in_browser: bool
-
-
-@dataclass
-class ReadStats:
-    """Counted while frames are read; ``min_step_s`` and ``max_step_s`` are the shortest and longest time between two
-    successive decoded frames, ``drift_s`` how far a constant rate would have been off at worst."""
-
-    packets: int = 0
-    decoded: int = 0
-    damaged: int = 0
-    first_s: float = math.nan
-    last_s: float = math.nan
-    min_step_s: float = math.inf
-    max_step_s: float = 0.0
-    drift_s: float = 0.0
-    ended_early: bool = False
-
-    def count(self, time_s: float, mean_fps: float) -> None:
-        """Take note of one decoded frame."""
-        if self.decoded:
-            step = time_s - self.last_s
-            self.min_step_s, self.max_step_s = min(self.min_step_s, step), max(self.max_step_s, step)
-            if mean_fps > 0:
-                self.drift_s = max(self.drift_s, abs(time_s - self.first_s - self.decoded / mean_fps))
-        else:
-            self.first_s = time_s
-        self.decoded += 1
-        self.last_s = time_s
-
-
 @dataclass
 class VideoReader:
     """Opens a video or picture; a context manager. ``name`` is what messages call it, by default its file name.
 
+    ``track`` is the number of the picture track to read, of ``info.tracks``; None is the one that players show.
+
     Raises:
         VideoError: on opening, if the file is empty, damaged, of an unknown kind, or has no picture track.
+        InputError: it has no such track.
     """
 
     path: Path
     name: str = ""
     stats: ReadStats = field(default_factory=ReadStats)
+    track: int | None = None
 
     def __post_init__(self) -> None:
         self.path = Path(self.path)
@@ -119,6 +77,8 @@ class VideoReader:
         self._container: Any = None
         self._last_end_s = 0.0
         self._length_is_sound = False
+        self._start_s = 0.0
+        self._clock = Clock(0.0, self.stats)
         self.info = self._open()
 
     def __enter__(self) -> VideoReader:
@@ -148,15 +108,15 @@ class VideoReader:
             InputError: the range or rate makes no sense, or the range lies behind the end.
         """
         self._check_range(start_s, end_s, per_second)
-        memory, taken, due = _Memory(), 0, start_s
-        for frame, time_s, index in self._decode(start_s):
+        taken, due = 0, start_s
+        for (frame, time_s, lasts_s), index in self._decode(start_s):
             if end_s is not None and time_s >= end_s:
                 break
             if time_s < start_s - 1e-9:
                 if goes_on is not None and not goes_on():
                     return
                 continue
-            self.stats.count(time_s, self.info.mean_fps)
+            self.stats.count(time_s, self.info.mean_fps, frame)
             if per_second is not None:
                 if time_s < due - 1e-9:
                     if goes_on is not None and not goes_on():
@@ -164,7 +124,7 @@ class VideoReader:
                     continue
                 due = (math.floor(time_s * per_second + 1e-6) + 1) / per_second
             taken += 1
-            yield Frame(index, time_s, frame if isinstance(frame, np.ndarray) else self._upright(frame, memory))
+            yield Frame(index, time_s, self._picture_of(frame, time_s), lasts_s)
         if not taken:
             raise VideoError(f"{self.name} has no readable frame between {start_s:g} s and its end.")
         self._check_end(end_s)
@@ -209,12 +169,12 @@ class VideoReader:
         stream = self._open_stream()
         try:
             return self._describe(stream)
-        except VideoError:
+        except FerError:
             self._container.close()
             raise
 
     def _open_stream(self) -> Any:
-        """Open the file, anew if it was open; returns the first video stream that is no cover picture."""
+        """Open the file, anew if it was open; returns the picture track to read."""
         if self._container is not None:
             self._container.close()
         try:
@@ -224,12 +184,13 @@ class VideoReader:
                 f"{self.name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
                 f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
             ) from error
-        streams = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+        streams = picture_streams(self._container)
         if not streams:
             self._container.close()
             raise VideoError(f"{self.name} has no picture track, only sound or data. Choose a file with video.")
-        streams[0].thread_type = "AUTO"
-        return streams[0]
+        stream = chosen(streams, self.track, self.name)
+        stream.thread_type = "AUTO"
+        return stream
 
     def _describe(self, stream: Any) -> VideoInfo:
         container, codec = self._container, stream.codec_context
@@ -237,74 +198,94 @@ class VideoReader:
             size = f"{codec.width}×{codec.height}" if codec else "unknown"
             raise VideoError(f"{self.name} has a picture size that cannot be used ({size}).")
         self._start_s = (container.start_time or 0) / av.time_base
-        rotation = self._rotation(stream)
-        ratio = float(stream.sample_aspect_ratio or 1)
-        self._size = max(round(codec.width * (ratio if 0.1 < ratio < 10 else 1.0)), 1), codec.height
-        width, height = self._size[::-1] if rotation % 180 else self._size
-        length = container.duration / av.time_base if container.duration else 0.0
-        if container.streams.audio:  # may be longer than the picture
-            own = self._own_length(stream)
-            length, self._length_is_sound = own or length, own is None
-        return VideoInfo(
+        streams = picture_streams(container)
+        first = self._first(stream)
+        self._upright = Upright(shape_of(first.frame), float(stream.sample_aspect_ratio or 1))
+        self._shape, turn = self._upright.first, self._upright.first.turn
+        claimed, self._length_is_sound = length(container, stream)
+        plays = turn.is_plain and plays_in_browser(self.path, container, stream, self._start_s)
+        info = VideoInfo(
             format=container.format.name,
             codec=codec.name,
-            width=width,
-            height=height,
-            rotation_deg=rotation,
-            duration_s=length,
+            width=self._upright.size[0],
+            height=self._upright.size[1],
+            rotation_deg=turn.rotation_deg,
+            duration_s=claimed,
             mean_fps=float(stream.average_rate or 0),
             has_audio=bool(container.streams.audio),
             is_picture=False,
-            plays_in_browser=_plays_in_browser(self.path, codec),
+            plays_in_browser=plays,
+            start_s=self._start_s,
+            first_s=first.at_s - self._start_s,
+            mirrored=turn.mirrored,
+            track=1 + [each.index for each in streams].index(stream.index),
+            tracks=described(streams),
         )
+        if info.format not in COUNTERS:
+            return info
+        return replace(info, duration_s=self._measured(stream.index) or claimed)
 
-    def _own_length(self, stream: Any) -> float | None:
-        """Where the picture track ends, in s, if the file says so."""
-        if stream.duration:
-            return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - self._start_s
-        told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska
-        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told else None
-
-    def _rotation(self, stream: Any) -> int:
-        """Degrees clockwise that the first readable frame must be turned."""
+    def _first(self, stream: Any) -> Stamp:
+        """The first readable frame."""
         probe = ReadStats()
-        for packet in self._packets(stream, probe):
-            for frame in self._decode_packet(packet, probe):
-                return int(-frame.rotation) % 360
+        for stamp in self._stamped(stream, probe):
+            return stamp
         if probe.damaged:
             raise VideoError(f"{self.name}: no frame could be decoded. The file is damaged; copy it again.")
         raise VideoError(f"{self.name} holds no frame. Choose a file with video.")
 
+    def _measured(self, index: int) -> float:
+        """See ``measured_length``; a file is measured once."""
+        state = self.path.stat()
+        key = self.path, index, state.st_mtime_ns, state.st_size
+        if key not in _MEASURED:
+            stream = self._open_stream()
+            _MEASURED[key] = measured_length(self._container, stream)
+        return _MEASURED[key]
+
+    def learnt(self) -> VideoInfo:
+        """``info``, with what reading has shown: a picture that changes its size is shown by browsers in another way,
+        and a file whose clock starts again is longer than it says."""
+        plays = self.info.plays_in_browser and not self.stats.changes
+        longer = self._last_end_s if self.stats.restarts_s else 0.0
+        return replace(self.info, plays_in_browser=plays, duration_s=max(self.info.duration_s, longer))
+
+    @property
+    def offsets_s(self) -> list[float]:
+        """What is added to the stream's own seconds to get ``time_s``, for each part of a joined recording that was
+        reached."""
+        return self._clock.offsets_s
+
     # decoding
 
-    def _decode(self, start_s: float) -> Iterator[tuple[Any, float, int]]:
-        """(frame, time in s, index) from the last key frame before ``start_s`` on."""
+    def _decode(self, start_s: float) -> Iterator[tuple[Shown, int]]:
+        """Frames and their numbers from the last key frame before ``start_s`` on."""
         if self._picture is not None:
-            yield self._picture, 0.0, 0
+            yield Shown(self._picture, 0.0, 0.0), 0
             return
         stream = self._open_stream()
-        index = self._seek(stream, start_s)
-        last, ticks, shift, keys = -math.inf, -1, None, [0]
-        for packet in self._packets(stream, self.stats):
-            if shift is None and packet.is_keyframe and packet.dts is not None:
-                keys.append(packet.dts)
-            for frame in self._decode_packet(packet, self.stats):
-                stamp = frame.pts
-                if self.info.format == "avi":  # no presentation times, but ticks of the frame rate, in order
-                    if shift is None:  # the first frame is a key frame; its tick tells the decoder's delay
-                        shift = max(key for key in keys if key <= (frame.dts or 0)) - (frame.dts or 0)
-                    stamp = ticks = ticks + 1 if frame.dts is None else frame.dts + shift
+        before, name = self._seek(stream, start_s), self.info.format
+        self._clock = Clock(self._start_s, self.stats, name in COUNTERS, is_seamless=name == SEEKABLE[0])
+        for index, shown in enumerate(self._clock.timed(self._stamped(stream, self.stats)), before):
+            self._last_end_s = shown.time_s + shown.lasts_s
+            yield shown, index
+
+    def _stamped(self, stream: Any, stats: ReadStats) -> Iterator[Stamp]:
+        """Decoded frames with the stream's own times."""
+        ticks = Ticks() if self._container.format.name == "avi" else None
+        falls, before = 0, -math.inf
+        for packet in self._packets(stream, stats):
+            if packet.dts is not None:
+                falls, before = falls + (packet.dts < before), packet.dts
+                if ticks is not None:
+                    ticks.feed(packet.dts)
+            for frame in self._decode_packet(packet, stats):
+                stamp = frame.pts if ticks is None else ticks.of(frame.dts, stream.codec_context.reorder_depth)
                 if stamp is None:
-                    self.stats.damaged += 1
+                    stats.damaged += 1
                     continue
-                time_s = float(stamp * frame.time_base) - self._start_s
-                if time_s <= last:  # the same moment twice: a player shows the later one, a table keeps the first
-                    self.stats.damaged += 1
-                    continue
-                last = time_s
-                self._last_end_s = time_s + float((frame.duration or 0) * frame.time_base)
-                yield frame, time_s, index
-                index += 1
+                unit = frame.time_base
+                yield Stamp(frame, float(stamp * unit), float((frame.duration or 0) * unit), falls)
 
     def _packets(self, stream: Any, stats: ReadStats) -> Iterator[Any]:
         try:
@@ -316,7 +297,7 @@ class VideoReader:
 
     def _decode_packet(self, packet: Any, stats: ReadStats) -> list[Any]:
         try:
-            return [frame for frame in packet.decode() if not frame.is_corrupt]
+            return list(packet.decode())
         except av.FFmpegError:
             stats.damaged += 1
             return []
@@ -346,38 +327,15 @@ class VideoReader:
         self._container.seek(key, stream=stream, backward=True)
         return sum(pts < key for pts in times)
 
-    def _upright(self, frame: Any, memory: _Memory) -> RGB:
-        """RGB picture of a decoded frame: square pixels, one size for the whole video, turned as the file says."""
-        image = frame.to_ndarray(format="rgb24", width=self._size[0], height=self._size[1], threads=1)
-        turns = self.info.rotation_deg // 90 % 4  # clockwise
-        return memory.copy(np.rot90(image, -turns))
+    def _picture_of(self, frame: Any, time_s: float) -> RGB:
+        """RGB picture of what ``_decode`` gave, see ``Upright``; a change of its shape is noted."""
+        if self._picture is not None:
+            return self._picture
+        shape = shape_of(frame)
+        if shape != self._shape:
+            self._shape = shape
+            self.stats.changes.append((time_s, *self._upright.upright_size(shape)))
+        return self._upright.picture(frame, shape)
 
 
-class _Memory:
-    """Room for pictures; that of pictures which nobody holds any more is used again.
-
-    Pictures live in one thread and die in others, of which the usual allocator makes twice the memory.
-    """
-
-    def __init__(self) -> None:
-        self._free: dict[int, list[mmap.mmap]] = {}
-
-    def copy(self, image: RGB) -> RGB:
-        """The same picture, C-contiguous; what is cut from it keeps it, too."""
-        free = self._free.setdefault(image.nbytes, [])
-        try:
-            room = free.pop()
-        except IndexError:
-            room = mmap.mmap(-1, image.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        flat = np.frombuffer(room, np.uint8)
-        weakref.finalize(flat, free.append, room).atexit = False
-        picture = flat.reshape(image.shape)
-        picture[:] = image
-        return picture
-
-
-def _plays_in_browser(path: Path, codec: Any) -> bool:
-    """Whether Chromium, Firefox and Safari all play it: an 8-bit 4:2:0 picture in a known codec and container."""
-    name = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}.get(codec.name, codec.name)
-    is_plain = codec.pix_fmt in ("yuv420p", "yuvj420p")
-    return name in BROWSER_CODECS and is_plain and path.suffix.lower() in BROWSER_FORMATS
+__all__ = ["OPEN_OPTIONS", "RGB", "Frame", "VideoReader"]

@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,8 @@ import pandas as pd
 
 from fer_core.faces import can_refine
 from fer_core.signals.emotion import EmotionScores
-from fer_core.video.reader import ReadStats
+from fer_core.video.columns import FRAME
+from fer_core.video.info import ReadStats
 from fer_core.video.run import Run
 from fer_core.video.store import FORMAT
 from fer_core.video.timeline import summary
@@ -30,7 +31,9 @@ def time_check(
 
     ``frames_dropped`` counts packets that gave no frame (only when the whole file was read) or were damaged;
     ``frames_repeated`` those that show the picture before once more (None where not every frame was analysed);
-    ``drift_s`` is the largest error that dividing frame numbers by the mean rate would have made.
+    ``frames_corrupt`` those that the decoder gave with a warning; ``drift_s`` is the largest error that dividing frame
+    numbers by the mean rate would have made. The stream's own clock starts again at ``restarts_s``, and the stored
+    picture changes its size or is turned at ``size_changes_s``.
     """
     missing = max(stats.packets - stats.decoded, 0) if whole else 0
     spread = stats.max_step_s - stats.min_step_s if stats.decoded > 1 else 0.0
@@ -40,6 +43,7 @@ def time_check(
         "frames_with_faces": with_faces,
         "frames_dropped": max(missing, stats.damaged),
         "frames_repeated": repeated,
+        "frames_corrupt": stats.corrupt,
         "first_s": round(stats.first_s, 6),
         "last_s": round(stats.last_s, 6),
         "mean_fps": round(mean_fps, 6),
@@ -48,6 +52,9 @@ def time_check(
         "longest_step_s": round(stats.max_step_s, 6) if stats.decoded > 1 else None,
         "drift_s": round(stats.drift_s, 6),
         "ended_early": stats.ended_early,
+        "restarts_s": [round(each, 6) for each in stats.restarts_s if stats.first_s < each <= stats.last_s],
+        "size_changes_s": [round(time_s, 6) for time_s, _, _ in stats.changes],
+        "interlaced": stats.interlaced > stats.decoded / 2,
     }
 
 
@@ -55,11 +62,19 @@ def write_record(folder: Path, run: Run, name: str) -> None:
     """Write ``analysis.json`` of a finished pass into ``folder``."""
     reader, settings, stats = run.reader, run.settings, run.reader.stats
     first = run.scores[0]
-    kept = ["frame", "time_s", "track", "detection", *(column.name for column in first.columns), "emotion", "group"]
-    timeline = pd.read_parquet(folder / "timeline.parquet", columns=kept)
+    own = (*(column.name for column in FRAME), "detection", *(column.name for column in first.columns))
+    timeline = pd.read_parquet(folder / "timeline.parquet", columns=[*own, "emotion", "group"])
     seconds = time.monotonic() - run.started
     whole = settings.start_s == 0 and settings.end_s is None and not run.stopped
     with_faces = int(timeline.loc[timeline["track"] >= 0, "frame"].nunique())
+    check = time_check(
+        stats,
+        mean_fps=reader.info.mean_fps,
+        frames=run.parts.frames,
+        with_faces=with_faces,
+        whole=whole,
+        repeated=run.repeated if settings.rate is None else None,
+    )
     record = {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,23 +83,16 @@ def write_record(folder: Path, run: Run, name: str) -> None:
             "name": name,
             "size": reader.path.stat().st_size,
             "sha256": _sha256(reader.path),
-            **dataclasses.asdict(reader.info),
+            **dataclasses.asdict(reader.learnt()),
         },
         "settings": dataclasses.asdict(settings),
         "checkpoint": _described(first),
         "other_checkpoints": [_described(each) for each in run.scores[1:]],
         "device": run.device,
-        "time_check": time_check(
-            stats,
-            mean_fps=reader.info.mean_fps,
-            frames=run.parts.frames,
-            with_faces=with_faces,
-            whole=whole,
-            repeated=run.repeated if settings.rate is None else None,
-        ),
+        "time_check": check,
         "faces_left_out": run.parts.faces_left_out,
         "summary": summary(timeline),
-        "messages": list(_messages(run, with_faces)),
+        "messages": [*_messages(run, with_faces), *_file_messages(run, check)],
         "wall_s": round(seconds, 3),
         "frames_per_s": round(run.parts.frames / max(seconds, 1e-9), 2),
         "versions": _versions(),
@@ -125,8 +133,45 @@ def _messages(run: Run, with_faces: int) -> Iterator[str]:
         )
     if stats.decoded == 1 and not info.is_picture:
         yield "This video has a single frame, so there is a moment here, but no course over time."
+
+
+def _file_messages(run: Run, check: Mapping[str, Any]) -> Iterator[str]:
+    """What is unusual about the file itself."""
+    stats, info = run.reader.stats, run.reader.info
     if stats.damaged:
         yield f"{stats.damaged} damaged frames were passed over."
+    if stats.corrupt:
+        yield (
+            f"{stats.corrupt} of {stats.decoded} frames are corrupt: parts of them are missing or smeared. They were "
+            f"analysed as players show them; look at them before you rely on them."
+        )
+    if check["restarts_s"]:
+        yield (
+            f"The clock of this file starts again at {_moments(check['restarts_s'])}: recordings were joined there, or "
+            f"the recorder was set anew. Times go on after the last frame before."
+        )
+    if stats.changes:
+        _, width, height = stats.changes[0]
+        yield (
+            f"The picture changes its size or is turned at {_moments(check['size_changes_s'])}, first to "
+            f"{width}×{height}. It is shown undistorted within {info.width}×{info.height}, between black bars."
+        )
+    if check["interlaced"]:
+        yield "This recording is interlaced: where a face moves fast, every other line shows it a moment later."
+    if len(info.tracks) > 1:
+        track = info.tracks[info.track - 1]
+        named = ", ".join(each for each in (track.title, track.language, f"{track.width}×{track.height}") if each)
+        which = "the one that players show" if run.settings.track is None else "the one that was chosen"
+        yield (
+            f"This file has {len(info.tracks)} picture tracks; {which} ({info.track}: {named}) was analysed. Another "
+            f"can be chosen on the command line with --track."
+        )
+
+
+def _moments(times_s: list[float]) -> str:
+    """The first few of them."""
+    told = ", ".join(f"{time_s:.2f} s" for time_s in times_s[:5])
+    return told if len(times_s) <= 5 else f"{told} and {len(times_s) - 5} more"
 
 
 def _sha256(path: Path) -> str:

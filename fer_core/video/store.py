@@ -110,12 +110,18 @@ class Analysis:
         return people_after(measured, self.state.steps)
 
     @property
+    def track(self) -> int:
+        """Number of the picture track that was analysed; version 0.9 always took the first."""
+        return int(self.record["source"].get("track", 1))
+
+    @property
     def people(self) -> list[dict[str, Any]]:
         """Summary per person as measured, see ``fer_core.video.timeline.people_summary``."""
         return list(self.record["summary"]["people"])
 
     def timeline(self, columns: list[str] | None = None) -> pd.DataFrame:
         """The timeline table as it was measured, see ``fer_core.video.timeline``; ``columns`` None reads all.
+        What an earlier version did not write is left out.
 
         Raises:
             StoreError: the table is missing or damaged.
@@ -281,10 +287,17 @@ def _read_json(path: Path, expected: str) -> dict[str, Any]:
     return value
 
 
+def _known(path: Path, columns: list[str]) -> list[str]:
+    """Those of ``columns`` that a table has; of frames, version 0.9 did not say how long they stand."""
+    import pyarrow.parquet as pq
+
+    return [name for name in columns if name != "lasts_s" or name in pq.read_schema(path).names]
+
+
 def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     import pandas as pd  # half a second, which a page that only lists analyses need not wait for
 
     try:
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(path, columns=None if columns is None else _known(path, columns))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path.parent.name}/{path.name} is missing or damaged. Run the analysis again.") from error

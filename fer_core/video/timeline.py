@@ -63,23 +63,41 @@ def without_rows(timeline: pd.DataFrame, gone: NDArray[np.bool_]) -> pd.DataFram
     """The table without the rows (n,) marked in ``gone``; a frame left without any face gets its faceless row."""
     frames = timeline["frame"].to_numpy()
     empty = timeline[gone & ~np.isin(frames, frames[~gone])].drop_duplicates("frame")
-    faceless = empty[["frame", "time_s"]].assign(track=-1).reindex(columns=timeline.columns)
+    own = [name for name in ("frame", "time_s", "lasts_s") if name in empty]
+    faceless = empty[own].assign(track=-1).reindex(columns=timeline.columns)
     kept = timeline[~gone]
     if not len(faceless):
         return kept
-    faceless = faceless.astype({name: kept[name].dtype for name in ("frame", "time_s", "track")})
+    faceless = faceless.astype({name: kept[name].dtype for name in (*own, "track")})
     return pd.concat([kept, faceless]).sort_values("frame", kind="stable")
 
 
 def frame_steps(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times (f,) of the frames in s, and how long each lasts (f,): until the next, at most ``longest_hold`` seconds,
-    the last as long as is typical."""
-    times = timeline["time_s"].to_numpy(float)
-    steps = np.diff(times)  # most tables are in order of time, and sorting hours of video takes a while
-    times = times[np.append(True, steps > 0)] if len(times) and (steps >= 0).all() else np.unique(times)
+    """Times (f,) of the frames in s, and how long each lasts (f,): until the next, but at most ``longest_hold`` seconds
+    or as long as the file itself says (``lasts_s``, which older tables lack); the last as long as is typical, or as the
+    file says."""
+    times, first = _frames(timeline)
+    if not len(times):
+        return times, np.zeros(0)
     steps = np.diff(times)
-    typical = float(np.median(steps)) if len(steps) else 0.0
-    return times, np.append(np.minimum(steps, longest_hold(times)), typical) if len(times) else np.zeros(0)
+    lasts = np.append(np.minimum(steps, longest_hold(times)), np.median(steps) if len(steps) else 0.0)
+    if "lasts_s" in timeline:
+        told = timeline["lasts_s"].to_numpy(float)[first]
+        lasts = np.fmax(lasts, np.minimum(told, np.append(steps, np.inf)))
+    return times, lasts
+
+
+def _frames(timeline: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Times (f,) of the frames, and the row (f,) in which each comes first."""
+    times = timeline["time_s"].to_numpy(float)
+    steps = np.diff(
+        times, prepend=-np.inf
+    )  # most tables are in order of time, and sorting hours of video takes a while
+    if (steps >= 0).all():
+        first = np.flatnonzero(steps > 0)
+        return times[first], first
+    found, first = np.unique(times, return_index=True)
+    return found, first
 
 
 def longest_hold(times: NDArray[np.float64]) -> float:
@@ -141,15 +159,15 @@ def segments(timeline: pd.DataFrame) -> pd.DataFrame:
 
     Columns ``track, start_s, end_s, duration_s, emotion, group, confidence`` (mean probability of that emotion),
     ``frames``. A segment ends when the emotion changes or the person is missing in more than ``MAX_GAP_FRAMES``
-    analysed frames or for longer than ``longest_hold``; ``end_s`` includes the last frame's own duration. Sorted by
-    start.
+    analysed frames or for longer than ``longest_hold`` and their last frame lasts; ``end_s`` includes the last frame's
+    own duration. Sorted by start.
     """
     times, lasts = frame_steps(timeline)
     parts = []
     for track, rows in timeline[timeline["track"] >= 0].groupby("track"):
         at, emotion = rows["time_s"].to_numpy(float), rows["emotion"].to_numpy(object)
         position = np.searchsorted(times, at)
-        is_hole = np.diff(at) > longest_hold(times) + 1e-9
+        is_hole = np.diff(at) > np.fmax(longest_hold(times), lasts[position[:-1]]) + 1e-9
         breaks = (emotion[1:] != emotion[:-1]) | (np.diff(position) > MAX_GAP_FRAMES + 1) | is_hole
         starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
         ends = np.concatenate([starts[1:] - 1, [len(rows) - 1]])

@@ -22,7 +22,7 @@ from tests.support.bad_files import write_bad
 from tests.support.clips import write_clip
 
 COLUMNS = [
-    *("frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", "source"),
+    *("frame", "time_s", "track", "lasts_s", "x0", "y0", "x1", "y1", "detection", "source"),
     *(
         "lm0_x",
         "lm0_y",
