@@ -64,9 +64,8 @@ def chosen(streams: list[Any], number: int | None, name: str) -> Any:
     if number is None:
         return shown(streams)
     if not 1 <= number <= len(streams):
-        raise InputError(
-            f"{name} has {len(streams)} picture tracks, so there is no track {number}. Choose another one."
-        )
+        several = "tracks" if len(streams) > 1 else "track"
+        raise InputError(f"{name} has {len(streams)} picture {several}, so there is no track {number}; choose another.")
     return streams[number - 1]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tests.support.clips import write_clip
 
+CLAP_S = 0.4
 Pictures = Sequence[NDArray[np.uint8]]
 
 
@@ -125,3 +126,46 @@ def write_joined(path: Path, parts: int = 2, frames: int = 25) -> Path:
         codec="libx264" if is_stream else "mpeg2video", sound_from_s=0.0, sound_codec="aac" if is_stream else "mp2",
     )  # fmt: skip
     return joined(path, *[part] * parts)
+
+
+def write_claps(path: Path, sound_codec: str) -> Path:
+    """A second of black at 25 frames a second, with one white flash that beeps, from ``CLAP_S`` on for a fifth."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        sound = container.add_stream(sound_codec, rate=48_000, layout="mono")
+        for i in range(25):
+            is_white = CLAP_S <= i / 25 < CLAP_S + 0.2
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 235 if is_white else 16, np.uint8), format="rgb24")
+            frame.pts = i
+            container.mux(stream.encode(frame))
+        times = np.arange(48_000) / 48_000
+        wave = np.where((times >= CLAP_S) & (times < CLAP_S + 0.2), 0.5 * np.sin(2 * np.pi * 1000 * times), 0.0)
+        for start in range(0, 48_000, 1000):
+            piece = av.AudioFrame.from_ndarray(wave[None, start : start + 1000].astype(np.float32), "fltp", "mono")
+            piece.sample_rate, piece.pts, piece.time_base = 48_000, start, Fraction(1, 48_000)
+            container.mux(sound.encode(piece))
+        container.mux(stream.encode())
+        container.mux(sound.encode())
+    return path
+
+
+def claps(path: Path) -> tuple[list[float], list[float]]:
+    """When the flashes and the beeps of a video begin, in s from its start."""
+    with av.open(str(path)) as container:
+        start_s = (container.start_time or 0) / av.time_base
+        frames = [(frame.time - start_s, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+    with av.open(str(path)) as container:
+        pieces = [
+            (
+                frame.time - start_s + np.arange(frame.samples) / frame.sample_rate,
+                np.abs(frame.to_ndarray()).max(axis=0),
+            )
+            for frame in container.decode(audio=0)
+        ]
+    at, loud = (np.concatenate(each) for each in zip(*pieces, strict=True))
+    heard = at[loud > 0.1]
+    begins = np.append(True, np.diff(heard) > 0.1) if len(heard) else np.zeros(0, bool)
+    bright = np.array([level > 120 for _, level in frames])
+    rises = np.flatnonzero(bright & ~np.append(False, bright[:-1]))
+    return [frames[i][0] for i in rises], heard[begins].tolist()
