@@ -25,7 +25,7 @@ from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, m
 from fer_core.video.info import ReadStats, VideoInfo
 from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
 from fer_core.video.tracks import chosen, described, picture_streams, plays_in_browser
-from fer_core.video.upright import RGB, Upright, shape_of
+from fer_core.video.upright import RGB, Upright, shape_of, stored_as
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
 """Containers that are opened. No playlists, which name other files, and no bare streams without times."""
@@ -201,9 +201,9 @@ class VideoReader:
         streams = picture_streams(container)
         first = self._first(stream)
         self._upright = Upright(shape_of(first.frame), float(stream.sample_aspect_ratio or 1))
-        self._shape, turn = self._upright.first, self._upright.first.turn
+        self._stored_as, self._shape, turn = stored_as(first.frame), self._upright.first, self._upright.first.turn
         claimed, self._length_is_sound = length(container, stream)
-        plays = turn.is_plain and plays_in_browser(self.path, container, stream, self._start_s)
+        plays = turn.is_plain and plays_in_browser(self.path, container, stream)
         info = VideoInfo(
             format=container.format.name,
             codec=codec.name,
@@ -331,11 +331,11 @@ class VideoReader:
         """RGB picture of what ``_decode`` gave, see ``Upright``; a change of its shape is noted."""
         if self._picture is not None:
             return self._picture
-        shape = shape_of(frame)
-        if shape != self._shape:
-            self._shape = shape
-            self.stats.changes.append((time_s, *self._upright.upright_size(shape)))
-        return self._upright.picture(frame, shape)
+        if stored_as(frame) != self._stored_as:
+            self._stored_as, before, self._shape = stored_as(frame), self._shape, shape_of(frame)
+            if self._shape != before:
+                self.stats.changes.append((time_s, *self._upright.upright_size(self._shape)))
+        return self._upright.picture(frame, self._shape)
 
 
 __all__ = ["OPEN_OPTIONS", "RGB", "Frame", "VideoReader"]

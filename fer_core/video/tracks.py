@@ -12,9 +12,6 @@ from fer_core.errors import InputError
 
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
 BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
-MAX_BROWSER_START_S = 0.1
-"""Browsers seek no farther than the file is long, by a clock that begins at the container's start: the end of a file
-that starts later than this is out of their reach."""
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
@@ -69,15 +66,15 @@ def chosen(streams: list[Any], number: int | None, name: str) -> Any:
     return streams[number - 1]
 
 
-def plays_in_browser(path: Path, container: Any, stream: Any, start_s: float) -> bool:
-    """Whether Chromium, Firefox and Safari all play this track by themselves and can go to all of its times: an 8-bit
-    4:2:0 picture in a known codec and container."""
+def plays_in_browser(path: Path, container: Any, stream: Any) -> bool:
+    """Whether Chromium, Firefox and Safari all play this track by themselves: an 8-bit 4:2:0 picture in a known codec
+    and container."""
     codec, streams = stream.codec_context, picture_streams(container)
     name = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}.get(codec.name, codec.name)
     is_known = name in BROWSER_CODECS and codec.pix_fmt in ("yuv420p", "yuvj420p")
     by_browsers = streams[0] if "matroska" in container.format.name else shown(streams)  # there they heed no default
     is_shown = stream.index == by_browsers.index
-    return is_known and is_shown and abs(start_s) <= MAX_BROWSER_START_S and path.suffix.lower() in BROWSER_FORMATS
+    return is_known and is_shown and path.suffix.lower() in BROWSER_FORMATS
 
 
 __all__ = ["PictureTrack", "chosen", "described", "picture_streams", "plays_in_browser", "shown"]
