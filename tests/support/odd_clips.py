@@ -128,7 +128,7 @@ def write_joined(path: Path, parts: int = 2, frames: int = 25) -> Path:
     return joined(path, *[part] * parts)
 
 
-def write_claps(path: Path, sound_codec: str) -> Path:
+def write_claps(path: Path, sound_codec: str, *, is_silent: bool = False) -> Path:
     """A second of black at 25 frames a second, with one white flash that beeps, from ``CLAP_S`` on for a fifth."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg2video", rate=25)
@@ -141,6 +141,7 @@ def write_claps(path: Path, sound_codec: str) -> Path:
             container.mux(stream.encode(frame))
         times = np.arange(48_000) / 48_000
         wave = np.where((times >= CLAP_S) & (times < CLAP_S + 0.2), 0.5 * np.sin(2 * np.pi * 1000 * times), 0.0)
+        wave = np.zeros_like(wave) if is_silent else wave
         for start in range(0, 48_000, 1000):
             piece = av.AudioFrame.from_ndarray(wave[None, start : start + 1000].astype(np.float32), "fltp", "mono")
             piece.sample_rate, piece.pts, piece.time_base = 48_000, start, Fraction(1, 48_000)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from fer_core import cli
 from fer_core.errors import InputError
@@ -171,6 +173,28 @@ def test_sound_stays_in_step_where_the_clock_starts_again(tmp_path: Path, name: 
     flashes, beeps = claps(later)
     assert len(flashes) == 2
     np.testing.assert_allclose(beeps, flashes, atol=0.045)
+
+
+def test_the_sound_that_players_play_is_kept(tmp_path: Path) -> None:
+    """Of a silent track and one that beeps, the one that is marked as default."""
+    silent = write_claps(tmp_path / "silent.mkv", "aac", is_silent=True)
+    loud = write_claps(tmp_path / "loud.mkv", "aac")
+    for default, beeps in ((0, 0), (1, 1)):
+        with av.open(str(tmp_path / f"{default}.mkv"), "w") as container:
+            given = [av.open(str(path)) for path in (silent, loud)]
+            tracks = [given[0].streams.video[0], given[0].streams.audio[0], given[1].streams.audio[0]]
+            added = [container.add_stream_from_template(track) for track in tracks]
+            for number, stream in enumerate(added[1:]):
+                stream.disposition = Disposition.default if number == default else Disposition(0)
+            for track, stream in zip(tracks, added, strict=True):
+                for packet in track.container.demux(track):
+                    if packet.dts is not None:
+                        packet.stream = stream
+                        container.mux(packet)
+                track.container.seek(0)
+            for each in given:
+                each.close()
+        assert len(claps(browser_proxy(tmp_path / f"{default}.mkv", tmp_path / "proxy.mp4"))[1]) == beeps
 
 
 def test_a_last_picture_that_stands_does_so_in_a_copy(tmp_path: Path) -> None:
