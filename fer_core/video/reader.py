@@ -184,11 +184,11 @@ class VideoReader:
                 f"{self.name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
                 f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
             ) from error
-        streams = picture_streams(self._container)
-        if not streams:
+        try:
+            stream = chosen(picture_streams(self._container), self.track, self.name)
+        except FerError:
             self._container.close()
-            raise VideoError(f"{self.name} has no picture track, only sound or data. Choose a file with video.")
-        stream = chosen(streams, self.track, self.name)
+            raise
         stream.thread_type = "AUTO"
         return stream
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from av.stream import Disposition
 
-from fer_core.errors import InputError
+from fer_core.errors import InputError, VideoError
 
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
 BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
@@ -56,8 +56,11 @@ def chosen(streams: list[Any], number: int | None, name: str) -> Any:
     """The track of that number, counted from 1; None is the one that players show.
 
     Raises:
-        InputError: the file called ``name`` has no such track.
+        VideoError: the file called ``name`` has no track at all.
+        InputError: it has no such track.
     """
+    if not streams:
+        raise VideoError(f"{name} has no picture track, only sound or data. Choose a file with video.")
     if number is None:
         return shown(streams)
     if not 1 <= number <= len(streams):
