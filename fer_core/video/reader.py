@@ -133,7 +133,7 @@ class VideoReader:
         length = self.info.duration_s
         if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
             raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
-        if length and start_s >= length:
+        if length and start_s >= length and self.info.format == SEEKABLE[0]:  # others may be longer than they say
             raise InputError(f"The range starts at {start_s:g} s, but {self.name} is only {length:.2f} s long.")
         if per_second is not None and not 0 < per_second <= 1000:
             raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
@@ -244,9 +244,9 @@ class VideoReader:
         return _MEASURED[key]
 
     def learnt(self) -> VideoInfo:
-        """``info``, with what reading has shown: a picture that changes its size is shown by browsers in another way,
-        and a file whose clock starts again is longer than it says."""
-        plays = self.info.plays_in_browser and not self.stats.changes
+        """``info``, with what reading has shown: browsers show a picture that changes its size in another way, and go
+        by a clock that starts again; such a file is longer than it says."""
+        plays = self.info.plays_in_browser and not (self.stats.changes or self.stats.restarts_s)
         longer = self._last_end_s if self.stats.restarts_s else 0.0
         return replace(self.info, plays_in_browser=plays, duration_s=max(self.info.duration_s, longer))
 
@@ -265,8 +265,9 @@ class VideoReader:
             return
         stream = self._open_stream()
         before, name = self._seek(stream, start_s), self.info.format
+        stream = self._open_stream() if before is None else stream
         self._clock = Clock(self._start_s, self.stats, name in COUNTERS, is_seamless=name == SEEKABLE[0])
-        for index, shown in enumerate(self._clock.timed(self._stamped(stream, self.stats)), before):
+        for index, shown in enumerate(self._clock.timed(self._stamped(stream, self.stats)), before or 0):
             self._last_end_s = shown.time_s + shown.lasts_s
             yield shown, index
 
@@ -302,8 +303,9 @@ class VideoReader:
             stats.damaged += 1
             return []
 
-    def _seek(self, stream: Any, start_s: float) -> int:
-        """Go to the last key frame at or before ``start_s``; returns how many frames are presented before it."""
+    def _seek(self, stream: Any, start_s: float) -> int | None:
+        """Go to the last key frame at or before ``start_s``; returns how many frames are presented before it. None: the
+        clock starts again before that, so that the file is to be read from its beginning."""
         if start_s <= 2.0 or self.info.format not in SEEKABLE:
             return 0
         try:
@@ -311,12 +313,15 @@ class VideoReader:
         except av.FFmpegError as error:
             raise VideoError(f"{self.name} cannot be read from {start_s:g} s on; its index is damaged.") from error
 
-    def _seek_key(self, stream: Any, start_s: float) -> int:
+    def _seek_key(self, stream: Any, start_s: float) -> int | None:
         target = (start_s + self._start_s) / stream.time_base
-        times, key = [], None
+        times, key, before = [], None, -math.inf
         for packet in self._container.demux(stream):
             if packet.pts is None or packet.is_discard:
                 continue
+            if packet.dts is not None and packet.dts < before:
+                return None
+            before = before if packet.dts is None else packet.dts
             if packet.pts > target + 2 / stream.time_base:
                 break
             times.append(packet.pts)

@@ -9,12 +9,14 @@ import av
 import numpy as np
 import pytest
 
+from fer_core.errors import VideoError
 from fer_core.video.clock import Clock, Stamp
 from fer_core.video.info import ReadStats
 from fer_core.video.reader import Frame, VideoReader
 from tests.support.clips import grey_level, write_clip
 from tests.support.odd_clips import joined, moved, retimed_avi, without_packets, write_joined
 
+CODECS = {"a.ts": "libx264", "a.mkv": "libx264", "a.webm": "libvpx"}
 SECOND = [i / 25 for i in range(25)]
 
 
@@ -41,12 +43,19 @@ def test_a_clock_that_starts_again_goes_on(tmp_path: Path, name: str, parts: int
     assert reader.learnt().duration_s == pytest.approx(reader.info.duration_s)
 
 
-def test_a_range_may_lie_behind_the_restart(tmp_path: Path) -> None:
-    clip = write_joined(tmp_path / "a.ts")
-    whole, _ = read(clip)
-    part, _ = read(clip, start_s=1.5, end_s=1.8)
-    assert [(f.index, f.time_s) for f in part] == [(f.index, f.time_s) for f in whole if 1.5 <= f.time_s < 1.8]
-    assert 6 < len(part) < 9
+@pytest.mark.parametrize("name", ["a.ts", "a.mkv", "a.webm"])
+def test_a_range_may_lie_behind_the_restart(tmp_path: Path, name: str) -> None:
+    part = write_clip(tmp_path / f"part{name[1:]}", [i / 25 for i in range(75)], codec=CODECS[name])
+    clip = joined(tmp_path / name, part, part)
+    whole, reader = read(clip)
+    assert len(whole) == 150 and reader.learnt().duration_s == pytest.approx(6.0, abs=1e-3)
+    assert not reader.learnt().plays_in_browser
+    for start_s in (2.5, 3.5, 4.5):
+        found, _ = read(clip, start_s=start_s, end_s=start_s + 0.3)
+        wanted = [(f.index, f.time_s) for f in whole if start_s <= f.time_s < start_s + 0.3]
+        assert [(f.index, f.time_s) for f in found] == wanted and 6 < len(wanted) < 9
+    with pytest.raises(VideoError, match="no readable frame"):
+        read(clip, start_s=7.0)
 
 
 @pytest.mark.parametrize(("first_s", "second_s", "gap_s"), [(0, 7200, 0), (7200, 0, 0), (0, 61, 60)])
