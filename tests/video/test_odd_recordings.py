@@ -40,8 +40,8 @@ MIRRORED = (0, -1, -1, 0)
 def selfie(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Path:
     """A face in a picture that is stored lying and mirrored."""
     folder = tmp_path_factory.mktemp("selfie")
-    pictures = [stored_for(np.roll(portrait, 2 * i, axis=1), MIRRORED) for i in range(4)]
-    plain = write_clip(folder / "plain.mp4", [i / 5 for i in range(4)], pictures=pictures)
+    pictures = [stored_for(np.roll(portrait, 2 * i, axis=1), MIRRORED) for i in range(3)]
+    plain = write_clip(folder / "plain.mp4", [i * 0.3 for i in range(3)], pictures=pictures)
     return with_matrix(plain, folder / "selfie.mp4", MIRRORED)
 
 
@@ -144,8 +144,8 @@ def test_a_mirrored_video_is_analysed_and_copied_upright(
         apart = np.abs(np.stack(shown).astype(int) - np.stack(images)).mean()
         assert apart < (4 if name != "blurred" else 60)
     np.testing.assert_allclose(images[0].astype(int), portrait, atol=60)
-    found = make_detector(Settings().detector, min_face_px=40, device="cpu").detect(shown[:1] + shown[-1:])
-    assert [len(faces) for faces in found] == [0, 0]
+    found = make_detector(Settings().detector, min_face_px=40, device="cpu").detect(shown[-1:])
+    assert [len(faces) for faces in found] == [0]
 
 
 @pytest.mark.parametrize("name", ["a.webm", "a.ts"])
