@@ -192,7 +192,7 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
             args.video,
             view(analysis, Lens(args.smooth)),
             args.out / "annotated.mp4",
-            track=analysis.track,
+            picture_track=analysis.picture_track,
             progress=lambda now: show(bar, now.share, "writing"),
             should_stop=stop.asked,
         )

@@ -233,7 +233,7 @@ def _video_crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray
     if path is None:
         raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
     row = face_at(edited(analysis, analysis.models[0]), track=source["track"], time_s=source["time_s"])
-    return np.asarray(face_crops(path, row, classifier)[0])
+    return np.asarray(face_crops(path, row, classifier, picture_track=analysis.picture_track)[0])
 
 
 def _picture_crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray:

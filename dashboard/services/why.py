@@ -93,7 +93,7 @@ def make(
         side, how = STRIP_PX, {"method": asked.method, "layer": asked.layer}
     found = explain(
         source, rows, warm.classifier(model), target=asked.target, method=how["method"], layer=how["layer"] or None,
-        progress=progress, should_stop=should_stop,
+        picture_track=analysis.picture_track, progress=progress, should_stop=should_stop,
     )  # fmt: skip
     pictures = found.pictures(side)
     _write(
@@ -127,7 +127,8 @@ def make_clip(job: jobs.Job, asked: kinds.WhySpanRequest, *, progress: OnProgres
     folder.mkdir(exist_ok=True)
     explained_clip(
         source, own, warm.classifier(model), folder / f"{job.id}.mp4", start_s=asked.start_s, end_s=asked.end_s,
-        target=asked.target, method=asked.method, layer=asked.layer or None, progress=progress, should_stop=should_stop,
+        target=asked.target, method=asked.method, layer=asked.layer or None,
+        picture_track=analysis.picture_track, progress=progress, should_stop=should_stop,
     )  # fmt: skip
     _write(analysis, job.id, {**asked.to_json(), "model": model})
 

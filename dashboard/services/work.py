@@ -91,7 +91,7 @@ def _copy(job: Job, asked: kinds.Request) -> None:
     if source is None:
         raise StoreError("The video of this analysis is gone, so no copy of it can be made.")
     browser_proxy(
-        source, analysis.folder / "proxy.mp4", track=analysis.track, progress=reporter.tell,
+        source, analysis.folder / "proxy.mp4", picture_track=analysis.picture_track, progress=reporter.tell,
         should_stop=reporter.should_stop,
     )  # fmt: skip
 
@@ -113,7 +113,7 @@ def _annotate(job: Job, asked: kinds.AnnotateRequest) -> None:
         source,
         view(analysis, Lens(asked.smoothing_s, asked.model)),
         analysis.folder / "annotated.mp4",
-        track=analysis.track,
+        picture_track=analysis.picture_track,
         names=dict(analysis.state.names),
         start_s=start_s,
         end_s=end_s,

@@ -44,7 +44,7 @@ def annotate_video(
     start_s: float = 0.0,
     end_s: float | None = None,
     blurred: pd.DataFrame | None = None,
-    track: int | None = None,
+    picture_track: int | None = None,
     progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
@@ -59,7 +59,7 @@ def annotate_video(
         start_s, end_s: the range, in seconds of the source; its first frame is at 0 in the result.
         blurred: a timeline whose faces are made unrecognisable, with those of 0.4 s before and after so that a
             frame in which a face was missed does not show it. A face that was never found stays visible.
-        track: the picture track that was analysed, see ``Analysis.track``; None is the one that players show.
+        picture_track: the one that was analysed, see ``Analysis.picture_track``; None is the one that players show.
         progress: told how far it is after every frame.
         should_stop: asked after every frame.
 
@@ -75,16 +75,18 @@ def annotate_video(
         return draw_faces(image, faces.at(frame), names or {})
 
     stage = Stage("writing the annotated video", progress, should_stop)
-    work = Work(stage, start_s=start_s, end_s=end_s, track=track)
+    work = Work(stage, start_s=start_s, end_s=end_s, picture_track=picture_track)
     return rewrite(Path(source), Path(out), draw, work)
 
 
 def browser_proxy(
-    source: str | Path, out: str | Path, *, track: int | None = None, progress: OnProgress | None = None,
+    source: str | Path, out: str | Path, *, picture_track: int | None = None, progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:  # fmt: skip
     """Write a copy that every browser plays (longer side at most 1280 px); see ``annotate_video`` for the rest."""
-    work = Work(Stage("making a playable copy", progress, should_stop), max_side=_MAX_PROXY_SIDE, track=track)
+    work = Work(
+        Stage("making a playable copy", progress, should_stop), max_side=_MAX_PROXY_SIDE, picture_track=picture_track
+    )
     return rewrite(Path(source), Path(out), lambda frame: frame.image, work)
 
 
@@ -217,7 +219,7 @@ class Work:
     start_s: float = 0.0
     end_s: float | None = None
     max_side: int | None = None
-    track: int | None = None
+    picture_track: int | None = None
 
     def tell(self, time_s: float, duration_s: float) -> None:
         length = (duration_s if self.end_s is None else min(self.end_s, duration_s)) - self.start_s
@@ -232,7 +234,7 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
         Cancelled: stopped; nothing is left behind.
     """
     try:
-        with replacing(out) as temporary, VideoReader(source, track=work.track) as reader:
+        with replacing(out) as temporary, VideoReader(source, track=work.picture_track) as reader:
             if reader.info.is_picture:
                 raise VideoError(f"{source.name} is a picture; only videos can be written as video.")
             frames = reader.frames(start_s=work.start_s, end_s=work.end_s)

@@ -52,6 +52,7 @@ class Clock:
         is_counter: the container is one of ``COUNTERS``.
         is_seamless: every frame stands until the next one, as in MP4.
         offsets_s: what is added to the stream's own seconds, for each part of the recording that was reached.
+        step_s: the latest step from frame to frame, for where a container does not say how long a frame stands.
     """
 
     start_s: float
@@ -63,6 +64,7 @@ class Clock:
     def __post_init__(self) -> None:
         self.offsets_s.append(-self.start_s)
         self._falls = 0
+        self.step_s = 0.04
 
     def timed(self, stamps: Iterator[Stamp]) -> Iterator[Shown]:
         """The frames in order of time; those that are out of order are left out."""
@@ -100,11 +102,12 @@ class Clock:
         """The last frame, now that the following one is known."""
         time_s, step = last.at_s + self.offsets_s[-1], following.at_s - last.at_s
         if starts_again(step, self.is_counter):
-            end_s = time_s + (last.own_s or 0.04)
+            end_s = time_s + (last.own_s or self.step_s)
             self.offsets_s.append(end_s - following.at_s)
             self.stats.restarts_s.append(end_s)
             self._falls = following.falls
             return Shown(last.frame, time_s, last.own_s)
+        self.step_s = step
         return Shown(last.frame, time_s, step if self.is_seamless else last.own_s)
 
 
@@ -166,7 +169,7 @@ def measured_length(container: Any, stream: Any) -> float:
     clock = Clock((container.start_time or 0) / av.time_base, ReadStats(), is_counter=True)
     end_s = 0.0
     for shown in clock.timed(_decoding_times(container, stream)):
-        end_s = shown.time_s + shown.lasts_s
+        end_s = shown.time_s + (shown.lasts_s or clock.step_s)
     return end_s
 
 

@@ -25,7 +25,7 @@ from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, m
 from fer_core.video.info import ReadStats, VideoInfo
 from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
 from fer_core.video.tracks import chosen, described, picture_streams, plays_in_browser
-from fer_core.video.upright import RGB, Upright, shape_of
+from fer_core.video.upright import RGB, Upright, shape_of, stored_as
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
 """Containers that are opened. No playlists, which name other files, and no bare streams without times."""
@@ -133,7 +133,7 @@ class VideoReader:
         length = self.info.duration_s
         if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
             raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
-        if length and start_s >= length:
+        if length and start_s >= length and self.info.format == SEEKABLE[0]:  # others may be longer than they say
             raise InputError(f"The range starts at {start_s:g} s, but {self.name} is only {length:.2f} s long.")
         if per_second is not None and not 0 < per_second <= 1000:
             raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
@@ -184,11 +184,11 @@ class VideoReader:
                 f"{self.name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
                 f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
             ) from error
-        streams = picture_streams(self._container)
-        if not streams:
+        try:
+            stream = chosen(picture_streams(self._container), self.track, self.name)
+        except FerError:
             self._container.close()
-            raise VideoError(f"{self.name} has no picture track, only sound or data. Choose a file with video.")
-        stream = chosen(streams, self.track, self.name)
+            raise
         stream.thread_type = "AUTO"
         return stream
 
@@ -201,9 +201,9 @@ class VideoReader:
         streams = picture_streams(container)
         first = self._first(stream)
         self._upright = Upright(shape_of(first.frame), float(stream.sample_aspect_ratio or 1))
-        self._shape, turn = self._upright.first, self._upright.first.turn
+        self._stored_as, self._shape, turn = stored_as(first.frame), self._upright.first, self._upright.first.turn
         claimed, self._length_is_sound = length(container, stream)
-        plays = turn.is_plain and plays_in_browser(self.path, container, stream, self._start_s)
+        plays = turn.is_plain and plays_in_browser(self.path, container, stream)
         info = VideoInfo(
             format=container.format.name,
             codec=codec.name,
@@ -244,9 +244,9 @@ class VideoReader:
         return _MEASURED[key]
 
     def learnt(self) -> VideoInfo:
-        """``info``, with what reading has shown: a picture that changes its size is shown by browsers in another way,
-        and a file whose clock starts again is longer than it says."""
-        plays = self.info.plays_in_browser and not self.stats.changes
+        """``info``, with what reading has shown: browsers show a picture that changes its size in another way, and go
+        by a clock that starts again; such a file is longer than it says."""
+        plays = self.info.plays_in_browser and not (self.stats.changes or self.stats.restarts_s)
         longer = self._last_end_s if self.stats.restarts_s else 0.0
         return replace(self.info, plays_in_browser=plays, duration_s=max(self.info.duration_s, longer))
 
@@ -265,8 +265,9 @@ class VideoReader:
             return
         stream = self._open_stream()
         before, name = self._seek(stream, start_s), self.info.format
+        stream = self._open_stream() if before is None else stream
         self._clock = Clock(self._start_s, self.stats, name in COUNTERS, is_seamless=name == SEEKABLE[0])
-        for index, shown in enumerate(self._clock.timed(self._stamped(stream, self.stats)), before):
+        for index, shown in enumerate(self._clock.timed(self._stamped(stream, self.stats)), before or 0):
             self._last_end_s = shown.time_s + shown.lasts_s
             yield shown, index
 
@@ -302,8 +303,9 @@ class VideoReader:
             stats.damaged += 1
             return []
 
-    def _seek(self, stream: Any, start_s: float) -> int:
-        """Go to the last key frame at or before ``start_s``; returns how many frames are presented before it."""
+    def _seek(self, stream: Any, start_s: float) -> int | None:
+        """Go to the last key frame at or before ``start_s``; returns how many frames are presented before it. None: the
+        clock starts again before that, so that the file is to be read from its beginning."""
         if start_s <= 2.0 or self.info.format not in SEEKABLE:
             return 0
         try:
@@ -311,12 +313,15 @@ class VideoReader:
         except av.FFmpegError as error:
             raise VideoError(f"{self.name} cannot be read from {start_s:g} s on; its index is damaged.") from error
 
-    def _seek_key(self, stream: Any, start_s: float) -> int:
+    def _seek_key(self, stream: Any, start_s: float) -> int | None:
         target = (start_s + self._start_s) / stream.time_base
-        times, key = [], None
+        times, key, before = [], None, -math.inf
         for packet in self._container.demux(stream):
             if packet.pts is None or packet.is_discard:
                 continue
+            if packet.dts is not None and packet.dts < before:
+                return None
+            before = before if packet.dts is None else packet.dts
             if packet.pts > target + 2 / stream.time_base:
                 break
             times.append(packet.pts)
@@ -331,11 +336,11 @@ class VideoReader:
         """RGB picture of what ``_decode`` gave, see ``Upright``; a change of its shape is noted."""
         if self._picture is not None:
             return self._picture
-        shape = shape_of(frame)
-        if shape != self._shape:
-            self._shape = shape
-            self.stats.changes.append((time_s, *self._upright.upright_size(shape)))
-        return self._upright.picture(frame, shape)
+        if stored_as(frame) != self._stored_as:
+            self._stored_as, before, self._shape = stored_as(frame), self._shape, shape_of(frame)
+            if self._shape != before:
+                self.stats.changes.append((time_s, *self._upright.upright_size(self._shape)))
+        return self._upright.picture(frame, self._shape)
 
 
 __all__ = ["OPEN_OPTIONS", "RGB", "Frame", "VideoReader"]

@@ -142,8 +142,8 @@ def _file_messages(run: Run, check: Mapping[str, Any]) -> Iterator[str]:
         yield f"{stats.damaged} damaged frames were passed over."
     if stats.corrupt:
         yield (
-            f"{stats.corrupt} of {stats.decoded} frames are corrupt: parts of them are missing or smeared. They were "
-            f"analysed as players show them; look at them before you rely on them."
+            f"{stats.corrupt} of {stats.decoded} frames are corrupt, and some that follow them may be: parts of the "
+            f"picture are missing or smeared. They were analysed as players show them; look before you rely on them."
         )
     if check["restarts_s"]:
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import av
@@ -84,14 +85,15 @@ class Sound:
             self._end_s = at_s + float((data.duration or 0) * data.time_base)
             data.pts, data.dts = data.pts + shift, (data.dts or data.pts) + shift
             data.stream = self._stream
-            self._target.mux(data)
+            with suppress(av.error.InvalidDataError):  # a packet that was damaged on its way
+                self._target.mux(data)
         else:
             self._end_s = at_s + data.samples / data.sample_rate
             data.pts = None if data.pts is None else data.pts + shift
             self._target.mux(self._stream.encode(data))
 
     def _read(self, track: Any) -> Iterator[_Piece]:
-        """The sound in order; ends quietly where it is damaged."""
+        """The sound in order, without what is damaged; ends quietly where the file is cut off."""
         part, before_s, is_counter = 0, -math.inf, self._input.format.name in COUNTERS
         try:
             for packet in self._input.demux(track):
@@ -102,11 +104,17 @@ class Sound:
                     before_s = at_s
                     if self._copies:
                         yield _Piece(packet, part, at_s)
-                if not self._copies:
-                    for frame in packet.decode():
-                        yield _Piece(frame, part, float((frame.pts or 0) * frame.time_base))
+                for frame in () if self._copies else _decoded(packet):
+                    yield _Piece(frame, part, float((frame.pts or 0) * frame.time_base))
         except av.FFmpegError:
             return
+
+
+def _decoded(packet: Any) -> list[Any]:
+    try:
+        return list(packet.decode())
+    except av.FFmpegError:
+        return []
 
 
 __all__ = ["Sound"]

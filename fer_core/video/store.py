@@ -110,7 +110,7 @@ class Analysis:
         return people_after(measured, self.state.steps)
 
     @property
-    def track(self) -> int:
+    def picture_track(self) -> int:
         """Number of the picture track that was analysed; version 0.9 always took the first."""
         return int(self.record["source"].get("track", 1))
 

@@ -8,13 +8,10 @@ from typing import Any
 
 from av.stream import Disposition
 
-from fer_core.errors import InputError
+from fer_core.errors import InputError, VideoError
 
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
 BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
-MAX_BROWSER_START_S = 0.1
-"""Browsers seek no farther than the file is long, by a clock that begins at the container's start: the end of a file
-that starts later than this is out of their reach."""
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
@@ -59,26 +56,28 @@ def chosen(streams: list[Any], number: int | None, name: str) -> Any:
     """The track of that number, counted from 1; None is the one that players show.
 
     Raises:
-        InputError: the file called ``name`` has no such track.
+        VideoError: the file called ``name`` has no track at all.
+        InputError: it has no such track.
     """
+    if not streams:
+        raise VideoError(f"{name} has no picture track, only sound or data. Choose a file with video.")
     if number is None:
         return shown(streams)
     if not 1 <= number <= len(streams):
-        raise InputError(
-            f"{name} has {len(streams)} picture tracks, so there is no track {number}. Choose another one."
-        )
+        several = "tracks" if len(streams) > 1 else "track"
+        raise InputError(f"{name} has {len(streams)} picture {several}, so there is no track {number}; choose another.")
     return streams[number - 1]
 
 
-def plays_in_browser(path: Path, container: Any, stream: Any, start_s: float) -> bool:
-    """Whether Chromium, Firefox and Safari all play this track by themselves and can go to all of its times: an 8-bit
-    4:2:0 picture in a known codec and container."""
+def plays_in_browser(path: Path, container: Any, stream: Any) -> bool:
+    """Whether Chromium, Firefox and Safari all play this track by themselves: an 8-bit 4:2:0 picture in a known codec
+    and container."""
     codec, streams = stream.codec_context, picture_streams(container)
     name = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}.get(codec.name, codec.name)
     is_known = name in BROWSER_CODECS and codec.pix_fmt in ("yuv420p", "yuvj420p")
     by_browsers = streams[0] if "matroska" in container.format.name else shown(streams)  # there they heed no default
     is_shown = stream.index == by_browsers.index
-    return is_known and is_shown and abs(start_s) <= MAX_BROWSER_START_S and path.suffix.lower() in BROWSER_FORMATS
+    return is_known and is_shown and path.suffix.lower() in BROWSER_FORMATS
 
 
 __all__ = ["PictureTrack", "chosen", "described", "picture_streams", "plays_in_browser", "shown"]

@@ -91,6 +91,7 @@ def explain(
     target: Target = "",
     method: str = "gradcam",
     layer: str | None = None,
+    picture_track: int | None = None,
     progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Explained:
@@ -102,6 +103,7 @@ def explain(
         classifier: whose view is explained.
         target: the emotion to explain, or several as a group; empty takes each face's most probable one.
         method, layer: as for ``fer_core.explain.heatmaps``.
+        picture_track: the one that was analysed, see ``Analysis.picture_track``; None is the one that players show.
         progress: told how far it is after every frame, and every few heatmaps.
         should_stop: asked after every frame, and every few heatmaps.
 
@@ -111,19 +113,27 @@ def explain(
         Cancelled: stopped.
     """
     stage = Stage(_STAGE, progress, should_stop)
-    return _explained(source, rows, classifier, stage, target=target, method=method, layer=layer)
+    how = _How(target, method, layer, picture_track)
+    return _explained(source, rows, classifier, stage, how)
 
 
-def _explained(
-    source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage, *, target: Target, method: str,
-    layer: str | None,
-) -> Explained:  # fmt: skip
-    targets: list[Target] = [target or top for top in _top_emotions(rows)]
-    side = classifier.card.crop.size
+@dataclass(frozen=True)
+class _How:
+    """What is explained, and in which picture track; see ``explain``."""
+
+    target: Target
+    method: str
+    layer: str | None
+    picture_track: int | None
+
+
+def _explained(source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage, how: _How) -> Explained:
+    targets: list[Target] = [how.target or top for top in _top_emotions(rows)]
+    side, method, layer = classifier.card.crop.size, how.method, how.layer
     heatmaps(
         classifier, np.zeros((0, side, side, 3), np.uint8), targets[0], method=method, layer=layer
     )  # refuses early
-    crops = face_crops(source, rows, classifier, stage.part(0.0, 0.5))
+    crops = face_crops(source, rows, classifier, stage.part(0.0, 0.5), picture_track=how.picture_track)
     maps = []
     for i in range(0, len(crops), _BATCH):
         stage.part(0.5, 1.0).at(i / len(crops))
@@ -132,13 +142,16 @@ def _explained(
     return Explained(rows["time_s"].to_numpy(float), crops, np.concatenate(maps), tuple(targets), shares)
 
 
-def face_crops(source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage = Stage(_STAGE)) -> RGB:
+def face_crops(
+    source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage = Stage(_STAGE), *,
+    picture_track: int | None = None,
+) -> RGB:  # fmt: skip
     """The faces in ``rows`` of a timeline as a classifier takes them, uint8 (n, s, s, 3); see ``explain``."""
     wanted = rows["time_s"].to_numpy(float)
     boxes, scores = rows[["x0", "y0", "x1", "y1"]].to_numpy(np.float32), rows["detection"].to_numpy(np.float32)
     faces = Faces(boxes, scores, _landmarks(rows))
     crops: list[RGB] = []
-    with VideoReader(source) as reader:
+    with VideoReader(source, track=picture_track) as reader:
         for frame in reader.frames(start_s=max(wanted[0] - _LATE_S, 0.0), end_s=wanted[-1] + 1e-3):
             if len(crops) < len(wanted) and abs(frame.time_s - wanted[len(crops)]) < 5e-4:
                 crops.append(crop_faces(frame.image, faces[np.array([len(crops)])], classifier.card.crop))
@@ -159,6 +172,7 @@ def explained_clip(
     target: Target = "",
     method: str = "gradcam",
     layer: str | None = None,
+    picture_track: int | None = None,
     progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
@@ -173,7 +187,7 @@ def explained_clip(
         classifier: whose view is explained.
         out: the MP4 to write; appears when it is whole.
         start_s, end_s: the range, in seconds of the source; its first frame is at 0 in the result.
-        target, method, layer, progress, should_stop: as for ``explain``.
+        target, method, layer, picture_track, progress, should_stop: as for ``explain``.
 
     Raises:
         InputError: the person is not seen in the range, or on more than ``MAX_CLIP_FACES`` frames; as ``explain``.
@@ -190,7 +204,7 @@ def explained_clip(
             "can be explained in one clip. Choose a shorter range."
         )
     stage = Stage(_STAGE, progress, should_stop)
-    found = _explained(source, rows, classifier, stage.part(0.0, 0.6), target=target, method=method, layer=layer)
+    found = _explained(source, rows, classifier, stage.part(0.0, 0.6), _How(target, method, layer, picture_track))
     squares = crop_squares(_landmarks(rows), classifier.card.crop.margin)
     frames = rows["frame"].to_numpy(np.int64)
     stands_for = int(np.median(np.diff(frames))) if len(frames) > 1 else 1
@@ -201,7 +215,7 @@ def explained_clip(
             return frame.image
         return draw_heat(frame.image, found.maps[last], squares[last])
 
-    work = Work(stage.part(0.6, 1.0), start_s=max(start_s, 0.0), end_s=end_s)
+    work = Work(stage.part(0.6, 1.0), start_s=max(start_s, 0.0), end_s=end_s, picture_track=picture_track)
     return rewrite(Path(source), Path(out), draw, work)
 
 

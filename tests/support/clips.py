@@ -27,6 +27,7 @@ def write_clip(
     codec: str = "libx264",
     sound_from_s: float | None = None,
     sound_to_s: float | None = None,
+    sound_codec: str = "aac",
     key_every: int = 5,
     b_frames: int = 0,
     pixel_ratio: Fraction = Fraction(1),
@@ -47,7 +48,7 @@ def write_clip(
             stream.options = {"x265-params": "bframes=0:pools=none:frame-threads=1:log-level=error"}
         if codec == "libx264":
             stream.options = {"bf": str(b_frames)}
-        tone = None if sound_from_s is None else container.add_stream("aac", rate=48_000, layout="mono")
+        tone = None if sound_from_s is None else container.add_stream(sound_codec, rate=48_000, layout="mono")
         for index, time_s in enumerate(times_s):
             image = pictures[index] if pictures else np.full((height, width, 3), grey_level(index), np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")

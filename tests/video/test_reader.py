@@ -18,6 +18,7 @@ from fer_core.errors import InputError, VideoError
 from fer_core.video.reader import VideoReader
 from tests.support.bad_files import write_bad
 from tests.support.clips import grey_level, write_clip
+from tests.support.odd_clips import with_matrix
 
 VARIABLE = [0.0, 0.04, 0.1, 0.3, 0.34, 0.9, 1.0, 1.5, 1.54, 2.0, 2.6, 3.0, 3.3, 3.31, 4.0]
 
@@ -162,7 +163,7 @@ def test_every_picture_is_rgb_and_upright(tmp_path: Path) -> None:
         image = next(iter(reader.frames())).image
     assert image.shape == (64, 96, 3)
     assert image[8, 48, 0] > 200 > 60 > image[8, 48, 2]
-    _with_rotation(plain, turned)
+    with_matrix(plain, turned, (0, 1, -1, 0))
     with VideoReader(turned) as reader:
         image = next(iter(reader.frames())).image
         assert (reader.info.width, reader.info.height, reader.info.rotation_deg) == (64, 96, 90)
@@ -170,26 +171,6 @@ def test_every_picture_is_rgb_and_upright(tmp_path: Path) -> None:
     peer = capture.read()[1]
     assert image.shape == peer.shape == (96, 64, 3)
     np.testing.assert_allclose(image.astype(int), peer[:, :, ::-1], atol=12)
-
-
-def _with_rotation(source: Path, target: Path) -> None:
-    """Copy an MP4 whose picture track says "turn by 90 degrees" in its matrix."""
-    data = bytearray(source.read_bytes())
-    at = data.index(b"tkhd") + 4 + 40  # version 0: 40 bytes from the version field to the matrix
-    one, zero, unit = (65536).to_bytes(4, "big"), bytes(4), (1 << 30).to_bytes(4, "big")
-    matrix = (
-        zero
-        + one
-        + zero
-        + (-65536).to_bytes(4, "big", signed=True)
-        + zero
-        + zero
-        + (64 << 16).to_bytes(4, "big")
-        + zero
-        + unit
-    )
-    data[at : at + 36] = matrix
-    target.write_bytes(data)
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from fer_core.errors import InputError
+from fer_core.video.agreement import disagreements
 from fer_core.video.export import to_csv, to_json, to_webvtt
-from fer_core.video.timeline import group_sums, people_summary, score_columns, segments, smooth, summary
+from fer_core.video.timeline import frame_steps, group_sums, people_summary, score_columns, segments, smooth, summary
 from tests.support.tables import table
 
 HAPPY, SAD, NOBODY = {"happy": 0.9}, {"sad": 0.8}, {}
@@ -137,3 +138,26 @@ def test_json_has_faceless_frames_too(story: pd.DataFrame) -> None:
     assert [len(frame["faces"]) for frame in whole["frames"]] == [1, 1, 1, 2, 1, 0, 1]
     assert whole["frames"][3]["faces"][1]["track"] == 1
     assert abs(sum(whole["frames"][0]["faces"][0]["probabilities"].values()) - 1) < 1e-4
+
+
+def test_a_frame_lasts_until_the_next_one_or_as_long_as_the_file_says() -> None:
+    """Without a word of the file, a step of 7 s is a hole of which the frame before fills 2 s."""
+    rows = table([(i, time_s, 0, HAPPY) for i, time_s in enumerate((0.0, 0.1, 7.1, 14.1, 14.2, 14.3))])
+    np.testing.assert_allclose(frame_steps(rows)[1], [0.1, 2.0, 2.0, 0.1, 0.1, 0.1], atol=1e-9)
+    told = rows.assign(lasts_s=[0.1, 7.0, np.nan, 0.1, 0.1, 3.0])
+    np.testing.assert_allclose(frame_steps(told)[1], [0.1, 7.0, 2.0, 0.1, 0.1, 3.0], atol=1e-9)
+    (person,) = people_summary(told)
+    assert person["seen_s"] == pytest.approx(12.3)
+    np.testing.assert_allclose(segments(told)[["start_s", "end_s"]], [[0.0, 9.1], [14.1, 17.3]], atol=1e-9)
+    longer = rows.assign(lasts_s=60.0)  # never longer than until the next one
+    np.testing.assert_allclose(frame_steps(longer)[1][:-1], [0.1, 7.0, 7.0, 0.1, 0.1], atol=1e-9)
+
+
+def test_models_that_disagree_over_a_standing_frame_do_so_once() -> None:
+    rows = table([(i, time_s, 0, HAPPY) for i, time_s in enumerate((0.0, 0.1, 7.1, 7.2))])
+    opinions = np.array([[3, 4]] * 4)
+    kwargs = {"models": ["a", "b"], "labels": score_columns(rows)}
+    assert len(disagreements(rows, opinions, opinions, **kwargs)) == 2
+    told = rows.assign(lasts_s=[0.1, 7.0, 0.1, 0.1])
+    (stretch,) = disagreements(told, opinions, opinions, **kwargs).to_dict("records")
+    assert stretch["duration_s"] == pytest.approx(7.3)
