@@ -27,6 +27,7 @@ from fer_core.explain.pictures import with_heat
 from fer_core.files import replacing
 from fer_core.progress import OnProgress, ShouldStop, Stage
 from fer_core.video.columns import PLACE
+from fer_core.video.opening import for_ffmpeg
 from fer_core.video.reader import OPEN_OPTIONS, RGB, Frame, VideoReader
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import frame_steps, person_name, score_columns
@@ -159,9 +160,11 @@ def to_blur(analysis: Analysis, start_s: float, end_s: float | None) -> tuple[pd
     Raises:
         InputError: not every frame was analysed, or none of the range: a face in between would stay visible.
     """
-    if analysis.record["settings"]["per_second"] is not None:
-        raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
     timeline = analysis.timeline([column.name for column in PLACE])
+    frames = np.unique(timeline["frame"].to_numpy())
+    skips_none = (np.diff(frames) == 1).all()  # frames are numbered as they are shown, whatever the settings were
+    if not skips_none or len(frames) < 2 <= analysis.record["time_check"]["frames_decoded"]:
+        raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
     times, lasts = frame_steps(timeline)
     start_s = max(start_s, float(times[0]))
     end_s = min(float(times[-1] + lasts[-1]), np.inf if end_s is None else end_s)
@@ -246,7 +249,7 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
 
 @contextmanager
 def _writer(path: Path, reader: VideoReader, source: Path, work: Work) -> Iterator[_Writer]:
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(for_ffmpeg(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         writer = _Writer(container, reader, source, work)
         yield writer
         writer.finish()
@@ -295,7 +298,7 @@ class _Sound:
         self.target = container
         self.first_s = 0.0 if work.start_s else -math.inf
         self.length_s = math.inf if work.end_s is None else work.end_s - work.start_s
-        self.input: Any = av.open(str(source), options=OPEN_OPTIONS, metadata_errors="replace")
+        self.input: Any = av.open(for_ffmpeg(source), options=OPEN_OPTIONS, metadata_errors="replace")
         self.start_s = (self.input.start_time or 0) / av.time_base + work.start_s
         track = self.input.streams.audio[0]
         self.copies = track.codec_context.name in _COPIED_SOUND

@@ -22,17 +22,18 @@ import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from fer_core.errors import InputError, VideoError
+from fer_core.errors import InputError, VideoError, sentence
 from fer_core.faces.tracking import scene_colours
-from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
+from fer_core.video.animation import Animation, open_picture
+from fer_core.video.opening import check_file, check_video, for_ffmpeg, readable, why_no_video
+from fer_core.video.stills import MAX_PIXELS, Still
 
 RGB = NDArray[np.uint8]
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf,dv,nut,wtv,yuv4mpegpipe"
 """Containers that are opened. No playlists, which name other files, and no bare streams without times."""
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers that find a key frame by its presentation time; others are decoded from the start to reach a range."""
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-_PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")
 BROWSER_CODECS = ("h264", "vp8", "vp9", "av1")
 BROWSER_FORMATS = (".mp4", ".webm", ".m4v", ".mov")
 
@@ -114,12 +115,16 @@ class VideoReader:
 
     def __post_init__(self) -> None:
         self.path = Path(self.path)
-        self.name = self.name or self.path.name
-        self._picture: RGB | None = None
+        self.name = readable(self.name or self.path.name)
+        self.notes: tuple[str, ...] = ()
+        self._shown: Still | Animation | None = None
         self._container: Any = None
         self._last_end_s = 0.0
         self._length_is_sound = False
-        self.info = self._open()
+        try:
+            self.info = self._open()
+        except OSError as error:
+            raise VideoError(f"{self.name} cannot be read: {sentence(error)} Is its drive still there?") from error
 
     def __enter__(self) -> VideoReader:
         return self
@@ -187,25 +192,16 @@ class VideoReader:
     # opening
 
     def _open(self) -> VideoInfo:
-        if not self.path.is_file():
-            raise VideoError(f"There is no file {self.name}.")
-        if self.path.stat().st_size == 0:
-            raise VideoError(f"{self.name} is empty (0 bytes). Copy or export it again.")
-        kind = picture_kind(self.path, self.name)
-        if kind or self.path.suffix.lower() in {ending for endings in PICTURES.values() for ending in endings}:
-            return self._open_picture(kind)
-        return self._open_video()
-
-    def _open_picture(self, kind: str | None) -> VideoInfo:
-        self._picture = read_picture(self.path, self.name, kind)
-        name, (height, width) = (kind or "").lower(), self._picture.shape[:2]
-        return VideoInfo(name, name, width, height, 0, 0.0, 0.0, False, True, True)
+        check_file(self.path, self.name)
+        shown = self._shown = open_picture(self.path, self.name)
+        if shown is None:
+            return self._open_video()
+        kind, (width, height), self.notes = shown.kind.lower(), shown.size, shown.notes
+        seconds, rate, plays = shown.duration_s, shown.mean_fps, shown.plays_in_browser
+        return VideoInfo(kind, kind, width, height, 0, seconds, rate, False, shown.is_picture, plays)
 
     def _open_video(self) -> VideoInfo:
-        with self.path.open("rb") as file:
-            head = file.read(12)
-        if head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
-            raise VideoError(f"{self.name} is a HEIC or AVIF picture. Save it as JPEG or PNG first.")
+        check_video(self.path, self.name)
         stream = self._open_stream()
         try:
             return self._describe(stream)
@@ -218,12 +214,11 @@ class VideoReader:
         if self._container is not None:
             self._container.close()
         try:
-            self._container = av.open(str(self.path), options=OPEN_OPTIONS, timeout=30, metadata_errors="replace")
+            name = for_ffmpeg(self.path)
+            self._container = av.open(name, options=OPEN_OPTIONS, timeout=30, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OSError) as error:
-            raise VideoError(
-                f"{self.name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
-                f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
-            ) from error
+            check_file(self.path, self.name)  # it may be gone meanwhile
+            raise VideoError(why_no_video(self.path, self.name)) from error
         streams = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams:
             self._container.close()
@@ -252,7 +247,7 @@ class VideoReader:
             height=height,
             rotation_deg=rotation,
             duration_s=length,
-            mean_fps=float(stream.average_rate or 0),
+            mean_fps=_mean_rate(stream),
             has_audio=bool(container.streams.audio),
             is_picture=False,
             plays_in_browser=_plays_in_browser(self.path, codec),
@@ -279,8 +274,8 @@ class VideoReader:
 
     def _decode(self, start_s: float) -> Iterator[tuple[Any, float, int]]:
         """(frame, time in s, index) from the last key frame before ``start_s`` on."""
-        if self._picture is not None:
-            yield self._picture, 0.0, 0
+        if self._shown is not None:
+            yield from self._pictures(self._shown)
             return
         stream = self._open_stream()
         index = self._seek(stream, start_s)
@@ -305,6 +300,15 @@ class VideoReader:
                 self._last_end_s = time_s + float((frame.duration or 0) * frame.time_base)
                 yield frame, time_s, index
                 index += 1
+
+    def _pictures(self, shown: Still | Animation) -> Iterator[tuple[RGB, float, int]]:
+        """The frames of what FFmpeg does not read; damaged ones are those that never come."""
+        n = 0
+        for image, time_s, lasts_s in shown.frames():
+            self._last_end_s = time_s + lasts_s
+            yield image, time_s, n
+            n += 1
+        self.stats.damaged += len(shown) - n
 
     def _packets(self, stream: Any, stats: ReadStats) -> Iterator[Any]:
         try:
@@ -374,6 +378,12 @@ class _Memory:
         picture = flat.reshape(image.shape)
         picture[:] = image
         return picture
+
+
+def _mean_rate(stream: Any) -> float:
+    """Frames per second as the file claims, 0.0 where it does not; raw DV claims its ticks."""
+    rate = float(stream.average_rate or 0)
+    return rate if rate <= 1000 else float(stream.guessed_rate or 0)
 
 
 def _plays_in_browser(path: Path, codec: Any) -> bool:

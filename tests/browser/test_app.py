@@ -159,7 +159,7 @@ def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait
     ("kind", "words"),
     [
         ("empty", "is empty (0 bytes)"), ("text", "cannot be opened as a video"), ("truncated", "cut off"),
-        ("sound", "no picture track"), ("png", "PNG picture"),
+        ("sound", "no picture track"), ("heic", "HEIC picture"),
     ],
 )  # fmt: skip
 def test_bad_files_get_a_clear_message(

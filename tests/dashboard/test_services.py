@@ -60,8 +60,8 @@ def test_an_upload_that_the_user_stops_leaves_nothing_but_a_whole_one_stays(clie
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("empty", "empty"), ("text", "cannot be opened"), ("truncated", "cut off"), ("sound", "no picture track"),
-        ("png", "PNG picture"), ("playlist", "cannot be opened"),
+        ("empty", "empty"), ("text", "text file"), ("truncated", "cut off"), ("sound", "no picture track"),
+        ("heic", "HEIC picture"), ("playlist", "a playlist"),
     ],
 )  # fmt: skip
 def test_bad_files_get_a_message_and_nothing_is_left(client: TestClient, tmp_path: Path, kind: str, words: str) -> None:
