@@ -55,7 +55,7 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
             progress=reporter.tell,
             should_stop=reporter.should_stop,
         )
-    if uploaded is not None:
+    if uploaded is not None and uploaded.is_file():  # a drive may be gone, with the video on it
         shutil.move(uploaded, folder / uploaded.name)
         places.drop_upload(job.id)
     analysis = open_analysis(folder)
