@@ -18,6 +18,9 @@ from fer_core.errors import Cancelled, FerError, sentence
 from fer_core.models.folders import checkpoint_folders, find_checkpoint
 from fer_core.places import data_home
 
+CAUSED_OUTSIDE = (FerError, OSError, MemoryError, KeyboardInterrupt)
+"""Errors that are no mistake of the program: of the user, the system, or a wish to stop."""
+
 
 def in_one_sentence(command: str, work: Callable[[], int]) -> int:
     """Run a command; what a user can cause ends in one sentence on the error stream, never in a traceback.
@@ -30,22 +33,23 @@ def in_one_sentence(command: str, work: Callable[[], int]) -> int:
             stream.reconfigure(errors="replace")  # a name, or a sign of ours, that the terminal cannot show
     try:
         return work()
-    except (Cancelled, KeyboardInterrupt) as error:
-        _say(str(error) or f"{command}: Stopped.")
-        return 130
-    except BrokenPipeError:  # whoever read what is printed went away, as "head" does
+    except CAUSED_OUTSIDE as error:
+        return say(command, error)
+
+
+def say(command: str, error: BaseException, *, failed: int = 1) -> int:
+    """One sentence about one of ``CAUSED_OUTSIDE`` on the error stream; the exit status, ``failed`` for what the user
+    can mend."""
+    if isinstance(error, BrokenPipeError):  # whoever read what is printed went away, as "head" does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or else the interpreter complains at its end
-        return 1
-    except (FerError, OSError) as error:
-        _say(f"{command}: {sentence(error)}")
-    except MemoryError:
-        _say(f"{command}: There is not enough memory for this. Close other programs, or use a smaller file.")
-    return 1
-
-
-def _say(text: str) -> None:
+        return failed
+    if isinstance(error, MemoryError):
+        text = "There is not enough memory for this. Close other programs, or use a smaller file."
+    else:
+        text = sentence(error) or "Stopped."
     with suppress(OSError):
-        print(text, file=sys.stderr)
+        print(text if isinstance(error, Cancelled) else f"{command}: {text}", file=sys.stderr)
+    return 130 if isinstance(error, Cancelled | KeyboardInterrupt) else failed
 
 
 def with_dashes(arguments: Sequence[str]) -> list[str]:

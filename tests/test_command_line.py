@@ -17,6 +17,7 @@ from fer_core import cli
 from fer_core.cli_parts import in_one_sentence, with_dashes
 from fer_core.errors import Cancelled, InputError
 from tests.support.bad_files import write_bad
+from training import drawn
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -135,3 +136,10 @@ def test_help_names_every_column(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for name in ("frame", "sharpness", "brightness", "lm0_x ... lm4_y", "p_angry ... p_neutral", "occlusion", "group"):
         assert f"\n    {name} " in said
+
+
+def test_the_commands_of_training_end_so_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert drawn.main(["fer2013-csv", str(tmp_path / "file" / "below")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "Not a directory" in said and said.count("\n") == 1
