@@ -1,7 +1,11 @@
 """``python -m fer_core``."""
 
 import sys
+from contextlib import suppress
 
-from fer_core.cli import main
+status = 130
+with suppress(KeyboardInterrupt):  # while the libraries are loaded; ``main`` sees to the rest
+    from fer_core.cli import main
 
-sys.exit(main())
+    status = main()
+sys.exit(status)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import fer_core
 from fer_core import cli_evaluate, cli_robustness
-from fer_core.cli_parts import Interrupt, add_device, progress_bar, show
-from fer_core.errors import Cancelled, FerError
+from fer_core.cli_parts import Interrupt, add_device, add_help, in_one_sentence, progress_bar, show, with_dashes
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.video.modes import MODES
 
@@ -23,13 +23,8 @@ What is measured is the expression of a face, not what a person feels.
 _ANALYZE = """\
 Analyse a video or picture and write the result into a folder:
 
-  DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1.
-                               frame, time_s (the stream's own time in seconds), track (person), lasts_s (how long the
-                               frame stands, where the file says so), x0 y0 x1 y1 (box in pixels), detection
-                               (0-1), source (detected anew, refined from its neighbours in time, or midway between
-                               them), five landmarks, p_angry ... p_neutral (calibrated probabilities), distance (from
-                               the training pictures; above 1 is unusual), occlusion (probability that the face is
-                               covered), emotion, group (negative, neutral, positive)
+  DIR/timeline.csv, .parquet   one row per face and frame; a frame without a face is a row too, with track -1. Columns:
+{columns}
   DIR/analysis.json            settings, checkpoint, time check (frames dropped, variable rate), summary per person
   DIR/scores/, features.parquet, crops/   scores of every model, features and a picture of every person
 
@@ -46,15 +41,16 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 an error that the user can mend, 130 stopped."""
-    args = _parser().parse_args(arguments)
-    try:
-        return int(args.run(args))
-    except Cancelled as error:
-        print(error, file=sys.stderr)
-        return 130
-    except FerError as error:
-        print(f"{args.command}: {error}", file=sys.stderr)
-        return 1
+    given = with_dashes(sys.argv[1:] if arguments is None else arguments)
+    args = _parser().parse_args(given)
+    return in_one_sentence(args.command, lambda: _flushed(args))
+
+
+def _flushed(args: argparse.Namespace) -> int:
+    """Run a command and print all it says, so that a pipe that broke is noticed here."""
+    status = int(args.run(args))
+    sys.stdout.flush()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,12 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     analyze = commands.add_parser(
         "analyze",
         help="video or picture → timeline",
-        description=_ANALYZE + _modes() + _detectors(),
         epilog=_ANALYZE_EXAMPLES,
         formatter_class=form,
+        add_help=False,
     )
+    add_help(analyze, lambda: _ANALYZE.replace("{columns}", _columns()) + _modes() + _detectors())
     analyze.add_argument(
-        "video", type=Path, metavar="VIDEO", help="MP4, MOV, WebM, MKV, AVI …, or a JPEG, PNG, WebP, BMP"
+        "video", type=Path, metavar="VIDEO", help="MP4, MOV, WebM, MKV, AVI, DV …, or a picture: JPEG, PNG, TIFF …"
     )
     analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty")
     analyze.add_argument(
@@ -128,6 +125,26 @@ def _export_kinds(text: str) -> list[str]:
     return kinds
 
 
+def _columns() -> str:
+    """The columns of timeline.csv in their order, as they are declared; those of a kind in one line."""
+    from fer_core.emotions import EMOTIONS
+    from fer_core.signals.scores import DOUBTS
+    from fer_core.video.columns import LABELS, LANDMARK_COLUMNS, all_columns, face_columns
+
+    known, rows = all_columns(), []
+    for name in (*face_columns(), f"p_{EMOTIONS[0]}", *(column.name for column in (*DOUBTS, *LABELS))):
+        if name == LANDMARK_COLUMNS[0]:
+            rows.append((f"lm0_x ... {LANDMARK_COLUMNS[-1]}", "five landmarks, px: eyes, nose, corners of the mouth"))
+        elif name.startswith("p_"):
+            rows.append((f"{name} ... p_{EMOTIONS[-1]}", "calibrated probabilities of the emotions, 0-1"))
+        elif name not in LANDMARK_COLUMNS:
+            rows.append((name, known[name].text))
+    return "\n".join(
+        textwrap.fill(f"{name:22}{text}", 118, initial_indent=" " * 4, subsequent_indent=" " * 26)
+        for name, text in rows
+    )
+
+
 def _modes() -> str:
     """A line for every mode."""
     return "\nmodes:\n" + "".join(f"  {name:10}{what}\n" for name, what in MODES.items())
@@ -146,7 +163,9 @@ def _analyze(args: argparse.Namespace) -> int:
 
     import_torchvision()
     from fer_core.models.folders import DEFAULT_CHECKPOINT
+    from fer_core.video.opening import readable
     from fer_core.video.pipeline import Settings, analyze
+    from fer_core.video.store import open_analysis
 
     settings = Settings(
         detector=args.detector,
@@ -158,7 +177,7 @@ def _analyze(args: argparse.Namespace) -> int:
         track=args.track,
     )
     stop = Interrupt()
-    bar = progress_bar(args.video.name)
+    bar = progress_bar(readable(args.video.name))
     analyze(
         args.video,
         args.out,
@@ -169,15 +188,19 @@ def _analyze(args: argparse.Namespace) -> int:
         should_stop=stop.asked,
     )
     bar.close()
-    record = _extras(args, stop)
-    if args.json:
-        print(json.dumps(record, indent=2, ensure_ascii=False))
-    else:
-        _tell(record, args.out)
+    record = open_analysis(args.out).record
+    try:
+        _extras(args, stop)
+    finally:  # the analysis is there, whatever becomes of what is made from it
+        if args.json:
+            print(json.dumps(record, indent=2, ensure_ascii=False))
+        else:
+            _tell(record, args.out)
     return 0 if record["complete"] or not stop.asked() else 130
 
 
-def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
+def _extras(args: argparse.Namespace, stop: Interrupt) -> None:
+    """What is asked for beside the analysis."""
     from fer_core.video.annotate import annotate_video
     from fer_core.video.export import export
     from fer_core.video.store import open_analysis
@@ -197,7 +220,6 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
             should_stop=stop.asked,
         )
         bar.close()
-    return analysis.record
 
 
 def _tell(record: dict[str, Any], out: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_core.cli_parts import Interrupt, add_data, add_device, progress_bar, results_folder, show
+from fer_core.cli_parts import Interrupt, add_data, add_device, add_help, progress_bar, results_folder, show
 from fer_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def add_commands(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate", help="checkpoint → figures on a data set", formatter_class=form, add_help=False
     )
-    evaluate.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help message and exit")
+    add_help(evaluate, lambda: _EVALUATE.replace("{known}", _known_data_sets()))
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="name of a shipped checkpoint, or a folder")
     add_data(evaluate)
     evaluate.add_argument("--split", help="default: private_test, test, val or all, whichever is there first")
@@ -79,15 +79,6 @@ def add_commands(commands: Any) -> None:
     add_data(copies)
     copies.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     copies.set_defaults(run=_copies)
-
-
-class _Help(argparse.Action):
-    """Names the known data sets, which are loaded only where they are asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        parser.description = _EVALUATE.replace("{known}", _known_data_sets())
-        parser.print_help()
-        parser.exit()
 
 
 def _known_data_sets() -> str:

@@ -16,6 +16,9 @@ Anything that is not a ``FerError`` is a bug and should look like one.
 
 from __future__ import annotations
 
+import errno
+import os
+
 __all__ = [
     "Cancelled",
     "CheckpointError",
@@ -26,7 +29,18 @@ __all__ = [
     "StoreError",
     "UploadError",
     "VideoError",
+    "sentence",
 ]
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, in one sentence: our own message, or what the system says of which file."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full."
+    name = os.fsencode(error.filename).decode("utf-8", "replace") if isinstance(error.filename, str | bytes) else ""
+    return f"{error.strerror or error}{f' ({name})' if name else ''}."
 
 
 class FerError(Exception):

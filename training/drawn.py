@@ -10,14 +10,13 @@ those of the real data set, so that whatever reads the one reads the other. Layo
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer_core.cli_parts import CAUSED_OUTSIDE, say
 from fer_core.data.drawn import DRAWINGS, draw_dataset
 from fer_core.data.mixture import counts_table
 from fer_core.emotions import EMOTIONS8
-from fer_core.errors import FerError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,9 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for row in counts_table([data.read(split) for split in data.splits], EMOTIONS8):
             counts = ", ".join(f"{key} {n}" for key, n in row.items() if n and key not in ("data", "split"))
             print(f"  {row['split'] or row['data']}: {counts}")
-    except FerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except CAUSED_OUTSIDE as error:
+        return say("error", error, failed=2)
     return 0
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,7 +25,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fer_core.errors import CheckpointError, FerError, RecipeError
+from fer_core.cli_parts import CAUSED_OUTSIDE, say
+from fer_core.errors import CheckpointError, RecipeError
 from fer_core.models.card import ONNX, Card, read_card
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.onnx_net import INPUT, LOGITS, OnnxNetwork, exported
@@ -256,9 +256,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         run_edge(args)
-    except FerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except CAUSED_OUTSIDE as error:
+        return say("error", error, failed=2)
     return 0
 
 

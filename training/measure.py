@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.cli_parts import CAUSED_OUTSIDE, say
 from fer_core.data import FaceSet, open_dataset
 from fer_core.data.locate import find_dataset
-from fer_core.errors import DataError, FerError
+from fer_core.errors import DataError
 from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import fit_temperature
 from fer_core.evaluation.run import TTA, evaluate_faces, figures_of, label_sets, labels_of, table_array, write_table
@@ -109,9 +109,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for folder in args.folders:
             measure_again(folder, args.data)
-    except FerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except CAUSED_OUTSIDE as error:
+        return say("error", error, failed=2)
     return 0
 
 

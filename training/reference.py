@@ -10,7 +10,6 @@ others; how well that carries over to real ones is told in ``docs/trust.md``.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from fer_core.cli_parts import CAUSED_OUTSIDE, say
 from fer_core.data import load_fer2013
 from fer_core.data.locate import find_dataset
-from fer_core.errors import FerError
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import find_checkpoint
 from fer_core.models.preprocess import as_channels
@@ -225,9 +224,8 @@ def main(argv: list[str] | None = None) -> int:
         card = classifier.card
         faces = load_fer2013(find_dataset(card.data["dataset"], args.data), card.data["train"])
         write_reference(folder, classifier, faces.images, faces.emotion, card.seed)
-    except FerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except CAUSED_OUTSIDE as error:
+        return say("error", error, failed=2)
     return 0
 
 

@@ -21,16 +21,16 @@ import dataclasses
 import logging
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer_core.cli_parts import CAUSED_OUTSIDE, say
 from fer_core.data import open_dataset
 from fer_core.data.classes import class_mapping
 from fer_core.data.mixture import counts_table
 from fer_core.emotions import EMOTIONS8
-from fer_core.errors import FerError, RecipeError
+from fer_core.errors import RecipeError
 from fer_core.models.card import COMMAND_OPTIONS
 from training.data import shown_counts
 from training.export import export_checkpoints
@@ -193,9 +193,8 @@ def main(argv: list[str] | None = None) -> int:
         for fold in range(recipe.data.folds) if args.fold is None and recipe.data.folds else [args.fold]:
             args.fold = fold
             run_recipe(_of_fold(recipe, fold), args)
-    except FerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except CAUSED_OUTSIDE as error:
+        return say("error", error, failed=2)
     return 0
 
 

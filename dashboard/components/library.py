@@ -43,7 +43,7 @@ def analysis_row(analysis: Analysis) -> None:
     source, people = analysis.record["source"], analysis.tracks
     words = ["picture" if source["is_picture"] else clock(analysis.record["summary"]["duration_s"])]
     words += [f"{len(people)} {'person' if len(people) == 1 else 'people'}", analysis.record["checkpoint"]["name"]]
-    words += [megabytes(analysis.size_bytes()), analysis.record["created"][:10]]
+    words += [megabytes(analysis.size_bytes()), analysis.record["created"][:16].replace("T", " ")]
     words += [] if analysis.record["complete"] else ["not complete"]
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"row-{analysis.id}"):
         picture = analysis.thumbnail(people[0]) if people else None

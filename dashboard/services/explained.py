@@ -38,7 +38,6 @@ FACE_PX, SMALL_PX = 240, 96
 KEPT_ANSWERS, KEPT_PICTURES = 400, 20
 RETRY_S = 30.0
 MAX_PICTURE_BYTES = 30_000_000
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 def make_ask(
@@ -130,18 +129,22 @@ def keep_picture(name: str, data: bytes) -> str:
     """Keep a picture that is to be explained, the newest few only; returns its name here.
 
     Raises:
-        UploadError: empty, too large, or no picture.
+        UploadError, VideoError: empty, too large, or no picture.
     """
-    ending = next((each for each in ENDINGS if name.lower().endswith(each)), "")
-    if not data or len(data) > MAX_PICTURE_BYTES or not ending:
-        raise UploadError(f"{name} is no picture of up to {MAX_PICTURE_BYTES // 10**6} MB (JPEG, PNG, WebP, BMP).")
+    from fer_core.video.stills import opened
+
+    if not data or len(data) > MAX_PICTURE_BYTES:
+        raise UploadError(f"{name} is no picture of up to {MAX_PICTURE_BYTES // 10**6} MB.")
     folder = places.below("pictures")
-    kept = folder / f"{hashlib.sha256(data).hexdigest()[:32]}{ending}"
+    kept = folder / f"{hashlib.sha256(data).hexdigest()[:32]}.picture"
     if kept.is_file():
         kept.touch()  # a worker may be reading it
     else:
         with replacing(kept) as new:
             new.write_bytes(data)
+            if (picture := opened(new, name)) is None:
+                raise UploadError(f"{name} is no picture that can be read. Save it as JPEG, PNG or TIFF first.")
+            picture.close()
     keep_newest(folder, "*", KEPT_PICTURES)
     return kept.name
 

@@ -8,7 +8,7 @@ $FER_HOME (default ~/.fer-workbench), for its owner alone: folders 0700, files 0
 ├── evaluations/<checkpoint>/<dataset>-<split>.parquet
 ├── maps/                            projections of features, by content
 ├── explained/<key>.json             heatmaps and checks of single faces, the newest few
-├── pictures/<sha>.<ending>          pictures that somebody wanted explained, the newest few
+├── pictures/<sha>.picture           pictures that somebody wanted explained, the newest few
 ├── selections/<sha>.json            faces that were chosen by hand, so that an address can name them
 ├── reviews/<dataset>.json           what a reviewer said about labels
 ├── datasets.json                    the data sets that the workbench was pointed to

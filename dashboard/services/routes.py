@@ -39,6 +39,7 @@ from starlette.routing import Route
 
 from dashboard.services import places, uploads
 from fer_core.errors import FerError, InputError, StoreError
+from fer_core.video.store import browser_copy
 
 if TYPE_CHECKING:
     from fer_core.video.store import Analysis
@@ -49,6 +50,7 @@ MAX_NUMBER = 1e15
 MEDIA_TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp",
+    ".gif": "image/gif", ".avif": "image/avif",
 }  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SAFE = {
@@ -122,8 +124,8 @@ async def upload_drop(request: Request) -> Response:
 @guarded
 async def media(request: Request) -> Response:
     analysis_id = places.check_id(request.path_params["id"])
-    proxy = places.store().folder(analysis_id) / "proxy.mp4"
-    return _file(proxy if proxy.is_file() else places.source_of(analysis_id))
+    copy = browser_copy(places.store().folder(analysis_id))
+    return _file(copy or places.source_of(analysis_id))
 
 
 @guarded

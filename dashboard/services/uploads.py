@@ -73,6 +73,7 @@ def complete(upload_id: str, name: str) -> jobs.Job:
         VideoError: it is no usable video or picture; nothing of it is kept.
     """
     from fer_core.video.reader import VideoReader
+    from fer_core.video.stills import ending_of
 
     folder, name = places.upload_folder(upload_id), clean_name(name)
     ending = Path(name).suffix.lower()
@@ -81,6 +82,8 @@ def complete(upload_id: str, name: str) -> jobs.Job:
     try:
         with VideoReader(source, name=name) as reader:
             info = reader.info
+        if info.is_picture:  # called as what it is, so that a browser is told the truth
+            source = source.rename(folder / f"source{ending_of(info.format)}")
     except Exception:
         places.drop_upload(upload_id)
         raise

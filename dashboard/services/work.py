@@ -12,6 +12,7 @@ from dashboard.services.jobs import Job, tell
 from dashboard.services.kinds import Kind, R
 from dashboard.services.progress import Reporter
 from fer_core.errors import StoreError
+from fer_core.video.store import Analysis
 
 WORK: dict[str, runner.Work] = {}
 _log = logging.getLogger("fer.worker")
@@ -54,7 +55,7 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
             progress=reporter.tell,
             should_stop=reporter.should_stop,
         )
-    if uploaded is not None:
+    if uploaded is not None and uploaded.is_file():  # a drive may be gone, with the video on it
         shutil.move(uploaded, folder / uploaded.name)
         places.drop_upload(job.id)
     analysis = open_analysis(folder)
@@ -62,7 +63,11 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
     if not analysis.record["complete"]:
         tell(job.id, job.info | {"reached": _reached(analysis.record)})
     reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
-    if analysis.source() is not None and not analysis.record["source"]["plays_in_browser"]:
+    if analysis.source() is None or analysis.record["source"]["plays_in_browser"]:
+        return
+    if analysis.record["source"]["is_picture"]:
+        _optional(lambda: _copy_still(analysis))
+    else:
         queues.ask(kinds.COPY, kinds.Request(), name=job.name, target=job.id)
 
 
@@ -78,20 +83,33 @@ def _optional(make: Callable[[], object]) -> None:
     try:
         make()
     except Exception:
-        _log.exception("The overview could not be made")
+        _log.exception("Something could not be made that the analysis is good without")
+
+
+def _copy_still(analysis: Analysis) -> None:
+    """A picture as browsers show it."""
+    from fer_core.video.reader import VideoReader
+    from fer_core.video.stills import save_for_browsers
+    from fer_core.video.store import PROXY_STILL
+
+    source = analysis.source()
+    assert source is not None
+    with VideoReader(source) as reader:
+        save_for_browsers(next(iter(reader.frames())).image, analysis.folder / PROXY_STILL)
 
 
 @_does(kinds.COPY)
 def _copy(job: Job, asked: kinds.Request) -> None:
     """A playable copy of a video that browsers cannot play."""
     from fer_core.video.annotate import browser_proxy
+    from fer_core.video.store import PROXY
 
     analysis, reporter = places.store().open(job.target), Reporter(job.id)
     source = analysis.source()
     if source is None:
         raise StoreError("The video of this analysis is gone, so no copy of it can be made.")
     browser_proxy(
-        source, analysis.folder / "proxy.mp4", picture_track=analysis.picture_track, progress=reporter.tell,
+        source, analysis.folder / PROXY, picture_track=analysis.picture_track, progress=reporter.tell,
         should_stop=reporter.should_stop,
     )  # fmt: skip
 

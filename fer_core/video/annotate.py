@@ -26,6 +26,7 @@ from fer_core.explain.pictures import with_heat
 from fer_core.files import replacing
 from fer_core.progress import OnProgress, ShouldStop, Stage
 from fer_core.video.columns import PLACE
+from fer_core.video.opening import for_ffmpeg
 from fer_core.video.reader import RGB, Frame, VideoReader
 from fer_core.video.sound import Sound
 from fer_core.video.store import Analysis
@@ -164,7 +165,9 @@ def to_blur(analysis: Analysis, start_s: float, end_s: float | None) -> tuple[pd
         InputError: not every frame was analysed, or none of the range: a face in between would stay visible.
     """
     timeline = analysis.timeline([column.name for column in PLACE])
-    if (timeline["frame"].diff() > 1).any():
+    frames = np.unique(timeline["frame"].to_numpy())
+    skips_none = (np.diff(frames) == 1).all()  # frames are numbered as they are shown, whatever the settings were
+    if not skips_none or len(frames) < 2 <= analysis.record["time_check"]["frames_decoded"]:
         raise InputError("Faces can be blurred where every frame was analysed. Analyse the video again, every frame.")
     times, lasts = frame_steps(timeline)
     start_s = max(start_s, float(times[0]))
@@ -252,7 +255,7 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
 
 @contextmanager
 def _writer(path: Path, reader: VideoReader, source: Path, work: Work) -> Iterator[_Writer]:
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(for_ffmpeg(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         writer = _Writer(container, reader, source, work)
         yield writer
         writer.finish()

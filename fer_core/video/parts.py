@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,17 +108,26 @@ class PartWriter:
             self._write_part()
 
     def finish(self) -> None:
-        """Write the last part and join all into the tables of the analysis.
+        """Write the last part and join all into the tables of the analysis. After an ``OSError``, of which the parts
+        that are whole know nothing, it may be called again.
 
         Fleeting people, most likely false alarms, are left out (``faces_left_out`` counts their faces); the others are
         numbered without a gap, in order of appearance. ``left_out.parquet`` keeps the boxes of the former, so that they
         can be blurred with the rest.
         """
         self._write_part()
-        self._join()
+        try:
+            self._join()
+        except BaseException:
+            for path in self._joined():  # room for what the parts hold too, and half a table is worth nothing
+                path.unlink(missing_ok=True)
+            raise
         for path in (self.folder / "parts").iterdir():
             path.unlink()
         (self.folder / "parts").rmdir()
+
+    def _joined(self) -> list[Path]:
+        return [*self.folder.glob("*.parquet"), self.folder / "timeline.csv", *(self.folder / "scores").iterdir()]
 
     def _classify(self) -> None:
         joined = {geometry: np.concatenate(crops) for geometry, crops in self._crops.items() if crops}
@@ -126,23 +136,34 @@ class PartWriter:
         self._crops, self._waiting = {geometry: [] for geometry in self._crops}, 0
 
     def _write_part(self) -> None:
+        """A part goes to disk whole or not at all; then its frames count for nothing."""
         self._classify()
-        if self._rows:
-            table = pd.DataFrame({name: np.concatenate([row[name] for row in self._rows]) for name in self._columns})
-            seen = (table["track"] >= 0).to_numpy()
-            for i, scored in enumerate(self._scored):
-                found, features = scored.take()
-                values = np.full((len(table), len(scored.columns)), np.nan, np.float32)
-                values[seen] = found
-                scores = pd.DataFrame(values, columns=scored.columns)
-                named = pd.concat([table[[column.name for column in FRAME]], scores], axis=1)
-                self._to_parquet(to_arrow(named), f"scores{i}")
-                if i == 0:
-                    self._to_parquet(to_arrow(with_labels(pd.concat([table, scores], axis=1))), "timeline")
-                    self._to_parquet(self._feature_rows(table[seen], features), "features")
-        self._rows = []
-        self._part_frames, self._wrote = 0, time.monotonic()
+        rows, frames = self._rows, self._part_frames
+        self._rows, self._part_frames = [], 0
+        try:
+            if rows:
+                names = self._columns
+                self._write_rows(pd.DataFrame({name: np.concatenate([row[name] for row in rows]) for name in names}))
+        except OSError:
+            for path in (self.folder / "parts").glob(f"*-{self._n_parts:06d}.parquet"):
+                path.unlink(missing_ok=True)
+            self.frames -= frames
+            raise
+        self._wrote = time.monotonic()
         self._n_parts += 1
+
+    def _write_rows(self, table: pd.DataFrame) -> None:
+        seen = (table["track"] >= 0).to_numpy()
+        for i, scored in enumerate(self._scored):
+            found, features = scored.take()
+            values = np.full((len(table), len(scored.columns)), np.nan, np.float32)
+            values[seen] = found
+            scores = pd.DataFrame(values, columns=scored.columns)
+            named = pd.concat([table[[column.name for column in FRAME]], scores], axis=1)
+            self._to_parquet(to_arrow(named), f"scores{i}")
+            if i == 0:
+                self._to_parquet(to_arrow(with_labels(pd.concat([table, scores], axis=1))), "timeline")
+                self._to_parquet(self._feature_rows(table[seen], features), "features")
 
     def _feature_rows(self, faces: pd.DataFrame, features: NDArray) -> pa.Table:
         """At most ``FEATURES_PER_S`` rows per second and person."""
@@ -171,9 +192,6 @@ class PartWriter:
         """One pass over the parts, each table written row group by row group."""
         fleeting = self._fleeting()
         numbers = {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
-        self.faces_left_out = sum(self._people[track].faces for track in fleeting)
-        self.faces -= self.faces_left_out
-        self._rename_thumbnails(fleeting, numbers)
         with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
@@ -192,6 +210,9 @@ class PartWriter:
                 renumbered = pa.array([numbers.get(track) for track in tracks.tolist()], pa.int32())
                 features = features.set_column(features.schema.get_field_index("track"), "track", renumbered)
                 tables.write("features.parquet", features.filter(renumbered.is_valid()))
+        self._rename_thumbnails(fleeting, numbers)  # last, since what cannot be joined is tried once more
+        self.faces_left_out = sum(self._people[track].faces for track in fleeting)
+        self.faces -= self.faces_left_out
 
     def _fleeting(self) -> set[int]:
         """People who flickered up: only to be told apart where frames were analysed densely, so never in a picture."""
@@ -202,7 +223,8 @@ class PartWriter:
         for track in fleeting:
             self._thumbnail(track).unlink(missing_ok=True)
         for old, new in numbers.items():  # in order, so that a new name is always free
-            self._thumbnail(old).rename(self._thumbnail(new))
+            if self._thumbnail(old).is_file():
+                self._thumbnail(old).rename(self._thumbnail(new))
 
     def _thumbnail(self, track: int) -> Path:
         return self.folder / "crops" / f"track_{track}.jpg"
@@ -234,8 +256,9 @@ class _Tables:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for writer in self.writers.values():
-            writer.close()
+        with ExitStack() as all_of_them:  # although one of them fails
+            for writer in self.writers.values():
+                all_of_them.callback(writer.close)
 
     def write(self, name: str, table: pa.Table) -> None:
         if name not in self.writers:

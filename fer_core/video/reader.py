@@ -19,20 +19,21 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.errors import FerError, InputError, VideoError
+from fer_core.errors import FerError, InputError, VideoError, sentence
 from fer_core.faces.tracking import scene_colours
+from fer_core.video.animation import Animation, open_picture
 from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, measured_length
 from fer_core.video.info import ReadStats, VideoInfo
-from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
+from fer_core.video.opening import check_file, check_video, for_ffmpeg, readable, why_no_video
+from fer_core.video.stills import MAX_PIXELS, Still
 from fer_core.video.tracks import chosen, described, picture_streams, plays_in_browser
 from fer_core.video.upright import RGB, Upright, shape_of, stored_as
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,mxf,gif,ivf,dv,nut,wtv,yuv4mpegpipe"
 """Containers that are opened. No playlists, which name other files, and no bare streams without times."""
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers that find a key frame by its presentation time; others are decoded from the start to reach a range."""
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-_PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")
 _MEASURED: dict[tuple[Path, int, int, int], float] = {}
 
 
@@ -72,14 +73,18 @@ class VideoReader:
 
     def __post_init__(self) -> None:
         self.path = Path(self.path)
-        self.name = self.name or self.path.name
-        self._picture: RGB | None = None
+        self.name = readable(self.name or self.path.name)
+        self.notes: tuple[str, ...] = ()
+        self._shown: Still | Animation | None = None
         self._container: Any = None
         self._last_end_s = 0.0
         self._length_is_sound = False
         self._start_s = 0.0
         self._clock = Clock(0.0, self.stats)
-        self.info = self._open()
+        try:
+            self.info = self._open()
+        except OSError as error:
+            raise VideoError(f"{self.name} cannot be read: {sentence(error)} Is its drive still there?") from error
 
     def __enter__(self) -> VideoReader:
         return self
@@ -147,25 +152,16 @@ class VideoReader:
     # opening
 
     def _open(self) -> VideoInfo:
-        if not self.path.is_file():
-            raise VideoError(f"There is no file {self.name}.")
-        if self.path.stat().st_size == 0:
-            raise VideoError(f"{self.name} is empty (0 bytes). Copy or export it again.")
-        kind = picture_kind(self.path, self.name)
-        if kind or self.path.suffix.lower() in {ending for endings in PICTURES.values() for ending in endings}:
-            return self._open_picture(kind)
-        return self._open_video()
-
-    def _open_picture(self, kind: str | None) -> VideoInfo:
-        self._picture = read_picture(self.path, self.name, kind)
-        name, (height, width) = (kind or "").lower(), self._picture.shape[:2]
-        return VideoInfo(name, name, width, height, 0, 0.0, 0.0, False, True, True)
+        check_file(self.path, self.name)
+        shown = self._shown = open_picture(self.path, self.name)
+        if shown is None:
+            return self._open_video()
+        kind, (width, height), self.notes = shown.kind.lower(), shown.size, shown.notes
+        seconds, rate, plays = shown.duration_s, shown.mean_fps, shown.plays_in_browser
+        return VideoInfo(kind, kind, width, height, 0, seconds, rate, False, shown.is_picture, plays)
 
     def _open_video(self) -> VideoInfo:
-        with self.path.open("rb") as file:
-            head = file.read(12)
-        if head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
-            raise VideoError(f"{self.name} is a HEIC or AVIF picture. Save it as JPEG or PNG first.")
+        check_video(self.path, self.name)
         stream = self._open_stream()
         try:
             return self._describe(stream)
@@ -178,12 +174,11 @@ class VideoReader:
         if self._container is not None:
             self._container.close()
         try:
-            self._container = av.open(str(self.path), options=OPEN_OPTIONS, timeout=30, metadata_errors="replace")
+            name = for_ffmpeg(self.path)
+            self._container = av.open(name, options=OPEN_OPTIONS, timeout=30, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OSError) as error:
-            raise VideoError(
-                f"{self.name} cannot be opened as a video. It may be damaged, cut off before its index was written, or "
-                f"another kind of file. Expected a video such as MP4, MOV, WebM, MKV or AVI, or a picture."
-            ) from error
+            check_file(self.path, self.name)  # it may be gone meanwhile
+            raise VideoError(why_no_video(self.path, self.name)) from error
         try:
             stream = chosen(picture_streams(self._container), self.track, self.name)
         except FerError:
@@ -211,7 +206,7 @@ class VideoReader:
             height=self._upright.size[1],
             rotation_deg=turn.rotation_deg,
             duration_s=claimed,
-            mean_fps=float(stream.average_rate or 0),
+            mean_fps=_mean_rate(stream),
             has_audio=bool(container.streams.audio),
             is_picture=False,
             plays_in_browser=plays,
@@ -260,8 +255,8 @@ class VideoReader:
 
     def _decode(self, start_s: float) -> Iterator[tuple[Shown, int]]:
         """Frames and their numbers from the last key frame before ``start_s`` on."""
-        if self._picture is not None:
-            yield Shown(self._picture, 0.0, 0.0), 0
+        if self._shown is not None:
+            yield from self._pictures(self._shown)
             return
         stream = self._open_stream()
         before, name = self._seek(stream, start_s), self.info.format
@@ -287,6 +282,15 @@ class VideoReader:
                     continue
                 unit = frame.time_base
                 yield Stamp(frame, float(stamp * unit), float((frame.duration or 0) * unit), falls)
+
+    def _pictures(self, shown: Still | Animation) -> Iterator[tuple[Shown, int]]:
+        """The frames of what FFmpeg does not read; damaged ones are those that never come."""
+        n = 0
+        for image, time_s, lasts_s in shown.frames():
+            self._last_end_s = time_s + lasts_s
+            yield Shown(image, time_s, lasts_s), n
+            n += 1
+        self.stats.damaged += len(shown) - n
 
     def _packets(self, stream: Any, stats: ReadStats) -> Iterator[Any]:
         try:
@@ -334,13 +338,19 @@ class VideoReader:
 
     def _picture_of(self, frame: Any, time_s: float) -> RGB:
         """RGB picture of what ``_decode`` gave, see ``Upright``; a change of its shape is noted."""
-        if self._picture is not None:
-            return self._picture
+        if isinstance(frame, np.ndarray):
+            return frame
         if stored_as(frame) != self._stored_as:
             self._stored_as, before, self._shape = stored_as(frame), self._shape, shape_of(frame)
             if self._shape != before:
                 self.stats.changes.append((time_s, *self._upright.upright_size(self._shape)))
         return self._upright.picture(frame, self._shape)
+
+
+def _mean_rate(stream: Any) -> float:
+    """Frames per second as the file claims, 0.0 where it does not; raw DV claims its ticks."""
+    rate = float(stream.average_rate or 0)
+    return rate if rate <= 1000 else float(stream.guessed_rate or 0)
 
 
 __all__ = ["OPEN_OPTIONS", "RGB", "Frame", "VideoReader"]

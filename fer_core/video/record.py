@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import platform
 import time
@@ -65,7 +64,7 @@ def write_record(folder: Path, run: Run, name: str) -> None:
     own = (*(column.name for column in FRAME), "detection", *(column.name for column in first.columns))
     timeline = pd.read_parquet(folder / "timeline.parquet", columns=[*own, "emotion", "group"])
     seconds = time.monotonic() - run.started
-    whole = settings.start_s == 0 and settings.end_s is None and not run.stopped
+    whole = settings.start_s == 0 and settings.end_s is None and not (run.stopped or run.broken)
     with_faces = int(timeline.loc[timeline["track"] >= 0, "frame"].nunique())
     check = time_check(
         stats,
@@ -78,11 +77,10 @@ def write_record(folder: Path, run: Run, name: str) -> None:
     record = {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": not (run.stopped or stats.ended_early),
+        "complete": not (run.stopped or run.broken or stats.ended_early),
         "source": {
             "name": name,
-            "size": reader.path.stat().st_size,
-            "sha256": _sha256(reader.path),
+            **dataclasses.asdict(run.fingerprint),
             **dataclasses.asdict(reader.learnt()),
         },
         "settings": dataclasses.asdict(settings),
@@ -116,17 +114,16 @@ def _described(scores: EmotionScores) -> dict[str, Any]:
 def _messages(run: Run, with_faces: int) -> Iterator[str]:
     """What a reader of the result should know, in plain words."""
     stats, info = run.reader.stats, run.reader.info
+    yield from run.reader.notes
     if with_faces == 0:
-        what = "picture" if info.is_picture else "video"
-        yield (
-            f"No face was found in this {what}. Faces smaller than {run.settings.min_face_px} px are not looked for; "
-            f"if there are people in it, try a smaller value."
-        )
+        yield _nobody(run)
     if run.settings.mode == "fast" and not can_refine(run.detector) and not info.is_picture:
         yield f"The detector {run.detector.name} cannot refine faces, so they were looked for anew in every frame."
     if run.stopped:
         yield f"Stopped by request at {run.last_s:.2f} s; everything before that is here."
-    if stats.ended_early:
+    if run.broken:
+        yield f"The analysis broke off at {run.last_s:.2f} s: {run.broken} Everything before that is here."
+    elif stats.ended_early:
         yield (
             f"The file ends early: {stats.last_s:.2f} s of {info.duration_s:.2f} s could be read. It may be cut off or "
             f"damaged; everything up to there is here."
@@ -166,6 +163,8 @@ def _file_messages(run: Run, check: Mapping[str, Any]) -> Iterator[str]:
             f"This file has {len(info.tracks)} picture tracks; {which} ({info.track}: {named}) was analysed. Another "
             f"can be chosen on the command line with --track."
         )
+    if not run.fingerprint.still_fits(run.reader.path):
+        yield "The file changed while it was analysed, so its hash is that of what it was before."
 
 
 def _moments(times_s: list[float]) -> str:
@@ -174,9 +173,19 @@ def _moments(times_s: list[float]) -> str:
     return told if len(times_s) <= 5 else f"{told} and {len(times_s) - 5} more"
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _nobody(run: Run) -> str:
+    """Why no face may have been found."""
+    what = "picture" if run.reader.info.is_picture else "video"
+    if run.turned:
+        return (
+            f"No face was found in this {what} as it is, but one was when it was turned {run.turned}. Turn it so that "
+            f"heads are upright, and analyse it again."
+        )
+    return (
+        f"No face was found in this {what}. Faces that are smaller than {run.settings.min_face_px} px, turned away, "
+        f"covered, lying on their side or in the dark are not found. If there are people in it, try a smaller size of "
+        f"faces, or turn the {what} so that heads are upright."
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fer_core.errors import Cancelled
-from fer_core.faces import Tracker, make_detector
+from fer_core.errors import Cancelled, StoreError, VideoError, sentence
+from fer_core.faces import Faces, Tracker, make_detector
 from fer_core.progress import OnProgress, Progress, ShouldStop
 from fer_core.signals.emotion import EmotionScores
+from fer_core.video.fingerprint import Fingerprint
 from fer_core.video.modes import Settings
-from fer_core.video.parts import PartWriter
-from fer_core.video.reader import RGB, VideoReader
-from fer_core.video.scan import scan
+from fer_core.video.parts import SURE_SCORE, PartWriter
+from fer_core.video.reader import RGB, Frame, VideoReader
+from fer_core.video.scan import Scanned, scan
 
 
 class Run:
@@ -23,8 +26,9 @@ class Run:
 
     def __init__(
         self, reader: VideoReader, scores: list[EmotionScores], settings: Settings, folder: Path,
-        progress: OnProgress | None, should_stop: ShouldStop,
+        fingerprint: Fingerprint, progress: OnProgress | None, should_stop: ShouldStop,
     ) -> None:  # fmt: skip
+        self.fingerprint, self.broken, self.turned = fingerprint, "", ""
         self.reader, self.scores, self.settings = reader, scores, settings
         self.device = str(scores[0].classifier.device)
         self.detector = make_detector(settings.detector, min_face_px=settings.min_face_px, device=self.device)
@@ -44,20 +48,61 @@ class Run:
         )
         self._tell("reading", 0.0)
         with closing(scan(frames, self.detector, settings.mode)) as scanned:
-            for frame, faces, sources in scanned:
+            for frame, faces, sources in self._until_broken(scanned):
                 tracks = tracker.update(frame.time_s, faces, frame.image, frame.colours)
                 order = np.argsort(tracks)
-                self.parts.add(frame, faces[order], tracks[order], sources[order])
+                if not self._keep(frame, faces[order], tracks[order], sources[order]):
+                    break
                 self._compare(frame.image)
-                self.last_s = frame.time_s
                 self._tell("analysing", frame.time_s - settings.start_s)
                 if self.should_stop():
                     self.stopped = True
                     break
+        if self.broken and not self.parts.frames:
+            raise StoreError(f"Nothing could be written: {self.broken} Free some space, or choose another folder.")
         if not self.parts.frames:
             raise Cancelled("The analysis was stopped before the first frame.")
         self._tell("writing", self.total_s, always=True)
-        self.parts.finish()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Join the parts; those before the last one where the disk does not take that."""
+        try:
+            self.parts.finish()
+        except OSError as error:
+            if self.broken or not self.parts.frames:
+                raise
+            self.broken = sentence(error)
+            self.parts.finish()
+
+    def _until_broken(self, scanned: Iterator[Scanned]) -> Iterator[Scanned]:
+        """What is scanned, until the source cannot be read any further; with nothing before that, its error."""
+        try:
+            yield from scanned
+        except (OSError, VideoError) as error:
+            if not self.parts.frames:
+                raise
+            self.broken = sentence(error)
+
+    def _keep(self, frame: Frame, faces: Faces, tracks: NDArray, sources: NDArray) -> bool:
+        """Add a frame to the parts; false where the disk takes no more, of which ``broken`` then tells."""
+        try:
+            self.parts.add(frame, faces, tracks, sources)
+        except OSError as error:
+            self.broken = sentence(error)
+            return False
+        self.last_s = frame.time_s
+        if self.reader.info.is_picture and not len(faces):
+            self.turned = self._found_when_turned(frame.image)
+        return True
+
+    def _found_when_turned(self, image: RGB) -> str:
+        """How a picture without faces must be turned so that there is one; empty where none is found so, either."""
+        for quarters, way in ((1, "by 90° to the left"), (3, "by 90° to the right"), (2, "upside down")):
+            found = self.detector.detect([np.ascontiguousarray(np.rot90(image, quarters))])[0]
+            if len(found) and found.scores.max() >= SURE_SCORE:
+                return way
+        return ""
 
     def _compare(self, image: RGB) -> None:
         """Count a frame whose picture is the one before once more."""

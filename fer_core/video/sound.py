@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import av
 
 from fer_core.video.clock import COUNTERS, starts_again
+from fer_core.video.opening import for_ffmpeg
 from fer_core.video.reader import OPEN_OPTIONS, VideoReader
 from fer_core.video.tracks import shown
 
@@ -40,7 +41,7 @@ class Sound:
         self._target, self._reader, self._start_s = container, reader, start_s
         self._from_s = 0.0 if start_s else -math.inf
         self._length_s = math.inf if end_s is None else end_s - start_s
-        self._input: Any = av.open(str(reader.path), options=OPEN_OPTIONS, metadata_errors="replace")
+        self._input: Any = av.open(for_ffmpeg(reader.path), options=OPEN_OPTIONS, metadata_errors="replace")
         track = shown(list(self._input.streams.audio))
         self._copies = track.codec_context.name in _COPIED
         if self._copies:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = "fer-workbench-analysis/1"
 EDITS_FORMAT = "fer-workbench-edits/1"
+PROXY, PROXY_STILL = "proxy.mp4", "proxy.jpg"
+"""Copies that browsers show of a video or a picture that they do not."""
 MAX_NAME = 120
 MAX_EDITS_BYTES = 20_000_000
 _EDITING = threading.Lock()
@@ -149,11 +151,9 @@ class Analysis:
         return next(iter(sorted(self.folder.glob("source.*"))), None)
 
     def playable(self) -> Path | None:
-        """What a browser can show: the H.264 proxy where one was made, else the source if it plays by itself."""
-        proxy = self.folder / "proxy.mp4"
-        if proxy.is_file():
-            return proxy
-        return self.source() if self.record["source"]["plays_in_browser"] else None
+        """What a browser can show: the copy where one was made, else the source if it plays by itself."""
+        copy = browser_copy(self.folder)
+        return copy or (self.source() if self.record["source"]["plays_in_browser"] else None)
 
     def size_bytes(self) -> int:
         """Disk space of the whole folder."""
@@ -263,6 +263,11 @@ class AnalysisStore:
         if not folder.is_dir():
             raise StoreError("That analysis has been deleted already.")
         shutil.rmtree(folder)
+
+
+def browser_copy(folder: Path) -> Path | None:
+    """The H.264 or JPEG copy in an analysis folder, or None where none was made."""
+    return next((folder / name for name in (PROXY, PROXY_STILL) if (folder / name).is_file()), None)
 
 
 def folder_bytes(folder: Path) -> int:

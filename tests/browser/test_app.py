@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support import ROOT
 from tests.support.app import at_rest, children_of, loose, new_tab, running_app
@@ -140,26 +141,34 @@ def test_a_dead_worker_is_replaced_and_the_job_goes_on(
     job(page, "again.mp4").get_by_text(f"{LONG} faces in {LONG} frames").wait_for(timeout=SLOW_MS)
 
 
-def test_several_files_and_a_picture_at_once(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
-    import cv2
-
-    cv2.imwrite(str(tmp_path / "face.png"), portrait[:, :, ::-1])
-    clips = [
-        write_clip(tmp_path / f"part{i}.mp4", [j / 10 for j in range(10)], pictures=[portrait] * 10) for i in range(2)
-    ]
-    page.locator(".uploader input").set_input_files([str(path) for path in (*clips, tmp_path / "face.png")])
+def test_several_files_of_kinds_that_browsers_do_not_show(page: Any, tmp_path: Path, portrait: np.ndarray) -> None:
+    """A video, an animation, and a TIFF without an ending; the latter two are seen as copies."""
+    clip = write_clip(tmp_path / "part.mp4", [j / 10 for j in range(10)], pictures=[portrait] * 10)
+    pictures = [Image.fromarray(np.roll(portrait, j, axis=1)) for j in range(5)]
+    pictures[0].save(tmp_path / "moves.webp", save_all=True, append_images=pictures[1:], duration=100)
+    pictures[0].save(tmp_path / "face", "TIFF")
+    page.locator(".uploader input").set_input_files([str(clip), str(tmp_path / "moves.webp"), str(tmp_path / "face")])
     page.get_by_role("button", name="Analyze all 3").click()
-    open_review(page, "face.png")
+    open_review(page, "face")
     page.locator(".player .picture img").wait_for()
+    assert page.locator(".player .picture img").evaluate("img => img.naturalWidth") == portrait.shape[1]
     page.locator(".reading").filter(has_text="happy").wait_for()
     assert not page.locator(".timeline").is_visible()
+    page.get_by_role("link", name="Analyze").first.click()
+    job(page, "moves.webp").get_by_role("button", name="Open in Review").wait_for(timeout=SLOW_MS)
+    open_review(page, "moves.webp")
+    seconds = page.locator(".player video").evaluate("""video => new Promise(done => {
+        if (video.readyState) done(video.duration);
+        video.addEventListener("loadedmetadata", () => done(video.duration));
+    })""")
+    assert seconds == pytest.approx(0.5, abs=0.11)
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
         ("empty", "is empty (0 bytes)"), ("text", "cannot be opened as a video"), ("truncated", "cut off"),
-        ("sound", "no picture track"), ("png", "PNG picture"),
+        ("sound", "no picture track"), ("heic", "HEIC picture"),
     ],
 )  # fmt: skip
 def test_bad_files_get_a_clear_message(

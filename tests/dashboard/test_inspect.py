@@ -320,10 +320,11 @@ def test_a_picture_without_a_face_is_told_and_others_can_be_chosen(home: Path, p
     assert "No face was found" in ask(np.full((200, 200, 3), 90, np.uint8)).error
     job = ask(portrait)
     assert job.state == "done" and explained.answer(job.id)["sources"][0]["n_faces"] == 1
-    for name, data in (("a.png", b""), ("a.exe", b"x"), ("a.svg", b"<svg/>")):
+    for name, data in (("a.png", b""), ("a.exe", b"x"), ("a.svg", b"<svg/>"), ("b.jpg", b"not a picture")):
         with pytest.raises(UploadError, match="no picture"):
             explained.keep_picture(name, data)
-    broken = {"picture": explained.keep_picture("b.jpg", b"not a picture"), "face": 0}
+    cut = cv2.imencode(".png", portrait)[1].tobytes()[:60]
+    broken = {"picture": explained.keep_picture("scan", cut), "face": 0}
     assert run(explained.ask([broken], [explained.make_ask(DEFAULT_CHECKPOINT)])).state == "failed"
     escaped = {"picture": "../../jobs.sqlite", "face": 0}
     assert "not kept" in run(explained.ask([escaped], [explained.make_ask(DEFAULT_CHECKPOINT)])).error

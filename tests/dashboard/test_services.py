@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -60,8 +61,8 @@ def test_an_upload_that_the_user_stops_leaves_nothing_but_a_whole_one_stays(clie
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("empty", "empty"), ("text", "cannot be opened"), ("truncated", "cut off"), ("sound", "no picture track"),
-        ("png", "PNG picture"), ("playlist", "cannot be opened"),
+        ("empty", "empty"), ("text", "text file"), ("truncated", "cut off"), ("sound", "no picture track"),
+        ("heic", "HEIC picture"), ("playlist", "a playlist"),
     ],
 )  # fmt: skip
 def test_bad_files_get_a_message_and_nothing_is_left(client: TestClient, tmp_path: Path, kind: str, words: str) -> None:
@@ -318,6 +319,41 @@ def test_a_copy_that_browsers_play_is_a_job_of_its_own(client: TestClient, tmp_p
     work.run_job(copy.id)
     assert jobs.get(copy.id).state == "done"  # type: ignore[union-attr]
     assert client.get(f"/api/media/{job_id}").headers["content-type"] == "video/mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "media", "copied"),
+    [
+        ("a.tiff", ".tiff", "image/jpeg", True), ("scan", ".ppm", "image/jpeg", True),
+        ("a.jp2", ".jp2", "image/jpeg", True), ("no ending", ".png", "image/png", False),
+        ("a.mp4", ".jpg", "image/jpeg", False), ("a.jfif", ".jpg", "image/jpeg", False),
+    ],
+)  # fmt: skip
+def test_every_kind_of_picture_is_shown(
+    client: TestClient, tmp_path: Path, portrait: np.ndarray, name: str, kind: str, media: str, copied: bool
+) -> None:
+    (tmp_path / "a").write_bytes(cv2.imencode(kind, portrait[:, :, ::-1])[1].tobytes())
+    job_id = send(client, tmp_path / "a", name=name, slice_bytes=10**9)["job"]
+    jobs.queue(job_id, SETTINGS)
+    work.run_job(job_id)
+    analysis = places.store().open(job_id)
+    assert jobs.get(job_id).kind == "picture" and len(analysis.people) == 1  # type: ignore[union-attr]
+    assert (analysis.folder / "proxy.jpg").is_file() == copied and jobs.of_target(job_id, "copy") is None
+    answer = client.get(f"/api/media/{job_id}")
+    assert answer.headers["content-type"] == media
+    shown = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_allclose(shown.mean(axis=(0, 1)), portrait.mean(axis=(0, 1)), atol=2)
+
+
+def test_a_picture_of_many_bits_is_shown_as_it_was_analysed(
+    client: TestClient, tmp_path: Path, portrait: np.ndarray
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), portrait[:, :, 0].astype(np.uint16) * 16)
+    job_id = send(client, tmp_path / "a.png", slice_bytes=10**9)["job"]
+    jobs.queue(job_id, SETTINGS)
+    work.run_job(job_id)
+    shown = cv2.imdecode(np.frombuffer(client.get(f"/api/media/{job_id}").content, np.uint8), cv2.IMREAD_COLOR)
+    assert shown.max() > 200 and "12 of its 16 bits" in places.store().open(job_id).record["messages"][0]
 
 
 def test_a_copy_that_cannot_be_made_does_not_spoil_the_analysis(

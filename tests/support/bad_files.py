@@ -24,9 +24,6 @@ def write_bad(folder: Path, kind: str) -> Path:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif kind == "sound":
         write_tone(path)
-    elif kind == "png":
-        cv2.imwrite(str(path.with_suffix(".png")), np.zeros((30, 30, 3), np.uint8))
-        path.with_suffix(".png").rename(path)
     elif kind == "playlist":
         path.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n")
     elif kind == "heic":

@@ -120,9 +120,26 @@ def test_only_what_was_analysed_on_every_frame_can_be_blurred(
     assert to_blur(part, 0.0, None)[2] == pytest.approx(0.6, abs=0.051)
     with pytest.raises(InputError, match="range"):
         to_blur(part, 1.0, None)
-    sparse = open_analysis(analyze(clip, tmp_path / "c", checkpoint=classifier, settings=Settings(per_second=2)))
-    with pytest.raises(InputError, match="every frame"):
-        to_blur(sparse, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "can_be"),
+    [
+        (Settings(per_second=2), False),
+        (Settings(mode="preview"), False),
+        (Settings(per_second=1, end_s=0.5), False),
+        (Settings(per_second=100), True),
+    ],
+)
+def test_what_can_be_blurred_is_told_by_what_was_analysed_not_by_what_was_set(
+    tmp_path: Path, clip: Path, classifier: Classifier, settings: Settings, can_be: bool
+) -> None:
+    found = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier, settings=settings))
+    if can_be:
+        assert len(to_blur(found, 0.0, None)[0]) == 16
+    else:
+        with pytest.raises(InputError, match="every frame"):
+            to_blur(found, 0.0, None)
 
 
 def test_exports_have_reasons_people_and_a_dictionary_of_every_column(analysis: Analysis) -> None:

@@ -282,7 +282,7 @@ def test_analyze_command(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixtu
 
 def test_commands_say_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["analyze", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "a")]) == 1
-    assert "no file none.mp4" in capsys.readouterr().err
+    assert f"no file {tmp_path / 'none.mp4'}" in capsys.readouterr().err
     assert cli.main(["evaluate", "nothing", "--data", str(tmp_path)]) == 1
     assert DEFAULT_CHECKPOINT in capsys.readouterr().err
 
@@ -297,7 +297,7 @@ def test_analyze_from_a_thread_works_like_anywhere(tmp_path: Path, clip: Path, c
 
 
 def test_a_missing_file_is_an_error_of_the_user(tmp_path: Path, classifier: Classifier) -> None:
-    with pytest.raises(VideoError, match=r"no file gone\.mp4"):
+    with pytest.raises(VideoError, match=r"no file .*gone\.mp4"):
         analyze(tmp_path / "gone.mp4", tmp_path / "a", checkpoint=classifier)
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from typing import Any
 
-from fer_core.errors import FerError
+from fer_core.cli_parts import CAUSED_OUTSIDE, say
 from training.recipe import EnsembleRecipe, Recipe, load_recipe, recipe_names
 
 
@@ -47,9 +46,8 @@ def main(argv: list[str] | None = None) -> int:
             _tell_one(load_recipe(args.name), as_json=args.json)
         else:
             _tell_all([load_recipe(name) for name in recipe_names()], as_json=args.json)
-    except FerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except CAUSED_OUTSIDE as error:
+        return say("error", error, failed=2)
     return 0
 
 

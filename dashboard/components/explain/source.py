@@ -72,7 +72,7 @@ def _go(picture_id: str) -> None:
 
 def _picture() -> explained.Source | None:
     given = st.file_uploader(
-        "A picture with a face", max_upload_size=30, help="JPEG, PNG, WebP or BMP. It stays on this machine."
+        "A picture with a face", max_upload_size=30, help="JPEG, PNG, WebP, TIFF … It stays on this machine."
     )
     return _kept(given.name, given.getvalue()) if given else None
 
