@@ -40,7 +40,8 @@ def sentence(error: BaseException) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full."
     name = os.fsencode(error.filename).decode("utf-8", "replace") if isinstance(error.filename, str | bytes) else ""
-    return f"{error.strerror or error}{f' ({name})' if name else ''}."
+    what = os.strerror(error.errno) if error.errno else str(error)  # other libraries add words of their own
+    return f"{what.removesuffix('.')}{f' ({name})' if name else ''}."
 
 
 class FerError(Exception):
