@@ -95,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the clip range in seconds")
     analyze.add_argument("--end", type=float, metavar="S", help="end of the clip range in seconds")
     analyze.add_argument(
+        "--identity", action="store_true",
+        help="recognise people by their faces (an extra, see docs/identity.md); descriptors, which are biometric data, are "
+        "kept in the folder",
+    )  # fmt: skip
+    analyze.add_argument(
         "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --export"
     )
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
@@ -148,6 +153,7 @@ def _analyze(args: argparse.Namespace) -> int:
         mode=args.mode,
         start_s=args.start,
         end_s=args.end,
+        identity=args.identity,
     )
     stop = Interrupt()
     bar = progress_bar(args.video.name)

@@ -41,6 +41,20 @@ def crop_squares(landmarks: ArrayF, margin: float = 1.0) -> NDArray[np.float64]:
     return np.stack([origin, x_axis, y_axis], axis=1)
 
 
+def fitted_squares(landmarks: ArrayF, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The square that each face is cut as, (n, 3, 2) as of ``crop_squares``, so that its landmarks (n, 5, 2) lie as near
+    as can be to ``places`` (5, 2), in units of the side: moved, turned and scaled, by least squares."""
+    points, wanted = landmarks.astype(np.float64), places - places.mean(axis=0)
+    middle = points.mean(axis=1)
+    centred = points - middle[:, None]
+    along = (wanted * centred).sum(axis=(1, 2))
+    across = (wanted[:, 0] * centred[..., 1] - wanted[:, 1] * centred[..., 0]).sum(axis=1)
+    x_axis = np.stack([along, across], axis=1) / (wanted**2).sum()
+    y_axis = np.stack([-x_axis[:, 1], x_axis[:, 0]], axis=1)
+    origin = middle - x_axis * places[:, 0].mean() - y_axis * places[:, 1].mean()
+    return np.stack([origin, x_axis, y_axis], axis=1)
+
+
 def crop_faces(image: RGB, faces: Faces, geometry: CropGeometry) -> RGB:
     """RGB crops uint8 (n, size, size, 3) of ``faces`` in RGB ``image`` (h, w, 3).
 

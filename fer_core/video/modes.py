@@ -29,6 +29,8 @@ class Settings:
         mode: ``exact`` looks for faces anew in every frame, ``fast`` a few times a second and refines them in between
             (see ``fer_core.video.scan``), ``preview`` takes few frames.
         start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
+        identity: recognise people by their faces (an extra), see ``fer_core.video.people``; descriptors of their faces,
+            which are biometric data, are kept in the analysis folder.
     """
 
     detector: str = DEFAULT_DETECTOR
@@ -37,6 +39,7 @@ class Settings:
     start_s: float = 0.0
     end_s: float | None = None
     mode: str = "fast"
+    identity: bool = False
 
     @property
     def rate(self) -> float | None:

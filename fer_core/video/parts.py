@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from fer_core.files import replacing
 from fer_core.signals import QUALITY, Seen, measured
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME, face_columns, to_arrow
+from fer_core.video.people import Recogniser, Recognised, frontal
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.timeline import with_labels, without_rows
 
@@ -70,7 +71,8 @@ class PartWriter:
     running analysis. ``finish`` joins the parts into the tables of the analysis folder and removes them.
     """
 
-    def __init__(self, folder: Path, scores: Sequence[EmotionScores]) -> None:
+    def __init__(self, folder: Path, scores: Sequence[EmotionScores], recogniser: Recogniser | None = None) -> None:
+        self._recogniser, self._recognised = recogniser, None
         self.folder, self._scored = folder, [_ScoredPart(signal) for signal in scores]
         self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
@@ -95,7 +97,9 @@ class PartWriter:
         seen = Seen(crops=next(iter(self._crops.values()))[-1], landmarks=faces.landmarks)
         values = {signal.name: signal.of(seen) for signal in self._measured}
         self._rows.append(_rows(frame, faces, tracks, sources, self._columns, list(values.values())))
-        self._meet(frame, faces, tracks, values[QUALITY.name][:, 0])
+        qualities = self._meet(frame, faces, tracks, values[QUALITY.name][:, 0])
+        if self._recogniser is not None:
+            self._recogniser.see(frame, faces, tracks, qualities, seen.crops)
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
         self.faces += len(faces)
@@ -164,16 +168,18 @@ class PartWriter:
     def _paths(self, kind: str) -> list[Path]:
         return sorted((self.folder / "parts").glob(f"{kind}-*.parquet"))
 
-    def _parts(self, kind: str) -> Iterator[pd.DataFrame]:
-        return (pd.read_parquet(path) for path in self._paths(kind))
+    def _parts(self, kind: str, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+        for path in self._paths(kind):
+            table = pd.read_parquet(path, columns=columns)
+            yield table if self._recognised is None else table.assign(track=self._recognised.strips(table))
 
     def _join(self) -> None:
         """One pass over the parts, each table written row group by row group."""
         fleeting = self._fleeting()
-        numbers = {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
+        numbers = self._numbers(fleeting)
         self.faces_left_out = sum(self._people[track].faces for track in fleeting)
         self.faces -= self.faces_left_out
-        self._rename_thumbnails(fleeting, numbers)
+        self._rename_thumbnails(numbers)
         with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
@@ -188,7 +194,8 @@ class PartWriter:
                     tables.write(f"scores/{scored.signal.name}.parquet", to_arrow(kept))
             for path in self._paths("features"):  # hundreds of columns, which pandas would go over one by one
                 features = pq.read_table(path)
-                tracks = features["track"].to_numpy()
+                where = features.select(["frame", "track"]).to_pandas()
+                tracks = where["track"] if self._recognised is None else self._recognised.strips(where)
                 renumbered = pa.array([numbers.get(track) for track in tracks.tolist()], pa.int32())
                 features = features.set_column(features.schema.get_field_index("track"), "track", renumbered)
                 tables.write("features.parquet", features.filter(renumbered.is_valid()))
@@ -198,29 +205,51 @@ class PartWriter:
         dense = self.frames >= DENSE_PER_S and self.frames - 1 >= DENSE_PER_S * (self._last_s - self._first_s)
         return {n for n, seen in self._people.items() if dense and seen.faces < MIN_FACES and seen.score < SURE_SCORE}
 
-    def _rename_thumbnails(self, fleeting: set[int], numbers: dict[int, int]) -> None:
-        for track in fleeting:
-            self._thumbnail(track).unlink(missing_ok=True)
-        for old, new in numbers.items():  # in order, so that a new name is always free
-            self._thumbnail(old).rename(self._thumbnail(new))
+    def _numbers(self, fleeting: set[int]) -> Mapping[int, int]:
+        """The person of every strip that stays: without descriptors each strip is one."""
+        if self._recogniser is None:
+            return {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
+        seen = pd.concat(list(self._parts("timeline", ["frame", "track"])))
+        found = self._recogniser.settle(seen[(seen["track"] >= 0) & ~seen["track"].isin(fleeting)])
+        for strip, (quality, picture) in found.pictures.items():
+            self._people[strip].thumbnail = quality
+            self._save_thumbnail(strip, picture)
+        found.write(self.folder)
+        self._recognised = found
+        return found.numbers
+
+    def _rename_thumbnails(self, numbers: Mapping[int, int]) -> None:
+        """Each person has the best picture of all strips; those of who is left out go."""
+        best: dict[int, int] = {}
+        for old, new in numbers.items():
+            best[new] = max(best.get(new, old), old, key=lambda strip: self._people[strip].thumbnail)
+        kept = [(self._thumbnail(old).rename(self._thumbnail(old).with_suffix(".kept")), new) for new, old in best.items()]
+        for path in (self.folder / "crops").glob("*.jpg"):
+            path.unlink()
+        for path, new in kept:
+            path.rename(self._thumbnail(new))
 
     def _thumbnail(self, track: int) -> Path:
         return self.folder / "crops" / f"track_{track}.jpg"
 
-    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> None:
-        """Note who was seen; save a face's picture whenever it is clearly better than the person's last one."""
+    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> list[float]:
+        """Note who was seen; save a face's picture whenever it is clearly better than the person's last one. Returns
+        how good each face is as a picture."""
+        qualities = []
         for i, track in enumerate(tracks.tolist()):
             person, score = self._people[track], float(faces.scores[i])
             person.faces, person.score = person.faces + 1, max(person.score, score)
-            quality = score * float(np.log1p(sharpness[i])) * _frontal(faces.landmarks[i])
+            quality = score * float(np.log1p(sharpness[i])) * frontal(faces.landmarks[i])
+            qualities.append(quality)
             if quality > 1.1 * person.thumbnail or person.faces == 1:
                 person.thumbnail = quality
-                picture = crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0]
-                cv2.imwrite(
-                    str(self._thumbnail(track)),
-                    cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
-                    [cv2.IMWRITE_JPEG_QUALITY, 90],
-                )
+                self._save_thumbnail(track, crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0])
+        return qualities
+
+    def _save_thumbnail(self, strip: int, picture: RGB) -> None:
+        small = picture if len(picture) == THUMBNAIL.size else cv2.resize(picture, (THUMBNAIL.size, THUMBNAIL.size))
+        options = [cv2.IMWRITE_JPEG_QUALITY, 90]
+        cv2.imwrite(str(self._thumbnail(strip)), cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
 
 
 class _Tables:
@@ -243,7 +272,7 @@ class _Tables:
         self.writers[name].write_table(table)
 
 
-def _without(table: pd.DataFrame, tracks: set[int], numbers: dict[int, int]) -> pd.DataFrame:
+def _without(table: pd.DataFrame, tracks: set[int], numbers: Mapping[int, int]) -> pd.DataFrame:
     """The rows of other people, renumbered."""
     kept = without_rows(table, table["track"].isin(tracks).to_numpy())
     return kept.assign(track=kept["track"].map({-1: -1, **numbers}))
@@ -265,10 +294,3 @@ def _rows(
         "source": sources if len(faces) else np.full(n, None, object),
         **{name: numbers[:, i] for i, name in enumerate(names)},
     }
-
-
-def _frontal(landmarks: NDArray) -> float:
-    """1 where the nose is midway between the eyes, towards 0 in profile."""
-    left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
-    width = max(abs(right - left), 1e-6)
-    return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))

@@ -10,10 +10,12 @@ import numpy as np
 
 from fer_core.errors import Cancelled
 from fer_core.faces import Tracker, make_detector
+from fer_core.faces.identity.describers import make_describer
 from fer_core.progress import OnProgress, Progress, ShouldStop
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.modes import Settings
 from fer_core.video.parts import PartWriter
+from fer_core.video.people import Recogniser
 from fer_core.video.reader import RGB, VideoReader
 from fer_core.video.scan import scan
 
@@ -28,7 +30,8 @@ class Run:
         self.reader, self.scores, self.settings = reader, scores, settings
         self.device = str(scores[0].classifier.device)
         self.detector = make_detector(settings.detector, min_face_px=settings.min_face_px, device=self.device)
-        self.parts = PartWriter(folder, scores)
+        with_people = settings.identity and not reader.info.is_picture  # nobody comes back in a picture
+        self.parts = PartWriter(folder, scores, Recogniser(make_describer()) if with_people else None)
         self.repeated = 0
         self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
         self.progress, self.should_stop = progress, should_stop

@@ -1,0 +1,348 @@
+"""Who is who by the face, once a video was seen: strips are cut, joined into people, and joins are proposed.
+
+While frames go by, a few good pictures of every strip are kept, spread over its time; never every frame. At the end at
+most three of each are described: one early, one in the middle, one late, and more only to find where a strip became
+somebody else's. Surely different faces cut a strip where its look changed most; surely equal ones join two strips, if
+every strip of the one person is near every strip of the other and no two of them are seen in one frame; what lies
+between is proposed to the user. How near is near, the describer says (``Likeness``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fer_core.faces import Faces, cut_squares, fitted_squares
+from fer_core.faces.identity.describers import Describer, Likeness
+from fer_core.video.reader import RGB, Frame
+from fer_core.video.store import PEOPLE_FORMAT
+
+MIN_PX, MIN_FRONTAL = 48, 0.5
+"""Smallest face that is described (shorter side of its box), and how frontal it is at least (``frontal``)."""
+SPANS, FIRST_SPAN_S = 8, 0.25
+"""A strip's pictures: the best one of each of so many spans of its time, which grow longer with it."""
+PER_STRIP = 3
+MAX_STRIPS = 1500
+"""Of more strips only those seen longest are compared: the table of distances grows with their square."""
+MAX_CHIPS = 600
+"""Pictures in memory; beyond, strips that were not seen for longest are described and their pictures forgotten."""
+FAR = 1e3
+
+
+def frontal(landmarks: NDArray) -> float:
+    """1 where the nose is midway between the eyes, towards 0 in profile; landmarks (5, 2)."""
+    left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
+    width = max(abs(right - left), 1e-6)
+    return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))
+
+
+class _Picture(NamedTuple):
+    """A good face of a strip; ``chip`` as its describer wants it."""
+
+    frame: int
+    time_s: float
+    quality: float
+    chip: RGB
+
+
+class _Described(NamedTuple):
+    picture: _Picture
+    vector: NDArray[np.float32]
+
+
+class _Strip:
+    """What is kept of a strip: pictures by spans of its time, and how much its look changed from face to face."""
+
+    def __init__(self, start_s: float) -> None:
+        self.start_s, self.span_s = start_s, FIRST_SPAN_S
+        self.pictures: dict[int, _Picture] = {}
+        self.described: list[_Described] = []
+        self.last_s = start_s
+        self.frames, self.changes = array("q"), array("f")
+        self._look = np.zeros(0, np.float32)
+
+    def wants(self, time_s: float, quality: float) -> bool:
+        """Whether a face of this quality is clearly better than what is kept of its time."""
+        while (span := self._span(time_s)) >= SPANS:
+            self.span_s *= 2
+            best: dict[int, _Picture] = {}
+            for picture in self.pictures.values():
+                own = self._span(picture.time_s)
+                best[own] = max(picture, best.get(own, picture), key=lambda each: each.quality)
+            self.pictures = best
+        return span not in self.pictures or quality > 1.1 * self.pictures[span].quality
+
+    def keep(self, picture: _Picture) -> None:
+        self.pictures[self._span(picture.time_s)] = picture
+
+    def follow(self, frame: int, crop: RGB) -> None:
+        """Note how much the look changed since the face before; brightness and contrast do not count."""
+        step = max(len(crop) // 16, 1)
+        look = crop[::step, ::step].mean(axis=2, dtype=np.float32)
+        look = (look - look.mean()) / (look.std() + 1)
+        self.changes.append(float(np.abs(look - self._look).mean()) if len(self._look) else 0.0)
+        self.frames.append(frame)
+        self._look = look
+
+    def describe(self, describer: Describer, cut: float) -> None:
+        """Describe an early, a middle and a late picture, and between two that are surely different those in the middle
+        of them, so that the place of the change is known; then forget the pictures."""
+        kept = [self.pictures[span] for span in sorted(self.pictures)]
+        thirds = [part.tolist() for part in np.array_split(np.arange(len(kept)), PER_STRIP) if len(part)]
+        chosen = [max(part, key=lambda i: kept[i].quality) for part in thirds]
+        vectors = dict(zip(chosen, describer.describe(_stacked([kept[i] for i in chosen])), strict=True))
+        for low, high in zip(chosen, chosen[1:], strict=False):
+            while high - low > 1 and _distance(vectors[low], vectors[high]) > cut:
+                middle = (low + high) // 2
+                vectors[middle] = describer.describe(_stacked([kept[middle]]))[0]
+                is_first = _distance(vectors[middle], vectors[low]) <= _distance(vectors[middle], vectors[high])
+                low, high = (middle, high) if is_first else (low, middle)
+        self.described += [_Described(kept[i], vectors[i]) for i in sorted(vectors)]
+        self.pictures = {}
+
+    def changed_most(self, after: int, until: int) -> int:
+        """The frame after ``after``, at most ``until``, at which the look changed most."""
+        frames, changes = np.frombuffer(self.frames, np.int64), np.frombuffer(self.changes, np.float32)
+        inside = np.flatnonzero((frames > after) & (frames <= until))
+        return int(frames[inside[np.argmax(changes[inside])]])
+
+    def _span(self, time_s: float) -> int:
+        return int((time_s - self.start_s) / self.span_s)
+
+
+@dataclass
+class _Piece:
+    """A part of a strip that is one person's: from which frame on, and its described faces."""
+
+    strip: int
+    from_frame: int
+    described: list[_Described]
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Who is who.
+
+    Attributes:
+        cuts: by track, the frames from which on it is another strip, rising, each with that strip's new number.
+        numbers: the person of every strip, numbered without a gap in order of appearance.
+        pictures: (quality, RGB picture) of the strips that were cut, as their thumbnails.
+        record: what ``people.json`` says.
+        descriptors: float32 ``d_000`` …, of every described face, with ``strip``, ``person``, ``frame``, ``time_s``.
+    """
+
+    cuts: Mapping[int, Sequence[tuple[int, int]]]
+    numbers: Mapping[int, int]
+    pictures: Mapping[int, tuple[float, RGB]]
+    record: dict[str, Any] = field(repr=False)
+    descriptors: pd.DataFrame = field(repr=False)
+
+    def strips(self, table: pd.DataFrame) -> NDArray:
+        """The strips (n,) of the n rows of a table with ``frame`` and the tracker's ``track``, after the cuts."""
+        frames, tracks = table["frame"].to_numpy(), table["track"].to_numpy()
+        strips = tracks.copy()
+        for track, cuts in self.cuts.items():
+            for frame, strip in cuts:
+                strips[(tracks == track) & (frames >= frame)] = strip
+        return strips
+
+    def write(self, folder: Path) -> None:
+        """``people.json`` and ``descriptors.parquet``; both go with the folder."""
+        self.descriptors.to_parquet(folder / "descriptors.parquet", index=False, compression="zstd")
+        (folder / "people.json").write_text(json.dumps(self.record, indent=1) + "\n", encoding="utf-8")
+
+
+class Recogniser:
+    """Sees the faces of every frame, keeps few of them, and says in the end who is who."""
+
+    def __init__(self, describer: Describer) -> None:
+        self.describer = describer
+        self._strips: dict[int, _Strip] = {}
+        self._described_s = 0.0
+
+    def see(self, frame: Frame, faces: Faces, tracks: NDArray, qualities: Sequence[float], crops: RGB) -> None:
+        """The n faces of one frame, the tracks (n,) they belong to, how good each is as a picture, and their crops
+        (n, h, w, 3) of any geometry."""
+        for i, track in enumerate(tracks.tolist()):
+            if track not in self._strips:
+                self._strips[track] = _Strip(frame.time_s)
+            strip = self._strips[track]
+            strip.follow(frame.index, crops[i])
+            strip.last_s = frame.time_s
+            size = (faces.boxes[i, 2:] - faces.boxes[i, :2]).min()
+            if size < MIN_PX or frontal(faces.landmarks[i]) < MIN_FRONTAL or not strip.wants(frame.time_s, qualities[i]):
+                continue
+            square = fitted_squares(faces.landmarks[i : i + 1], self.describer.places)
+            chip = cut_squares(frame.image, square, self.describer.size)[0]
+            strip.keep(_Picture(frame.index, frame.time_s, qualities[i], chip))
+        self._make_room()
+
+    def settle(self, seen: pd.DataFrame) -> Recognised:
+        """Who is who among the people of ``seen``: ``frame`` and ``track`` of all their faces."""
+        tracks = sorted(self._strips.keys() & set(seen["track"].unique().tolist()))
+        for track in tracks:
+            self._describe(self._strips[track])
+        pieces = list(self._pieces(tracks, new=max(self._strips, default=-1) + 1))
+        cuts: dict[int, list[tuple[int, int]]] = {}
+        pictures = {}
+        for track, piece in pieces:
+            if piece.strip != track:
+                cuts.setdefault(track, []).append((piece.from_frame, piece.strip))
+        for track, piece in pieces:
+            if track in cuts:
+                best = max((each.picture for each in piece.described), key=lambda picture: picture.quality)
+                pictures[piece.strip] = best.quality, best.chip
+        found = Recognised(cuts, {}, pictures, {}, pd.DataFrame())
+        return self._people(found, seen["frame"].to_numpy(), found.strips(seen), [piece for _, piece in pieces])
+
+    def _describe(self, strip: _Strip) -> None:
+        started = time.monotonic()
+        strip.describe(self.describer, self.describer.likeness.cut)
+        self._described_s += time.monotonic() - started
+
+    def _make_room(self) -> None:
+        held = {track: len(strip.pictures) for track, strip in self._strips.items() if strip.pictures}
+        if sum(held.values()) <= MAX_CHIPS:
+            return
+        for track in sorted(held, key=lambda track: self._strips[track].last_s)[: max(len(held) // 2, 1)]:
+            self._describe(self._strips[track])
+
+    def _pieces(self, tracks: Sequence[int], new: int) -> Iterator[tuple[int, _Piece]]:
+        """Every track's pieces in order of time; the first one keeps the track's number, the others are numbered from
+        ``new`` on."""
+        for track in tracks:
+            strip = self._strips[track]
+            parts = _parted(strip.described, self.describer.likeness.cut)
+            yield track, _Piece(track, 0, parts[0])
+            for before, after in zip(parts, parts[1:], strict=False):
+                at = strip.changed_most(before[-1].picture.frame, after[0].picture.frame)
+                yield track, _Piece(new, at, after)
+                new += 1
+
+    def _people(self, found: Recognised, frames: NDArray, strips: NDArray, pieces: Sequence[_Piece]) -> Recognised:
+        """Join the pieces into people, and say which of them may be one person."""
+        counts = pd.Series(strips).value_counts()
+        known = sorted((each for each in pieces if each.described), key=lambda each: -counts.get(each.strip, 0))
+        known = sorted(known[:MAX_STRIPS], key=lambda each: each.strip)
+        apart = _mean_distances([piece.described for piece in known])
+        apart[_together(frames, strips, [[piece.strip] for piece in known])] = FAR
+        person = {piece.strip: piece.strip for piece in pieces}
+        groups = _complete_linkage(apart, self.describer.likeness.joined)
+        for group in groups:
+            person |= dict.fromkeys((known[i].strip for i in group), known[group[0]].strip)
+        first = pd.Series(frames).groupby(pd.Series(strips).map(person)).min()
+        numbers = {who: n for n, who in enumerate(sorted(first.index, key=lambda who: (first[who], who)))}
+        numbers = {strip: numbers[who] for strip, who in person.items()}
+        near = _mean_distances([[each for i in group for each in known[i].described] for group in groups])
+        near[_together(frames, strips, [[known[i].strip for i in group] for group in groups])] = FAR
+        people = [numbers[known[group[0]].strip] for group in groups]
+        rows = [(piece, each) for piece in pieces for each in piece.described]
+        record = {
+            "format": PEOPLE_FORMAT,
+            "describer": {
+                "name": self.describer.name, "version": self.describer.version,
+                **dataclasses.asdict(self.describer.likeness),
+            },
+            "strips": len(pieces) - sum(map(len, found.cuts.values())),
+            "cut": sum(map(len, found.cuts.values())),
+            "people": len(set(numbers.values())),
+            "described": len(rows),
+            "compared": len(known),
+            "described_s": round(self._described_s, 3),
+            "proposals": _proposals(near, people, self.describer.likeness),
+        }  # fmt: skip
+        return dataclasses.replace(found, numbers=numbers, record=record, descriptors=_table(rows, numbers))
+
+
+def _stacked(pictures: Sequence[_Picture]) -> RGB:
+    return np.stack([picture.chip for picture in pictures]) if pictures else np.zeros((0, 1, 1, 3), np.uint8)
+
+
+def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(a - b))
+
+
+def _parted(described: list[_Described], cut: float) -> list[list[_Described]]:
+    """Parts in order of time in which no two faces are surely different. Where two are, the course between them is cut
+    at its greatest step."""
+    if len(described) < 2:
+        return [described]
+    vectors = np.stack([each.vector for each in described])
+    apart = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+    if apart.max() <= cut:
+        return [described]
+    low, high = sorted(np.unravel_index(int(apart.argmax()), apart.shape))
+    at = int(low) + 1 + int(np.argmax([apart[i, i + 1] for i in range(low, high)]))
+    return [*_parted(described[:at], cut), *_parted(described[at:], cut)]
+
+
+def _mean_distances(groups: Sequence[Sequence[_Described]]) -> NDArray[np.float64]:
+    """Mean distance (n, n) of the faces of one group from those of another; the diagonal says nothing."""
+    if not groups:
+        return np.zeros((0, 0))
+    vectors = np.stack([each.vector for group in groups for each in group]).astype(np.float64)
+    owner = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    squares = (vectors**2).sum(axis=1)
+    apart = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * vectors @ vectors.T, 0))
+    share = (owner[None] == np.arange(len(groups))[:, None]).astype(np.float64)
+    share /= share.sum(axis=1, keepdims=True)
+    return np.asarray(share @ apart @ share.T)
+
+
+def _together(frames: NDArray, strips: NDArray, groups: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """Which two of the groups of strips (n, n) are seen in one frame; nobody is with himself."""
+    from scipy.sparse import coo_array
+
+    group = pd.Series(strips).map({strip: i for i, group in enumerate(groups) for strip in group})
+    inside = group.notna().to_numpy()
+    rows, columns = pd.factorize(frames[inside])[0], group[inside].to_numpy(int)
+    shape = (int(rows.max()) + 1 if len(rows) else 1, max(len(groups), 1))
+    where = coo_array((np.ones(len(rows)), (rows, columns)), shape=shape).tocsr()
+    both = (where.T @ where).toarray()[: len(groups), : len(groups)] > 0
+    np.fill_diagonal(both, False)
+    return np.asarray(both)
+
+
+def _complete_linkage(apart: NDArray[np.float64], most: float) -> list[list[int]]:
+    """Groups of rows within which every two are at most so far apart, rising; the nearest are joined first."""
+    if len(apart) < 2:
+        return [[i] for i in range(len(apart))]
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    labels = fcluster(linkage(apart[np.triu_indices(len(apart), 1)], "complete"), most, "distance")
+    groups: dict[int, list[int]] = {}
+    for i, label in enumerate(labels.tolist()):
+        groups.setdefault(label, []).append(i)
+    return sorted(groups.values())
+
+
+def _proposals(apart: NDArray[np.float64], people: Sequence[int], likeness: Likeness) -> list[dict[str, Any]]:
+    """Pairs of people who may be one, the nearest first."""
+    pairs = np.argwhere(np.triu(apart <= likeness.threshold, 1))
+    found = [(float(apart[i, j]), *sorted((people[i], people[j]))) for i, j in pairs.tolist()]
+    return [{"person": a, "other": b, "distance": round(distance, 4)} for distance, a, b in sorted(found)]
+
+
+def _table(rows: Sequence[tuple[_Piece, _Described]], numbers: Mapping[int, int]) -> pd.DataFrame:
+    where = pd.DataFrame(
+        {
+            "strip": np.array([piece.strip for piece, _ in rows], np.int32),
+            "person": np.array([numbers[piece.strip] for piece, _ in rows], np.int32),
+            "frame": np.array([each.picture.frame for _, each in rows], np.int64),
+            "time_s": np.array([each.picture.time_s for _, each in rows], np.float64),
+        }
+    )
+    if not rows:
+        return where
+    vectors = np.stack([each.vector for _, each in rows])
+    return pd.concat([where, pd.DataFrame(vectors, columns=[f"d_{i:03d}" for i in range(vectors.shape[1])])], axis=1)
