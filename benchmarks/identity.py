@@ -1,7 +1,7 @@
 """Whether every strip is one person: drawn scenes, in which it is known who is who, through the scan and the tracker.
 
     python -m benchmarks.identity [--data DIR] [--scenes cuts swaps passing returns light] [--mode fast exact]
-        [--seed 0] [--descriptors none] [--out figures.json]
+        [--seed 0] [--descriptors dlib-resnet] [--out figures.json]
 
 Without ``--mode`` every scene runs in *fast*, those of *passing* in *exact* too. Of each scene:
 
@@ -22,16 +22,29 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.identity_scenes import FPS, Drawn, Head, Scene, all_scenes, draw, heads
-from fer_core.faces import DEFAULT_DETECTOR, Detector, Faces, Tracker, iou_matrix, make_detector
-from fer_core.faces.records import RGB
+from fer_core.faces import (
+    DEFAULT_DETECTOR,
+    CropGeometry,
+    Detector,
+    Faces,
+    Tracker,
+    crop_faces,
+    crop_qualities,
+    iou_matrix,
+    make_detector,
+)  # fmt: skip
+from fer_core.faces.identity.describers import DESCRIBERS, make_describer
+from fer_core.video.people import Recogniser, picture_qualities
 from fer_core.video.reader import Frame
 from fer_core.video.scan import scan
 
@@ -43,27 +56,49 @@ Ints = NDArray[np.int64]
 
 
 class People(Protocol):
-    """Joins strips to people after the last frame; a descriptor of faces looks at them as they come."""
+    """Cuts strips and joins them to people after the last frame; a descriptor of faces looks at them as they come."""
 
-    def see(self, time_s: float, image: RGB, faces: Faces, strips: Ints) -> None:
+    def see(self, frame: Frame, faces: Faces, strips: Ints) -> None:
         """The n faces of the next frame and their strips (n,)."""
 
-    def people(self) -> Mapping[int, int]:
-        """The person of every strip; a strip that is not named is a person of its own."""
+    def people(self, frames: Ints, strips: Ints) -> Ints:
+        """The person (n,) of faces, by frame and strip (n,) each."""
 
 
 class EveryStrip:
     """Every strip is somebody."""
 
-    def see(self, time_s: float, image: RGB, faces: Faces, strips: Ints) -> None:
+    def see(self, frame: Frame, faces: Faces, strips: Ints) -> None:
         """Nothing is looked at."""
 
-    def people(self) -> Mapping[int, int]:
-        """Nothing is joined."""
-        return {}
+    def people(self, frames: Ints, strips: Ints) -> Ints:
+        """Nothing is cut or joined."""
+        return strips
 
 
-DESCRIPTORS: Mapping[str, Callable[[], People]] = {"none": EveryStrip}
+class ByFace:
+    """As an analysis does that recognises people by their faces."""
+
+    def __init__(self, describer: str) -> None:
+        self.recogniser, self.seen = Recogniser(make_describer(describer)), list[pd.DataFrame]()
+
+    def see(self, frame: Frame, faces: Faces, strips: Ints) -> None:
+        """Keep a few good pictures."""
+        crops = crop_faces(frame.image, faces, CropGeometry())
+        qualities = picture_qualities(faces, crop_qualities(crops)["sharpness"])
+        self.recogniser.see(frame, faces, strips, qualities, crops)
+        self.seen.append(pd.DataFrame({"frame": frame.index, "track": strips}))
+
+    def people(self, frames: Ints, strips: Ints) -> Ints:
+        """Describe them, cut and join."""
+        found = self.recogniser.settle(pd.concat(self.seen))
+        own = found.strips(pd.DataFrame({"frame": frames, "track": strips}))
+        return np.array([found.numbers[strip] for strip in own.tolist()], np.int64)
+
+
+DESCRIPTORS: Mapping[str, Callable[[], People]] = {
+    "none": EveryStrip, **{name: partial(ByFace, name) for name in DESCRIBERS},
+}  # fmt: skip
 
 
 class Seen(NamedTuple):
@@ -84,14 +119,12 @@ def run(scene: Scene, people: Sequence[Head], detector: Detector, mode: str, see
     with closing(scan(frames, detector, mode)) as scanned:
         for frame, faces, _ in scanned:
             strips = tracker.update(frame.time_s, faces, frame.image, frame.colours).astype(np.int64)
-            joiner.see(frame.time_s, frame.image, faces, strips)
+            joiner.see(frame, faces, strips)
             shown = matched(faces.boxes, drawn[frame.index])
             found += [(frame.index, int(s), int(w)) for s, w in zip(strips, shown, strict=True) if w > MAY_BE]
     truth = [(i, int(who)) for i, each in enumerate(drawn) for who in each.who[each.counts]]
-    joined = joiner.people()
     rows = np.array(found, np.int64).reshape(-1, 3)
-    strip = np.array([joined.get(each, each) for each in rows[:, 1].tolist()], np.int64)
-    return Seen(rows[:, 0], strip, rows[:, 2], np.array(truth, np.int64).reshape(-1, 2))
+    return Seen(rows[:, 0], joiner.people(rows[:, 0], rows[:, 1]), rows[:, 2], np.array(truth, np.int64).reshape(-1, 2))
 
 
 def matched(boxes: NDArray[np.float32], drawn: Drawn) -> Ints:

@@ -96,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--end", type=float, metavar="S", help="end of the clip range in seconds")
     analyze.add_argument(
         "--identity", action="store_true",
-        help="recognise people by their faces (an extra, see docs/identity.md); descriptors, which are biometric data, are "
-        "kept in the folder",
+        help="recognise people by their faces (an extra, see docs/identity.md); what their faces are compared by is "
+        "biometric data and kept in the folder alone",
     )  # fmt: skip
     analyze.add_argument(
         "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --export"

@@ -42,8 +42,8 @@ def crop_squares(landmarks: ArrayF, margin: float = 1.0) -> NDArray[np.float64]:
 
 
 def fitted_squares(landmarks: ArrayF, places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The square that each face is cut as, (n, 3, 2) as of ``crop_squares``, so that its landmarks (n, 5, 2) lie as near
-    as can be to ``places`` (5, 2), in units of the side: moved, turned and scaled, by least squares."""
+    """The square that each face is cut as, (n, 3, 2) as of ``crop_squares``, so that its landmarks (n, 5, 2) lie as
+    near as can be to ``places`` (5, 2), in units of the side: moved, turned and scaled, by least squares."""
     points, wanted = landmarks.astype(np.float64), places - places.mean(axis=0)
     middle = points.mean(axis=1)
     centred = points - middle[:, None]

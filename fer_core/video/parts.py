@@ -20,7 +20,7 @@ from fer_core.files import replacing
 from fer_core.signals import QUALITY, Seen, measured
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME, face_columns, to_arrow
-from fer_core.video.people import Recogniser, Recognised, frontal
+from fer_core.video.people import Recognised, Recogniser, picture_qualities
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.timeline import with_labels, without_rows
 
@@ -72,7 +72,8 @@ class PartWriter:
     """
 
     def __init__(self, folder: Path, scores: Sequence[EmotionScores], recogniser: Recogniser | None = None) -> None:
-        self._recogniser, self._recognised = recogniser, None
+        self._recogniser = recogniser
+        self._recognised: Recognised | None = None
         self.folder, self._scored = folder, [_ScoredPart(signal) for signal in scores]
         self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
@@ -92,14 +93,16 @@ class PartWriter:
     def add(self, frame: Frame, faces: Faces, tracks: NDArray, sources: NDArray) -> None:
         """One frame: its faces (n), their people (n,), and how each was found (n,). Faces are cut once for every crop
         geometry."""
-        for geometry, crops in self._crops.items():
-            crops.append(crop_faces(frame.image, faces, geometry))
-        seen = Seen(crops=next(iter(self._crops.values()))[-1], landmarks=faces.landmarks)
+        for geometry, waiting in self._crops.items():
+            waiting.append(crop_faces(frame.image, faces, geometry))
+        crops = next(iter(self._crops.values()))[-1]
+        seen = Seen(crops=crops, landmarks=faces.landmarks)
         values = {signal.name: signal.of(seen) for signal in self._measured}
         self._rows.append(_rows(frame, faces, tracks, sources, self._columns, list(values.values())))
-        qualities = self._meet(frame, faces, tracks, values[QUALITY.name][:, 0])
+        qualities = picture_qualities(faces, values[QUALITY.name][:, 0])
+        self._meet(frame, faces, tracks, qualities)
         if self._recogniser is not None:
-            self._recogniser.see(frame, faces, tracks, qualities, seen.crops)
+            self._recogniser.see(frame, faces, tracks, qualities, crops)
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
         self.faces += len(faces)
@@ -223,7 +226,9 @@ class PartWriter:
         best: dict[int, int] = {}
         for old, new in numbers.items():
             best[new] = max(best.get(new, old), old, key=lambda strip: self._people[strip].thumbnail)
-        kept = [(self._thumbnail(old).rename(self._thumbnail(old).with_suffix(".kept")), new) for new, old in best.items()]
+        kept = [
+            (self._thumbnail(old).rename(self._thumbnail(old).with_suffix(".kept")), new) for new, old in best.items()
+        ]
         for path in (self.folder / "crops").glob("*.jpg"):
             path.unlink()
         for path, new in kept:
@@ -232,19 +237,15 @@ class PartWriter:
     def _thumbnail(self, track: int) -> Path:
         return self.folder / "crops" / f"track_{track}.jpg"
 
-    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> list[float]:
-        """Note who was seen; save a face's picture whenever it is clearly better than the person's last one. Returns
-        how good each face is as a picture."""
-        qualities = []
+    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, qualities: Sequence[float]) -> None:
+        """Note who was seen; save a face's picture whenever it is clearly better than the person's last one."""
         for i, track in enumerate(tracks.tolist()):
             person, score = self._people[track], float(faces.scores[i])
             person.faces, person.score = person.faces + 1, max(person.score, score)
-            quality = score * float(np.log1p(sharpness[i])) * frontal(faces.landmarks[i])
-            qualities.append(quality)
+            quality = qualities[i]
             if quality > 1.1 * person.thumbnail or person.faces == 1:
                 person.thumbnail = quality
                 self._save_thumbnail(track, crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0])
-        return qualities
 
     def _save_thumbnail(self, strip: int, picture: RGB) -> None:
         small = picture if len(picture) == THUMBNAIL.size else cv2.resize(picture, (THUMBNAIL.size, THUMBNAIL.size))

@@ -15,6 +15,7 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,8 +28,9 @@ from fer_core.faces.identity.describers import Describer, Likeness
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.store import PEOPLE_FORMAT
 
-MIN_PX, MIN_FRONTAL = 48, 0.5
-"""Smallest face that is described (shorter side of its box), and how frontal it is at least (``frontal``)."""
+MIN_PX, MIN_FRONTAL, MIN_BRIGHTNESS = 48, 0.5, 0.15
+"""Smallest face that is described (shorter side of its box), how frontal (``frontal``) and how bright (mean grey value,
+0-1) it is at least: small faces and dark ones look alike."""
 SPANS, FIRST_SPAN_S = 8, 0.25
 """A strip's pictures: the best one of each of so many spans of its time, which grow longer with it."""
 PER_STRIP = 3
@@ -44,6 +46,14 @@ def frontal(landmarks: NDArray) -> float:
     left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
     width = max(abs(right - left), 1e-6)
     return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))
+
+
+def picture_qualities(faces: Faces, sharpness: NDArray) -> list[float]:
+    """How good each of n faces is as a picture of its person: surely found, sharp (n,) and frontal."""
+    return [
+        float(score * np.log1p(sharp)) * frontal(landmarks)
+        for score, sharp, landmarks in zip(faces.scores, sharpness, faces.landmarks, strict=True)
+    ]
 
 
 class _Picture(NamedTuple):
@@ -101,7 +111,7 @@ class _Strip:
         thirds = [part.tolist() for part in np.array_split(np.arange(len(kept)), PER_STRIP) if len(part)]
         chosen = [max(part, key=lambda i: kept[i].quality) for part in thirds]
         vectors = dict(zip(chosen, describer.describe(_stacked([kept[i] for i in chosen])), strict=True))
-        for low, high in zip(chosen, chosen[1:], strict=False):
+        for low, high in pairwise(chosen):
             while high - low > 1 and _distance(vectors[low], vectors[high]) > cut:
                 middle = (low + high) // 2
                 vectors[middle] = describer.describe(_stacked([kept[middle]]))[0]
@@ -180,11 +190,11 @@ class Recogniser:
             strip.follow(frame.index, crops[i])
             strip.last_s = frame.time_s
             size = (faces.boxes[i, 2:] - faces.boxes[i, :2]).min()
-            if size < MIN_PX or frontal(faces.landmarks[i]) < MIN_FRONTAL or not strip.wants(frame.time_s, qualities[i]):
-                continue
-            square = fitted_squares(faces.landmarks[i : i + 1], self.describer.places)
-            chip = cut_squares(frame.image, square, self.describer.size)[0]
-            strip.keep(_Picture(frame.index, frame.time_s, qualities[i], chip))
+            is_good = size >= MIN_PX and frontal(faces.landmarks[i]) >= MIN_FRONTAL
+            if is_good and crops[i].mean() >= 255 * MIN_BRIGHTNESS and strip.wants(frame.time_s, qualities[i]):
+                square = fitted_squares(faces.landmarks[i : i + 1], self.describer.places)
+                chip = cut_squares(frame.image, square, self.describer.size)[0]
+                strip.keep(_Picture(frame.index, frame.time_s, qualities[i], chip))
         self._make_room()
 
     def settle(self, seen: pd.DataFrame) -> Recognised:
@@ -224,7 +234,7 @@ class Recogniser:
             strip = self._strips[track]
             parts = _parted(strip.described, self.describer.likeness.cut)
             yield track, _Piece(track, 0, parts[0])
-            for before, after in zip(parts, parts[1:], strict=False):
+            for before, after in pairwise(parts):
                 at = strip.changed_most(before[-1].picture.frame, after[0].picture.frame)
                 yield track, _Piece(new, at, after)
                 new += 1

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.components.frame import counted
 from dashboard.services.prepared import version
 from fer_core.emotions import EMOTIONS8, groups_of
 from fer_core.signals import Column
@@ -187,12 +188,27 @@ def facts(analysis: Analysis) -> None:
         "Frames with faces": check["frames_with_faces"],
         "Faces left out": f"{record['faces_left_out']} that flickered up for a frame or two (false alarms)",
         "Times": f"{check['first_s']:.3f} to {check['last_s']:.3f} s, as the stream itself says",
+        "People": _who(analysis),
         "Detector": f"{settings['detector']}, faces from {settings['min_face_px']} px",
         "Models": ", ".join(f"{model['name']} (SHA-256 {model['sha256'][:12]})" for model in analysis.checkpoints),
         "Speed": f"{record['frames_per_s']:.1f} frames/s on {record['device']}",
         "Scores computed by": _runtimes([record["checkpoint"], *record.get("other_checkpoints", [])]),
     }
     st.table(pd.DataFrame({"": [str(value) for value in rows.values()]}, index=list(rows)))
+
+
+def _who(analysis: Analysis) -> str:
+    """How it was told who is who."""
+    found = analysis.recognition
+    if found is None:
+        return "followed from frame to frame, not recognised"
+    parts = [
+        counted(found["strips"], "strip"),
+        counted(found["cut"], "cut"),
+        f"{found['people']} people by their faces",
+    ]
+    describer = found["describer"]
+    return f"{', '.join(parts)} ({describer['name']}, {describer['version']}; {found['described']} faces described)"
 
 
 def _runtimes(models: Sequence[Mapping[str, Any]]) -> str:

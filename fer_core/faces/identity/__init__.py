@@ -1,1 +1,1 @@
-"""Telling people by their faces: describers behind one interface. An extra; nothing here is loaded until it is wanted."""
+"""Telling people by their faces: describers behind one interface. An extra, loaded when it is wanted."""

@@ -46,9 +46,9 @@ class Likeness:
 class Describer(Protocol):
     """Chips in, descriptors out.
 
-    A chip is an RGB picture uint8 (``size``, ``size``, 3) of one face, cut so that its five landmarks lie as near as can
-    be to ``places`` (5, 2), in units of the side; see ``fer_core.faces.fitted_squares``. ``describe`` takes n chips and
-    returns float32 (n, d).
+    A chip is an RGB picture uint8 (``size``, ``size``, 3) of one face, cut so that its five landmarks lie as near as
+    can be to ``places`` (5, 2), in units of the side; see ``fer_core.faces.fitted_squares``. ``describe`` takes n chips
+    and returns float32 (n, d).
     """
 
     name: str
