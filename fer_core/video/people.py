@@ -1,10 +1,9 @@
 """Who is who by the face, once a video was seen: strips are cut, joined into people, and joins are proposed.
 
-While frames go by, a few good pictures of every strip are kept, spread over its time; never every frame. At the end at
-most three of each are described: one early, one in the middle, one late, and more only to find where a strip became
-somebody else's. Surely different faces cut a strip where its look changed most; surely equal ones join two strips, if
-every strip of the one person is near every strip of the other and no two of them are seen in one frame; what lies
-between is proposed to the user. How near is near, the describer says (``Likeness``).
+While frames go by, a few good pictures of every strip are kept; in the end a few of those are described (see
+``fer_core.video.strips``). Surely different faces cut a strip where its look changed most; surely equal ones join two
+strips, if every strip of the one person is near every strip of the other and no two of them are seen in one frame; what
+lies between is proposed to the user. How near is near, the describer says (``Likeness``).
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,13 +26,11 @@ from fer_core.faces import Faces, cut_squares, fitted_squares
 from fer_core.faces.identity.describers import Describer, Likeness
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.store import PEOPLE_FORMAT
+from fer_core.video.strips import Described, Picture, Strip
 
 MIN_PX, MIN_FRONTAL, MIN_BRIGHTNESS = 48, 0.5, 0.15
 """Smallest face that is described (shorter side of its box), how frontal (``frontal``) and how bright (mean grey value,
 0-1) it is at least: small faces and dark ones look alike."""
-SPANS, FIRST_SPAN_S = 8, 0.25
-"""A strip's pictures: the best one of each of so many spans of its time, which grow longer with it."""
-PER_STRIP = 3
 MAX_STRIPS = 1500
 """Of more strips only those seen longest are compared: the table of distances grows with their square."""
 MAX_CHIPS = 600
@@ -56,87 +53,13 @@ def picture_qualities(faces: Faces, sharpness: NDArray) -> list[float]:
     ]
 
 
-class _Picture(NamedTuple):
-    """A good face of a strip; ``chip`` as its describer wants it."""
-
-    frame: int
-    time_s: float
-    quality: float
-    chip: RGB
-
-
-class _Described(NamedTuple):
-    picture: _Picture
-    vector: NDArray[np.float32]
-
-
-class _Strip:
-    """What is kept of a strip: pictures by spans of its time, and how much its look changed from face to face."""
-
-    def __init__(self, start_s: float) -> None:
-        self.start_s, self.span_s = start_s, FIRST_SPAN_S
-        self.pictures: dict[int, _Picture] = {}
-        self.described: list[_Described] = []
-        self.last_s = start_s
-        self.frames, self.changes = array("q"), array("f")
-        self._look = np.zeros(0, np.float32)
-
-    def wants(self, time_s: float, quality: float) -> bool:
-        """Whether a face of this quality is clearly better than what is kept of its time."""
-        while (span := self._span(time_s)) >= SPANS:
-            self.span_s *= 2
-            best: dict[int, _Picture] = {}
-            for picture in self.pictures.values():
-                own = self._span(picture.time_s)
-                best[own] = max(picture, best.get(own, picture), key=lambda each: each.quality)
-            self.pictures = best
-        return span not in self.pictures or quality > 1.1 * self.pictures[span].quality
-
-    def keep(self, picture: _Picture) -> None:
-        self.pictures[self._span(picture.time_s)] = picture
-
-    def follow(self, frame: int, crop: RGB) -> None:
-        """Note how much the look changed since the face before; brightness and contrast do not count."""
-        step = max(len(crop) // 16, 1)
-        look = crop[::step, ::step].mean(axis=2, dtype=np.float32)
-        look = (look - look.mean()) / (look.std() + 1)
-        self.changes.append(float(np.abs(look - self._look).mean()) if len(self._look) else 0.0)
-        self.frames.append(frame)
-        self._look = look
-
-    def describe(self, describer: Describer, cut: float) -> None:
-        """Describe an early, a middle and a late picture, and between two that are surely different those in the middle
-        of them, so that the place of the change is known; then forget the pictures."""
-        kept = [self.pictures[span] for span in sorted(self.pictures)]
-        thirds = [part.tolist() for part in np.array_split(np.arange(len(kept)), PER_STRIP) if len(part)]
-        chosen = [max(part, key=lambda i: kept[i].quality) for part in thirds]
-        vectors = dict(zip(chosen, describer.describe(_stacked([kept[i] for i in chosen])), strict=True))
-        for low, high in pairwise(chosen):
-            while high - low > 1 and _distance(vectors[low], vectors[high]) > cut:
-                middle = (low + high) // 2
-                vectors[middle] = describer.describe(_stacked([kept[middle]]))[0]
-                is_first = _distance(vectors[middle], vectors[low]) <= _distance(vectors[middle], vectors[high])
-                low, high = (middle, high) if is_first else (low, middle)
-        self.described += [_Described(kept[i], vectors[i]) for i in sorted(vectors)]
-        self.pictures = {}
-
-    def changed_most(self, after: int, until: int) -> int:
-        """The frame after ``after``, at most ``until``, at which the look changed most."""
-        frames, changes = np.frombuffer(self.frames, np.int64), np.frombuffer(self.changes, np.float32)
-        inside = np.flatnonzero((frames > after) & (frames <= until))
-        return int(frames[inside[np.argmax(changes[inside])]])
-
-    def _span(self, time_s: float) -> int:
-        return int((time_s - self.start_s) / self.span_s)
-
-
 @dataclass
 class _Piece:
     """A part of a strip that is one person's: from which frame on, and its described faces."""
 
     strip: int
     from_frame: int
-    described: list[_Described]
+    described: list[Described]
 
 
 @dataclass(frozen=True)
@@ -177,31 +100,30 @@ class Recogniser:
 
     def __init__(self, describer: Describer) -> None:
         self.describer = describer
-        self._strips: dict[int, _Strip] = {}
+        self._strips: defaultdict[int, Strip] = defaultdict(Strip)
+        self._with_pictures: set[int] = set()
         self._described_s = 0.0
 
     def see(self, frame: Frame, faces: Faces, tracks: NDArray, qualities: Sequence[float], crops: RGB) -> None:
         """The n faces of one frame, the tracks (n,) they belong to, how good each is as a picture, and their crops
         (n, h, w, 3) of any geometry."""
         for i, track in enumerate(tracks.tolist()):
-            if track not in self._strips:
-                self._strips[track] = _Strip(frame.time_s)
             strip = self._strips[track]
-            strip.follow(frame.index, crops[i])
-            strip.last_s = frame.time_s
+            strip.follow(frame.index, frame.time_s, crops[i])
             size = (faces.boxes[i, 2:] - faces.boxes[i, :2]).min()
             is_good = size >= MIN_PX and frontal(faces.landmarks[i]) >= MIN_FRONTAL
-            if is_good and crops[i].mean() >= 255 * MIN_BRIGHTNESS and strip.wants(frame.time_s, qualities[i]):
+            if is_good and crops[i].mean() >= 255 * MIN_BRIGHTNESS and strip.wants(qualities[i]):
                 square = fitted_squares(faces.landmarks[i : i + 1], self.describer.places)
                 chip = cut_squares(frame.image, square, self.describer.size)[0]
-                strip.keep(_Picture(frame.index, frame.time_s, qualities[i], chip))
+                strip.keep(Picture(frame.index, frame.time_s, qualities[i], chip))
+                self._with_pictures.add(track)
         self._make_room()
 
     def settle(self, seen: pd.DataFrame) -> Recognised:
         """Who is who among the people of ``seen``: ``frame`` and ``track`` of all their faces."""
         tracks = sorted(self._strips.keys() & set(seen["track"].unique().tolist()))
         for track in tracks:
-            self._describe(self._strips[track])
+            self._describe(track)
         pieces = list(self._pieces(tracks, new=max(self._strips, default=-1) + 1))
         cuts: dict[int, list[tuple[int, int]]] = {}
         pictures = {}
@@ -215,24 +137,24 @@ class Recogniser:
         found = Recognised(cuts, {}, pictures, {}, pd.DataFrame())
         return self._people(found, seen["frame"].to_numpy(), found.strips(seen), [piece for _, piece in pieces])
 
-    def _describe(self, strip: _Strip) -> None:
+    def _describe(self, track: int) -> None:
         started = time.monotonic()
-        strip.describe(self.describer, self.describer.likeness.cut)
+        self._strips[track].describe(self.describer)
+        self._with_pictures.discard(track)
         self._described_s += time.monotonic() - started
 
     def _make_room(self) -> None:
-        held = {track: len(strip.pictures) for track, strip in self._strips.items() if strip.pictures}
-        if sum(held.values()) <= MAX_CHIPS:
-            return
-        for track in sorted(held, key=lambda track: self._strips[track].last_s)[: max(len(held) // 2, 1)]:
-            self._describe(self._strips[track])
+        if sum(self._strips[track].kept for track in self._with_pictures) > MAX_CHIPS:
+            gone_first = sorted(self._with_pictures, key=lambda track: self._strips[track].last_s)
+            for track in gone_first[: len(gone_first) // 2 + 1]:
+                self._describe(track)
 
     def _pieces(self, tracks: Sequence[int], new: int) -> Iterator[tuple[int, _Piece]]:
         """Every track's pieces in order of time; the first one keeps the track's number, the others are numbered from
         ``new`` on."""
         for track in tracks:
             strip = self._strips[track]
-            parts = _parted(strip.described, self.describer.likeness.cut)
+            parts = strip.parts(self.describer.likeness)
             yield track, _Piece(track, 0, parts[0])
             for before, after in pairwise(parts):
                 at = strip.changed_most(before[-1].picture.frame, after[0].picture.frame)
@@ -274,29 +196,7 @@ class Recogniser:
         return dataclasses.replace(found, numbers=numbers, record=record, descriptors=_table(rows, numbers))
 
 
-def _stacked(pictures: Sequence[_Picture]) -> RGB:
-    return np.stack([picture.chip for picture in pictures]) if pictures else np.zeros((0, 1, 1, 3), np.uint8)
-
-
-def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    return float(np.linalg.norm(a - b))
-
-
-def _parted(described: list[_Described], cut: float) -> list[list[_Described]]:
-    """Parts in order of time in which no two faces are surely different. Where two are, the course between them is cut
-    at its greatest step."""
-    if len(described) < 2:
-        return [described]
-    vectors = np.stack([each.vector for each in described])
-    apart = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
-    if apart.max() <= cut:
-        return [described]
-    low, high = sorted(np.unravel_index(int(apart.argmax()), apart.shape))
-    at = int(low) + 1 + int(np.argmax([apart[i, i + 1] for i in range(low, high)]))
-    return [*_parted(described[:at], cut), *_parted(described[at:], cut)]
-
-
-def _mean_distances(groups: Sequence[Sequence[_Described]]) -> NDArray[np.float64]:
+def _mean_distances(groups: Sequence[Sequence[Described]]) -> NDArray[np.float64]:
     """Mean distance (n, n) of the faces of one group from those of another; the diagonal says nothing."""
     if not groups:
         return np.zeros((0, 0))
@@ -343,7 +243,7 @@ def _proposals(apart: NDArray[np.float64], people: Sequence[int], likeness: Like
     return [{"person": a, "other": b, "distance": round(distance, 4)} for distance, a, b in sorted(found)]
 
 
-def _table(rows: Sequence[tuple[_Piece, _Described]], numbers: Mapping[int, int]) -> pd.DataFrame:
+def _table(rows: Sequence[tuple[_Piece, Described]], numbers: Mapping[int, int]) -> pd.DataFrame:
     where = pd.DataFrame(
         {
             "strip": np.array([piece.strip for piece, _ in rows], np.int32),
