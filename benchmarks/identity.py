@@ -118,7 +118,7 @@ def run(scene: Scene, people: Sequence[Head], detector: Detector, mode: str, see
     tracker, found = Tracker(), list[tuple[int, int, int]]()
     with closing(scan(frames, detector, mode)) as scanned:
         for frame, faces, _ in scanned:
-            strips = tracker.update(frame.time_s, faces, frame.image, frame.colours).astype(np.int64)
+            strips = tracker.update(frame.time_s, faces, frame.image, frame.look).astype(np.int64)
             joiner.see(frame, faces, strips)
             shown = matched(faces.boxes, drawn[frame.index])
             found += [(frame.index, int(s), int(w)) for s, w in zip(strips, shown, strict=True) if w > MAY_BE]

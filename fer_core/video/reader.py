@@ -23,7 +23,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from fer_core.errors import InputError, VideoError
-from fer_core.faces.tracking import scene_colours
+from fer_core.faces.looks import SceneLook, scene_look
 from fer_core.video.stills import MAX_PIXELS, PICTURES, picture_kind, read_picture
 
 RGB = NDArray[np.uint8]
@@ -46,9 +46,9 @@ class Frame:
     image: RGB
 
     @cached_property
-    def colours(self) -> NDArray[np.float32]:
-        """``scene_colours`` of the picture."""
-        return scene_colours(self.image)
+    def look(self) -> SceneLook:
+        """``scene_look`` of the picture."""
+        return scene_look(self.image)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Run:
         self._tell("reading", 0.0)
         with closing(scan(frames, self.detector, settings.mode)) as scanned:
             for frame, faces, sources in scanned:
-                tracks = tracker.update(frame.time_s, faces, frame.image, frame.colours)
+                tracks = tracker.update(frame.time_s, faces, frame.image, frame.look)
                 order = np.argsort(tracks)
                 self.parts.add(frame, faces[order], tracks[order], sources[order])
                 self._compare(frame.image)

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from fer_core.faces import Detector, Faces, Refiner, can_refine
 from fer_core.faces.records import RGB, ArrayF, suppressed
-from fer_core.faces.tracking import CUT, apart
+from fer_core.faces.looks import scene_likeness
+from fer_core.faces.tracking import CHANGED, apart
 from fer_core.video.columns import DETECTED, MIDWAY, REFINED
 from fer_core.video.reader import Frame
 
@@ -112,7 +113,7 @@ def _spans(frames: Iterator[Frame], look: Look) -> Iterator[_Span]:
     held: list[Frame] = []
     first: Future[Faces] | None = None
     for frame in frames:
-        is_cut = bool(held) and float(np.minimum(held[-1].colours, frame.colours).sum()) < CUT
+        is_cut = bool(held) and scene_likeness(held[-1].look, frame.look) < CHANGED
         is_gap = bool(held) and frame.time_s - held[-1].time_s > KEY_S + 1e-6
         if first is None or is_cut or is_gap:
             if first is not None:

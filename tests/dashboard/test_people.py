@@ -1,0 +1,88 @@
+"""People by their faces on the pages: the switch on Analyze, and the proposals in Review."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dashboard.services import jobs, places
+from dashboard.services.kinds import AnalyzeRequest, Request
+from fer_core.faces.identity import describers
+from fer_core.video.store import PEOPLE_FORMAT
+from tests.support.long_analysis import write_long_analysis
+from tests.support.pages import INFO, open_page, words
+
+
+def test_recognising_is_off_until_it_is_switched_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, Request]] = []
+    monkeypatch.setattr("dashboard.services.queues.start", lambda job_id, asked: started.append((job_id, asked)))
+    jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
+    app = open_page("analyze")
+    assert app.toggle(key="identity").value is False and "biometric data" in words(app)
+    assert "people by their faces" not in words(app)
+    app.toggle(key="identity").set_value(True).run()
+    assert "faces from 40 px · people by their faces" in words(app)
+    assert "people by their faces" in words(open_page("analyze")), "it stays with the files that wait"
+    next(button for button in app.button if button.label == "Analyze").click().run()
+    ((_, asked),) = started
+    assert isinstance(asked, AnalyzeRequest) and asked.settings.identity is True
+
+
+def test_without_the_extra_the_switch_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO, state="ready")
+    jobs.plan("a" * 32, {"identity": True})  # of a time when it was there
+    monkeypatch.setattr(describers, "find_spec", lambda _: None)
+    app = open_page("analyze")
+    assert app.toggle(key="identity").disabled and app.toggle(key="identity").value is False
+    assert describers.INSTALL in words(app).replace("\\", "")
+    assert "people by their faces" not in words(app)
+    assert not next(button for button in app.button if button.label == "Analyze").disabled
+
+
+def test_what_an_earlier_version_queued_is_read_as_off() -> None:
+    assert AnalyzeRequest.from_json({"checkpoint": ["a"], "mode": "exact"}).identity is False
+
+
+@pytest.fixture
+def proposed(home: Path) -> str:
+    """An analysis of three people, of whom two and two may be one; its id."""
+    analysis_id = "ab" * 16
+    folder = write_long_analysis(places.store().folder(analysis_id), frames=60, people=3, fps=10)
+    record = {
+        "format": PEOPLE_FORMAT, "strips": 4, "cut": 1, "people": 3, "described": 12, "compared": 5, "described_s": 1.0,
+        "describer": {"name": "toy", "version": "1", "joined": 0.4, "jump": 0.5, "threshold": 0.6, "cut": 0.7},
+        "proposals": [
+            {"person": 0, "other": 2, "distance": 0.45}, {"person": 1, "other": 2, "distance": 0.58},
+        ],
+    }  # fmt: skip
+    (folder / "people.json").write_text(json.dumps(record))
+    return analysis_id
+
+
+def test_a_proposal_is_a_card_with_words_and_two_buttons(proposed: str) -> None:
+    app = open_page("review", analysis=proposed)
+    text = words(app).replace("\\", "")
+    assert "**Person 1** and **Person 3**" in text and "very much alike, distance 0.45" in text
+    assert "**Person 2** and **Person 3**" in text and "somewhat alike, distance 0.58" in text
+    assert "4 strips, 1 cut, 3 people by their faces" in str(app.table[0].value)
+    next(button for button in app.button if button.label == "Different people").click().run()
+    assert places.store().open(proposed).edits.done == ({"do": "apart", "person": 0, "other": 2},)
+    assert [button.label for button in app.button].count("Different people") == 1
+    places.store().open(proposed).undo()
+    assert [button.label for button in app.run().button].count("Different people") == 2
+
+
+def test_what_cannot_be_merged_says_why_and_stays(proposed: str) -> None:
+    """The made-up people are seen together, as real proposals never are."""
+    app = open_page("review", analysis=proposed)
+    next(button for button in app.button if button.label == "Same person").click().run()
+    assert not app.exception and "are seen together" in words(app)
+    assert places.store().open(proposed).edits.done == ()
+
+
+def test_an_analysis_without_descriptors_proposes_nothing(proposed: str) -> None:
+    (places.store().folder(proposed) / "people.json").unlink()
+    app = open_page("review", analysis=proposed)
+    assert "May be one person" not in words(app) and "not recognised" in str(app.table[0].value)
