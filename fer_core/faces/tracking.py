@@ -187,9 +187,7 @@ class Tracker:
     def _forget(self, time_s: float) -> None:
         """End the strips whose face was away for too long."""
         memory_s = max(MEMORY_S, MEMORY_FRAMES * self._step_s if np.isfinite(self._step_s) else 0)
-        self._strips = [
-            each for each in self._strips if each.missed_s is None or time_s - each.missed_s <= memory_s
-        ]
+        self._strips = [each for each in self._strips if each.missed_s is None or time_s - each.missed_s <= memory_s]
 
     def _begin(self, time_s: float, box: ArrayF, looks: FaceLooks) -> int:
         """Begin a strip; returns its number."""
@@ -275,5 +273,3 @@ class _Pairs:
         score = np.where(could, 1 + self.alike + NEAR_WEIGHT * self.overlap - YOUNG_WEIGHT * is_young, 0)
         rows, columns = linear_sum_assignment(-score)
         return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if could[i, j]]
-
-

@@ -25,8 +25,8 @@ import torch
 from numpy.typing import NDArray
 
 from fer_core.faces import Detector, Faces, Refiner, can_refine
-from fer_core.faces.records import RGB, ArrayF, suppressed
 from fer_core.faces.looks import scene_likeness
+from fer_core.faces.records import RGB, ArrayF, suppressed
 from fer_core.faces.tracking import CHANGED, apart
 from fer_core.video.columns import DETECTED, MIDWAY, REFINED
 from fer_core.video.reader import Frame

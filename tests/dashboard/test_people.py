@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard.services import jobs, places
 from dashboard.services.kinds import AnalyzeRequest, Request
@@ -14,6 +15,8 @@ from fer_core.video.store import PEOPLE_FORMAT
 from tests.support.long_analysis import write_long_analysis
 from tests.support.pages import INFO, open_page, words
 
+SUMMARY = "faces from 40 px · people by their faces"
+
 
 def test_recognising_is_off_until_it_is_switched_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, Request]] = []
@@ -21,10 +24,10 @@ def test_recognising_is_off_until_it_is_switched_on(home: Path, monkeypatch: pyt
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
     app = open_page("analyze")
     assert app.toggle(key="identity").value is False and "biometric data" in words(app)
-    assert "people by their faces" not in words(app)
+    assert SUMMARY not in words(app)
     app.toggle(key="identity").set_value(True).run()
-    assert "faces from 40 px · people by their faces" in words(app)
-    assert "people by their faces" in words(open_page("analyze")), "it stays with the files that wait"
+    assert SUMMARY in words(app)
+    assert SUMMARY in words(open_page("analyze")), "it stays with the files that wait"
     next(button for button in app.button if button.label == "Analyze").click().run()
     ((_, asked),) = started
     assert isinstance(asked, AnalyzeRequest) and asked.settings.identity is True
@@ -37,7 +40,7 @@ def test_without_the_extra_the_switch_says_what_to_install(home: Path, monkeypat
     app = open_page("analyze")
     assert app.toggle(key="identity").disabled and app.toggle(key="identity").value is False
     assert describers.INSTALL in words(app).replace("\\", "")
-    assert "people by their faces" not in words(app)
+    assert SUMMARY not in words(app)
     assert not next(button for button in app.button if button.label == "Analyze").disabled
 
 
@@ -61,12 +64,31 @@ def proposed(home: Path) -> str:
     return analysis_id
 
 
+def drawn(analysis_id: str, part: str) -> AppTest:
+    """A part of Review without its page, whose other tabs are drawn when they are opened."""
+    code = f"""
+from dashboard.components.review import people, tables
+from dashboard.services import places
+from fer_core.video.view import Lens
+analysis = places.store().open({analysis_id!r})
+{part}
+"""
+    return AppTest.from_string(code, default_timeout=90).run()
+
+
+def facts(analysis_id: str) -> str:
+    return "; ".join(drawn(analysis_id, FACTS).table[0].value[""])
+
+
+PEOPLE, FACTS = "people.people_view(analysis, Lens())", "tables.facts(analysis)"
+
+
 def test_a_proposal_is_a_card_with_words_and_two_buttons(proposed: str) -> None:
-    app = open_page("review", analysis=proposed)
+    app = drawn(proposed, PEOPLE)
     text = words(app).replace("\\", "")
     assert "**Person 1** and **Person 3**" in text and "very much alike, distance 0.45" in text
     assert "**Person 2** and **Person 3**" in text and "somewhat alike, distance 0.58" in text
-    assert "4 strips, 1 cut, 3 people by their faces" in str(app.table[0].value)
+    assert "4 strips, 1 cut, 3 people by their faces (toy, 1; 12 faces described)" in facts(proposed)
     next(button for button in app.button if button.label == "Different people").click().run()
     assert places.store().open(proposed).edits.done == ({"do": "apart", "person": 0, "other": 2},)
     assert [button.label for button in app.button].count("Different people") == 1
@@ -76,7 +98,7 @@ def test_a_proposal_is_a_card_with_words_and_two_buttons(proposed: str) -> None:
 
 def test_what_cannot_be_merged_says_why_and_stays(proposed: str) -> None:
     """The made-up people are seen together, as real proposals never are."""
-    app = open_page("review", analysis=proposed)
+    app = drawn(proposed, PEOPLE)
     next(button for button in app.button if button.label == "Same person").click().run()
     assert not app.exception and "are seen together" in words(app)
     assert places.store().open(proposed).edits.done == ()
@@ -84,5 +106,5 @@ def test_what_cannot_be_merged_says_why_and_stays(proposed: str) -> None:
 
 def test_an_analysis_without_descriptors_proposes_nothing(proposed: str) -> None:
     (places.store().folder(proposed) / "people.json").unlink()
-    app = open_page("review", analysis=proposed)
-    assert "May be one person" not in words(app) and "not recognised" in str(app.table[0].value)
+    assert "May be one person" not in words(drawn(proposed, PEOPLE))
+    assert "not recognised" in facts(proposed)
