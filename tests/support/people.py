@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from fer_core.faces import Faces
 from fer_core.faces.identity.describers import Likeness
+from fer_core.models.classifier import Classifier
+from fer_core.video.pipeline import Settings, analyze
+from fer_core.video.store import Analysis, open_analysis
+from tests.support.clips import write_clip
 
 RGB = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+RED, BLUE, GREEN = (220, 40, 40), (40, 40, 220), (40, 180, 40)
+REDDISH, NEARLY = (200, 40, 40), (180, 40, 40)
+"""From red by 0.08 and 0.16: joined, and proposed."""
 SIDE = 60
 EYES_AND_MOUTH = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
 Script = Sequence[Sequence[tuple[float, Colour]]]
@@ -57,9 +66,33 @@ class Painted:
 
     name = "painted"
 
-    def __init__(self, script: Mapping[int, Sequence[float]] | Script) -> None:
+    def __init__(self, script: Script) -> None:
         self.script, self.frame = script, -1
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
         self.frame += len(images)
-        return [faces_at([x for x, _ in self.script[self.frame]])]  # type: ignore[index, misc]
+        return [faces_at([x for x, _ in self.script[self.frame]])]
+
+
+class Numbered:
+    """A tracker that sees two strips: one until 4.45 s, and one from then on."""
+
+    def update(self, time_s: float, faces: Faces, *_: object) -> NDArray[np.int32]:
+        return np.full(len(faces), int(time_s > 4.45), np.int32)
+
+
+SCRIPT: Script = [[(100.0, (RED, BLUE, RED, NEARLY)[i // 15])] for i in range(60)]
+"""Red, blue and red again, and a nearly red one: two people, and somebody who may be the first."""
+
+
+def painted_analysis(folder: Path, classifier: Classifier) -> Analysis:
+    """The analysis of a clip of ``SCRIPT``, whose red and blue are in one strip; the clip lies in the folder."""
+    clip = write_clip(folder.with_suffix(".mp4"), [i / 10 for i in range(60)], pictures=[painted(at) for at in SCRIPT])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fer_core.video.run.make_detector", lambda *_, **__: Painted(SCRIPT))
+        patch.setattr("fer_core.video.run.make_describer", Colours)
+        patch.setattr("fer_core.video.run.Tracker", Numbered)
+        patch.setattr("fer_core.video.parts.PART_FRAMES", 7)
+        analyze(clip, folder, checkpoint=classifier, settings=Settings(mode="exact", identity=True))
+    clip.rename(folder / "source.mp4")
+    return open_analysis(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import pytest
 
 from fer_core import cli
 from fer_core.errors import InputError, StoreError
-from fer_core.faces import Faces
 from fer_core.faces.identity import describers
 from fer_core.models.classifier import Classifier
 from fer_core.video import people, strips
@@ -24,12 +24,19 @@ from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.proposals import Proposal, proposals
 from fer_core.video.reader import Frame
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
-from tests.support.clips import write_clip
-from tests.support.people import Colour, Colours, Painted, faces_at, painted
+from tests.support.people import (
+    BLUE,
+    GREEN,
+    NEARLY,
+    RED,
+    REDDISH,
+    Colour,
+    Colours,
+    faces_at,
+    painted,
+    painted_analysis,
+)  # fmt: skip
 
-RED, BLUE, GREEN = (220, 40, 40), (40, 40, 220), (40, 180, 40)
-REDDISH, NEARLY = (200, 40, 40), (180, 40, 40)
-"""From red by 0.08 and 0.16: joined, and proposed."""
 Seen = tuple[int, float, Colour]
 """A face: its track, where it is, its colour."""
 
@@ -177,29 +184,15 @@ def test_nobody_at_all() -> None:
 # through an analysis
 
 
-SCRIPT = [
-    [(100.0, RED)] if i < 15 else [(100.0, BLUE)] if i < 30 else [(100.0, RED)] if i < 45 else [(100.0, NEARLY)]
-    for i in range(60)
-]  # fmt: skip
-
-
-class Numbered:
-    """A tracker that says two strips."""
-
-    def update(self, time_s: float, faces: Faces, *_: object) -> np.ndarray:
-        return np.full(len(faces), int(time_s > 4.45), np.int32)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier) -> Analysis:
+    return painted_analysis(tmp_path_factory.mktemp("painted") / ("ab" * 16), classifier)
 
 
 @pytest.fixture
-def found(tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Analysis:
-    """Red, blue and red in one strip, a nearly red one in another."""
-    clip = write_clip(tmp_path / "c.mp4", [i / 10 for i in range(60)], pictures=[painted(each) for each in SCRIPT])
-    monkeypatch.setattr("fer_core.video.run.make_detector", lambda *_, **__: Painted(SCRIPT))
-    monkeypatch.setattr("fer_core.video.run.make_describer", Colours)
-    monkeypatch.setattr("fer_core.video.run.Tracker", Numbered)
-    monkeypatch.setattr("fer_core.video.parts.PART_FRAMES", 7)
-    settings = Settings(mode="exact", identity=True)
-    return open_analysis(analyze(clip, tmp_path / "store" / ("ab" * 16), checkpoint=classifier, settings=settings))
+def found(tmp_path: Path, whole: Analysis) -> Analysis:
+    """Three people: red and blue, who were one strip, and a nearly red one. A copy that may be changed."""
+    return open_analysis(shutil.copytree(whole.folder, tmp_path / "store" / whole.id))
 
 
 def test_every_table_has_the_same_people(found: Analysis) -> None:
