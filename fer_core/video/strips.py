@@ -1,8 +1,9 @@
 """What is kept of a strip while frames go by: few good pictures of the face, and how much its look changed.
 
 A strip is cut into stretches where the look jumps: there it may have become somebody else's. Of each stretch a few
-pictures are kept, the best one of each span of its time; never every frame. In the end at most three are described, of
-a strip with more stretches one of each, and a few more where two differ surely, to find the place.
+pictures are kept, the best one of each span of its time; never every frame. In the end at most three are described, no
+more than one for every two seconds; of a strip with more stretches one of each; and a few more where two differ surely,
+to find the place.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fer_core.video.reader import RGB
 
 SPANS, FIRST_SPAN_S = 8, 0.25
 """Pictures of a stretch at most, and seconds that the first ones stand for; they stand for more as it grows."""
-PER_STRIP, MAX_STRETCHES = 3, 6
+PER_STRIP, EACH_S, MAX_STRETCHES = 3, 2.0, 6
 JUMP, JUMP_TIMES = 0.6, 2.5
 """The look jumps where it changes by so much (``Strip.follow``), and by so many times its usual change."""
 
@@ -125,7 +126,8 @@ class Strip:
         chosen: list[int] = []
         for stretch in seen:
             kept = stretch.in_order()
-            parts = np.array_split(np.arange(len(kept)), max(PER_STRIP // len(seen), 1))
+            wanted = min(PER_STRIP // len(seen), int((kept[-1].time_s - kept[0].time_s) / EACH_S) + 1)
+            parts = np.array_split(np.arange(len(kept)), max(wanted, 1))
             best = [max(part.tolist(), key=lambda i: kept[i].quality) for part in parts if len(part)]
             chosen += [len(pictures) + i for i in best]
             pictures += kept
