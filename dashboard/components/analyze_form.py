@@ -24,8 +24,8 @@ DEFAULTS = {
 _KEPT = "kept-settings"
 _IDENTITY = """Whoever comes back after a cut or an absence is the same person again, and who is not surely the same is
 proposed in Review."""
-_BIOMETRIC = """Descriptors of faces are biometric data in the sense of the EU’s GDPR; they are kept only with this
-analysis and deleted with it."""
+_BIOMETRIC = """For that, descriptors of the faces are computed: biometric data in the sense of the EU’s GDPR, kept only
+with this analysis and deleted with it."""
 
 
 def ready_files(ready: list[jobs.Job]) -> None:

@@ -16,8 +16,12 @@ from fer_core.faces.crops import crop_squares, cut_squares
 from fer_core.faces.records import RGB, ArrayF, Faces
 
 SIDE, MARGIN, CELL = 48, 1.3, 8
-"""A face is cut with this side in px, with a little hair and collar around it; blocks have two by two cells."""
-BLOCKS = (SIDE // CELL - 1) ** 2
+"""A face is cut as a square with this side in px, with a little hair and collar around it; blocks have two by two cells
+and stand by columns."""
+ROW = SIDE // CELL - 1
+MIDDLE = slice(ROW, -ROW)
+"""The blocks that have no backdrop in them."""
+HALF, THIRD = 2, 3
 LEAST_TEXTURE, FEW_BLOCKS = 1.5, 4
 """A block with a smaller standard deviation of grey values shows nothing; fewer than so many blocks are no look."""
 FREE_TINT, TINT_WEIGHT = 0.2, 0.15
@@ -25,8 +29,6 @@ FREE_TINT, TINT_WEIGHT = 0.2, 0.15
 SCENE_SIZE, LEAST_CONTRAST, COLOUR_STEP = (32, 18), 3.0, 60.0
 """Size of the tiny picture of a scene; a channel with a smaller standard deviation is flat; flat pictures whose colours
 differ by so much are nothing alike."""
-AROUND, FEW_CELLS = 0.25, 16
-"""How far around a face a scene is looked at, in sizes of its box, and the fewest pixels of the tiny picture for it."""
 _EDGES = cv2.HOGDescriptor((SIDE, SIDE), (2 * CELL, 2 * CELL), (CELL, CELL), (CELL, CELL), 9)
 
 
@@ -38,13 +40,11 @@ class SceneLook:
         shape: (3, p), each colour channel of a tiny picture, with mean 0 and norm 1.
         contrast: (3,), standard deviation of each channel on the 0-255 scale.
         colour: (3,), mean red, green and blue, 0-255.
-        size: width and height of the picture in px.
     """
 
     shape: ArrayF
     contrast: ArrayF
     colour: ArrayF
-    size: tuple[int, int]
 
     @property
     def is_flat(self) -> bool:
@@ -60,7 +60,7 @@ def scene_look(image: RGB) -> SceneLook:
     colour = tiny.mean(axis=1)
     tiny -= colour[:, None]
     norm = np.linalg.norm(tiny, axis=1)
-    return SceneLook(tiny / np.maximum(norm, 1e-3)[:, None], norm / np.sqrt(tiny.shape[1]), colour, (width, height))
+    return SceneLook(tiny / np.maximum(norm, 1e-3)[:, None], norm / np.sqrt(tiny.shape[1]), colour)
 
 
 def scene_likeness(a: SceneLook, b: SceneLook) -> float:
@@ -70,20 +70,6 @@ def scene_likeness(a: SceneLook, b: SceneLook) -> float:
         return float(1 - np.abs(a.colour - b.colour).max() / COLOUR_STEP)
     seen = (a.contrast >= LEAST_CONTRAST) & (b.contrast >= LEAST_CONTRAST)
     return float((a.shape * b.shape).sum(axis=1)[seen].mean()) if seen.any() else 0.0
-
-
-def likeness_around(a: SceneLook, b: SceneLook, box: ArrayF) -> float:
-    """How alike two pictures are in and around a box (4,): their correlation there, 0 if that is too little to tell."""
-    scale = np.array(SCENE_SIZE) / a.size
-    margin = AROUND * (box[2:] - box[:2])
-    x0, y0 = np.maximum(np.floor((box[:2] - margin) * scale), 0).astype(int)
-    x1, y1 = np.ceil((box[2:] + margin) * scale).astype(int)
-    parts = [each.shape.reshape(3, *SCENE_SIZE[::-1])[:, y0:y1, x0:x1].reshape(3, -1) for each in (a, b)]
-    if parts[0].shape[1] < FEW_CELLS:
-        return 0.0
-    first, second = (part - part.mean(axis=1, keepdims=True) for part in parts)
-    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return float(((first * second).sum(axis=1) / np.maximum(norms, 1e-6)).mean())
 
 
 @dataclass(frozen=True)
@@ -113,21 +99,20 @@ class FaceLooks:
         return cls(*(np.concatenate(field) for field in fields))
 
 
-def face_looks(image: RGB, faces: Faces, scene: SceneLook) -> FaceLooks:
-    """The looks of ``faces`` (n) in ``image``, whose own look is ``scene``."""
-    crops = cut_squares(image, _squares(faces), SIDE)
+def looks_at(image: RGB, squares: NDArray[np.float64], scene: SceneLook) -> FaceLooks:
+    """The looks of what is in ``squares`` (n, 3, 2) of ``image``, whose own look is ``scene``; see ``crop_squares``."""
+    crops = cut_squares(image, squares, SIDE)
     greys = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
-    edges = [_EDGES.compute(grey) for grey in greys]
-    blocks = np.asarray(edges, np.float32).reshape(len(crops), BLOCKS, 36)
-    blocks = blocks - blocks.mean(axis=2, keepdims=True)
+    blocks = np.array([_EDGES.compute(grey) for grey in greys], np.float32).reshape(len(crops), ROW**2, 36)
+    blocks -= blocks.mean(axis=2, keepdims=True)
     blocks /= np.maximum(np.linalg.norm(blocks, axis=2, keepdims=True), 1e-3)
-    logs = np.log(crops.reshape(len(crops), SIDE * SIDE, 3).mean(axis=1, dtype=np.float32) + 16)
+    logs = np.log(crops.reshape(len(crops), SIDE**2, 3).mean(axis=1, dtype=np.float32) + 16)
     tint = np.stack([logs, logs - np.log(scene.colour + 16)], axis=1)
     return FaceLooks(blocks, _textured(greys), np.asarray(tint - tint.mean(axis=2, keepdims=True), np.float32))
 
 
-def _squares(faces: Faces) -> NDArray[np.float64]:
-    """Where each face is cut: by its landmarks, or by its box if they lie in a heap."""
+def look_squares(faces: Faces) -> NDArray[np.float64]:
+    """Where n faces are cut, (n, 3, 2): by their landmarks, or by their box if those lie in a heap."""
     squares = crop_squares(faces.landmarks, MARGIN)
     size = np.sqrt(np.maximum((faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), 1))
     for i in np.flatnonzero(np.linalg.norm(squares[:, 1], axis=1) < 0.5 * size):
@@ -138,15 +123,14 @@ def _squares(faces: Faces) -> NDArray[np.float64]:
 
 def _textured(greys: list[NDArray[np.uint8]]) -> NDArray[np.bool_]:
     """Whether a block of each grey picture shows anything, (n, b), in the order of the histograms: by columns."""
-    n = SIDE // CELL
-    cells = np.asarray(greys, np.float32).reshape(len(greys), n, CELL, n, CELL)
+    cells = np.array(greys, np.float32).reshape(len(greys), ROW + 1, CELL, ROW + 1, CELL)
     sums, squares = cells.sum(axis=(2, 4)), (cells**2).sum(axis=(2, 4))
     sums, squares = (
         each[:, :-1, :-1] + each[:, 1:, :-1] + each[:, :-1, 1:] + each[:, 1:, 1:] for each in (sums, squares)
     )
     area = 4 * CELL**2
     variance = squares / area - (sums / area) ** 2
-    return np.asarray(variance.transpose(0, 2, 1).reshape(len(greys), BLOCKS) > LEAST_TEXTURE**2)
+    return np.asarray(variance.transpose(0, 2, 1).reshape(len(greys), ROW**2) > LEAST_TEXTURE**2)
 
 
 def likeness(a: FaceLooks, b: FaceLooks) -> ArrayF:
@@ -155,12 +139,27 @@ def likeness(a: FaceLooks, b: FaceLooks) -> ArrayF:
     It is the mean correlation of the better half of the blocks, so that a hand before the face or another expression
     cost little, less something for a foreign tint. Faces without any texture are only told by their tint.
     """
-    alike = np.matmul(a.edges.transpose(1, 0, 2), b.edges.transpose(1, 2, 0)).transpose(1, 2, 0)
-    shown = a.textured[:, None] | b.textured[None]
+    return _best_blocks(a.edges, a.textured, b.edges, b.textured, HALF) - _foreign(a, b)
+
+
+def likeness_of_rest(a: FaceLooks, b: FaceLooks) -> ArrayF:
+    """The same for faces of which more than half may be covered: the better third of the blocks in the middle."""
+    parts = (a.edges[:, MIDDLE], a.textured[:, MIDDLE], b.edges[:, MIDDLE], b.textured[:, MIDDLE])
+    return _best_blocks(*parts, THIRD) - _foreign(a, b)
+
+
+def _best_blocks(a: ArrayF, is_a: NDArray[np.bool_], b: ArrayF, is_b: NDArray[np.bool_], share: int) -> ArrayF:
+    """Mean correlation (n, m) of one in ``share`` of the blocks in which at least one of two faces shows something."""
+    alike = np.matmul(a.transpose(1, 0, 2), b.transpose(1, 2, 0)).transpose(1, 2, 0)
+    shown = is_a[:, None] | is_b[None]
     counts = shown.sum(axis=2)
     alike = np.sort(np.where(shown, alike, -2), axis=2)[:, :, ::-1]
-    half = np.maximum((counts + 1) // 2, 1)
-    best = np.where(np.arange(alike.shape[2]) < half[:, :, None], alike, 0).sum(axis=2) / half
-    best = np.where(counts < FEW_BLOCKS, 1.0, best)
+    used = np.maximum(-(-counts // share), 1)
+    best = np.where(np.arange(alike.shape[2]) < used[:, :, None], alike, 0).sum(axis=2) / used
+    return np.asarray(np.where(counts < FEW_BLOCKS, 1.0, best), np.float32)
+
+
+def _foreign(a: FaceLooks, b: FaceLooks) -> ArrayF:
+    """What a foreign tint takes (n, m)."""
     tints = np.ptp(a.tint[:, None] - b.tint[None], axis=3).min(axis=2)
-    return np.asarray(best - TINT_WEIGHT * np.maximum(tints - FREE_TINT, 0), np.float32)
+    return np.asarray(TINT_WEIGHT * np.maximum(tints - FREE_TINT, 0), np.float32)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from fer_core.faces.looks import (
     FaceLooks,
     SceneLook,
-    face_looks,
     likeness,
-    likeness_around,
+    likeness_of_rest,
+    look_squares,
+    looks_at,
     scene_likeness,
     scene_look,
 )
@@ -33,8 +34,9 @@ SHORT_GAP_S, DRIFT_S = 0.35, 1.0
 ALIKE_SHORT, ALIKE_CHANGED, ALIKE = 0.84, 0.88, 0.82
 """Least likeness after a short time, after one in which the picture changed, and after a longer one, in which a face has
 changed more by itself."""
-ALIKE_STILL, STILL, NEAR = 0.6, 0.9, 0.35
-"""Least likeness of a face that has moved so little, in face sizes, in a picture that is so much the same around it."""
+NEAR, ALIKE_REST = 0.35, 0.9
+"""A face that moved by no more, in face sizes, may be one that is half covered, so that its landmarks are wrong; and the
+least likeness of the rest of it, where it was before."""
 CUT, CHANGED = 0.35, 0.8
 """Pictures that are laid out less alike belong to different scenes; or the second is changed, maybe by a cut."""
 INTERRUPTION_S = 0.5
@@ -59,11 +61,22 @@ class Seam(NamedTuple):
     likeness: float
 
 
+class _Face(NamedTuple):
+    """A face in a frame: box (4,), where it is cut (3, 2), and its look (one)."""
+
+    time_s: float
+    box: ArrayF
+    square: NDArray[np.float64]
+    look: FaceLooks
+
+
 @dataclass
 class _Strip:
     number: int
     box: ArrayF
     time_s: float
+    square: NDArray[np.float64]
+    """Where it was cut, (3, 2)."""
     looks: FaceLooks
     """The latest first, then the kept ones."""
     first_s: float
@@ -74,22 +87,23 @@ class _Strip:
     missed_s: float | None = None
     """When it was first looked for and not seen."""
 
-    def expected(self, time_s: float) -> ArrayF:
-        """Where the face should be, as a box."""
-        return np.asarray(self.box + np.tile(self.speed * min(time_s - self.time_s, DRIFT_S), 2), np.float32)
+    def drift(self, time_s: float) -> ArrayF:
+        """How far the face should have moved on, in px."""
+        return np.asarray(self.speed * min(time_s - self.time_s, DRIFT_S), np.float32)
 
-    def see(self, time_s: float, box: ArrayF, look: FaceLooks, is_clear: bool) -> None:
-        passed_s = time_s - self.time_s
+    def see(self, seen: _Face, is_clear: bool) -> None:
+        passed_s = seen.time_s - self.time_s
         if 0 < passed_s <= SHORT_GAP_S:
-            moved = (box - self.box).reshape(2, 2).mean(axis=0) / passed_s
+            moved = (seen.box - self.box).reshape(2, 2).mean(axis=0) / passed_s
             self.speed = np.asarray(self.speed + SPEED_WEIGHT * (moved - self.speed), np.float32)
         else:
             self.speed = np.zeros(2, np.float32)
         kept = self.looks[1:]
-        if is_clear and (not len(kept) or likeness(look, kept).max() < NEW_LOOK):
-            kept = FaceLooks.joined([look, kept])[:KEPT]
-        self.looks = FaceLooks.joined([look, kept])
-        self.box, self.time_s, self.missed_s, self.frames = box, time_s, None, self.frames + 1
+        if is_clear and (not len(kept) or likeness(seen.look, kept).max() < NEW_LOOK):
+            kept = FaceLooks.joined([seen.look, kept])[:KEPT]
+        self.looks = FaceLooks.joined([seen.look, kept])
+        self.box, self.square, self.time_s = seen.box, seen.square, seen.time_s
+        self.missed_s, self.frames = None, self.frames + 1
 
 
 @dataclass
@@ -155,33 +169,34 @@ class Tracker:
         """Strip numbers (n,) of ``faces`` found in ``image`` at ``time_s``; ``scene`` is its ``scene_look``, if
         known."""
         scene = scene_look(image) if scene is None else scene
-        before, is_changed = self._scene, self._enter(time_s, scene)
+        is_changed = self._enter(time_s, scene)
         self._forget(time_s)
-        looks = face_looks(image, faces, scene)
-        pairs = _Pairs(self._strips, time_s, faces, looks)
+        squares = look_squares(faces)
+        looks = looks_at(image, squares, scene)
+        seen = [_Face(time_s, faces.boxes[i], squares[i], looks[i : i + 1]) for i in range(len(faces))]
+        pairs = _Pairs(self._strips, time_s, faces.boxes, looks)
         could = pairs.could(ALIKE_CHANGED if is_changed else ALIKE_SHORT)
-        if before is not None:
-            could |= pairs.stays_still(self._last_s, before, scene)
-        crowd = iou_matrix(faces.boxes, faces.boxes) - np.eye(len(faces), dtype=np.float32)
-        is_clear = crowd.max(axis=1, initial=0) <= CLEAR
         numbers, over = np.full(len(faces), -1, np.int32), list[_Strip]()
+        is_clear = _is_clear(faces.boxes)
         for i, j in pairs.best(could):
-            strip, alike = self._strips[j], float(pairs.alike[i, j])
-            numbers[i] = strip.number
-            over += self._reclaim(strip, [self._strips[k] for k in np.flatnonzero(could[i]).tolist()])
-            if alike < self._seams.get(strip.number, Seam(0, np.inf)).likeness:
-                self._seams[strip.number] = Seam(time_s, alike)
-            strip.see(time_s, faces.boxes[i], looks[i : i + 1], bool(is_clear[i]))
-            if strip.replaces is not None and strip.frames == STAYS_FRAMES:
-                over.append(strip.replaces)
+            over += self._reclaimed(self._strips[j], np.flatnonzero(could[i]))
+            numbers[i] = self._go_on(self._strips[j], seen[i], float(pairs.alike[i, j]), is_clear[i])
+        for i, j in pairs.near((numbers < 0) & (not is_changed)):
+            strip = self._strips[j]
+            there = seen[i]._replace(square=strip.square + [strip.drift(time_s), (0, 0), (0, 0)])
+            there = there._replace(look=looks_at(image, there.square[None], scene))
+            alike = float(likeness_of_rest(there.look, strip.looks).max())
+            if numbers[i] < 0 and strip.time_s < time_s and alike >= ALIKE_REST:
+                numbers[i] = self._go_on(strip, there, alike, is_clear=False)
+        over += [each.replaces for each in self._strips if each.replaces and each.frames == STAYS_FRAMES]
         gone = {each.number for each in over if each.time_s < time_s}
         self._strips = [each for each in self._strips if each.number not in gone]
         for i in sorted(np.flatnonzero(numbers < 0).tolist(), key=lambda i: faces.boxes[i, 0]):
-            numbers[i] = self._begin(time_s, faces.boxes[i], looks[[i, i]])
+            numbers[i] = self._begin(seen[i])
         for strip in self._strips:
             if strip.time_s < time_s and strip.missed_s is None:
                 strip.missed_s = time_s
-        self._last_s, self._step_s = time_s, min(self._step_s, max(time_s - self._last_s, 0))
+        self._last_s, self._step_s = time_s, min(self._step_s, time_s - self._last_s)
         return numbers
 
     def _forget(self, time_s: float) -> None:
@@ -189,22 +204,27 @@ class Tracker:
         memory_s = max(MEMORY_S, MEMORY_FRAMES * self._step_s if np.isfinite(self._step_s) else 0)
         self._strips = [each for each in self._strips if each.missed_s is None or time_s - each.missed_s <= memory_s]
 
-    def _begin(self, time_s: float, box: ArrayF, looks: FaceLooks) -> int:
+    def _go_on(self, strip: _Strip, seen: _Face, alike: float, is_clear: bool) -> int:
+        """Put a face into a strip; returns its number."""
+        if alike < self._seams.get(strip.number, Seam(0, np.inf)).likeness:
+            self._seams[strip.number] = Seam(seen.time_s, alike)
+        strip.see(seen, is_clear)
+        return strip.number
+
+    def _begin(self, seen: _Face) -> int:
         """Begin a strip; returns its number."""
         there = [each for each in self._strips if each.missed_s is None and each.time_s == self._last_s]
-        overlap = iou_matrix(box[None], np.stack([each.box for each in there]))[0] if there else np.zeros(1)
-        replaces = there[int(overlap.argmax())] if overlap.max() >= TAKEN else None
-        self._strips.append(_Strip(self._count, box, time_s, looks, time_s, replaces))
+        overlap = iou_matrix(seen.box[None], np.array([each.box for each in there], np.float32).reshape(-1, 4))[0]
+        replaces = there[int(overlap.argmax())] if overlap.max(initial=0) >= TAKEN else None
+        looks = FaceLooks.joined([seen.look, seen.look])
+        self._strips.append(_Strip(self._count, seen.box, seen.time_s, seen.square, looks, seen.time_s, replaces))
         self._count += 1
         return self._count - 1
 
-    def _reclaim(self, strip: _Strip, others: list[_Strip]) -> list[_Strip]:
-        """A strip takes a face that younger ones could have, too: those of the last frame were its own already."""
-        own = [
-            each
-            for each in others
-            if strip.missed_s is not None and each.first_s > strip.time_s and each.time_s == self._last_s
-        ]
+    def _reclaimed(self, strip: _Strip, others: NDArray) -> list[_Strip]:
+        """Strips whose face another one takes that was there before them, and missed it so far: a part of that one."""
+        own = [self._strips[k] for k in others.tolist() if strip.missed_s is not None]
+        own = [each for each in own if each.first_s > strip.time_s and each.time_s == self._last_s]
         self._same |= {each.number: strip.number for each in own}
         return own
 
@@ -231,18 +251,25 @@ class Tracker:
         return True
 
 
+def _is_clear(boxes: ArrayF) -> list[bool]:
+    """Whether each of the boxes (n, 4) is free of others."""
+    overlap = iou_matrix(boxes, boxes) - np.eye(len(boxes), dtype=np.float32)
+    return (overlap.max(axis=1, initial=0) <= CLEAR).tolist()
+
+
 class _Pairs:
     """What speaks for each of n faces going on in each of m strips: ``alike`` (n, m), the likeness to the best look of
     the strip."""
 
-    def __init__(self, strips: list[_Strip], time_s: float, faces: Faces, looks: FaceLooks) -> None:
-        self.strips, self.time_s, self.faces = strips, time_s, faces
+    def __init__(self, strips: list[_Strip], time_s: float, boxes: ArrayF, looks: FaceLooks) -> None:
+        self.strips, self.time_s = strips, time_s
         last = np.array([each.box for each in strips], np.float32).reshape(-1, 4)
-        expected = np.array([each.expected(time_s) for each in strips], np.float32).reshape(-1, 4)
-        self.moved, self.grown = apart(faces.boxes, last)
-        self.moved = np.minimum(self.moved, apart(faces.boxes, expected)[0])
-        self.overlap = iou_matrix(faces.boxes, expected)
-        self.alike = np.zeros((len(faces), len(strips)), np.float32)
+        drift = np.array([each.drift(time_s) for each in strips], np.float32).reshape(-1, 2)
+        expected = last + np.tile(drift, 2)
+        self.moved, self.grown = apart(boxes, last)
+        self.moved = np.minimum(self.moved, apart(boxes, expected)[0])
+        self.overlap = iou_matrix(boxes, expected)
+        self.alike = np.zeros((len(boxes), len(strips)), np.float32)
         if self.alike.size:
             starts = np.cumsum([0, *(len(each.looks) for each in strips[:-1])])
             known = FaceLooks.joined([each.looks for each in strips])
@@ -254,17 +281,6 @@ class _Pairs:
         is_alike = self.alike >= np.where(is_short, least_short, ALIKE)
         return is_alike & (self.moved <= MAX_SHIFT) & (self.grown <= MAX_SIZE_RATIO)
 
-    def stays_still(self, last_s: float, before: SceneLook, scene: SceneLook) -> NDArray[np.bool_]:
-        """Which pairs are the same face, half covered or with another expression (n, m): the picture around it is as in
-        the frame before, so nobody else can be there."""
-        was_there = np.array([each.time_s == last_s for each in self.strips], bool)
-        stays = was_there & (self.alike >= ALIKE_STILL) & (self.moved <= NEAR)
-        if stays.any() and self.time_s - last_s <= SHORT_GAP_S:
-            for i, j in np.argwhere(stays).tolist():
-                stays[i, j] = likeness_around(before, scene, self.faces.boxes[i]) >= STILL
-            return stays
-        return np.zeros_like(stays)
-
     def best(self, could: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """Rows of faces and strips that belong together, out of those that could."""
         from scipy.optimize import linear_sum_assignment  # slow to import, and pages import this package
@@ -273,3 +289,11 @@ class _Pairs:
         score = np.where(could, 1 + self.alike + NEAR_WEIGHT * self.overlap - YOUNG_WEIGHT * is_young, 0)
         rows, columns = linear_sum_assignment(-score)
         return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if could[i, j]]
+
+    def near(self, is_free: NDArray[np.bool_]) -> list[tuple[int, int]]:
+        """Rows of free faces and strips that were not seen now, at nearly the same place, the nearest first."""
+        is_unseen = np.array([each.time_s < self.time_s for each in self.strips], bool)
+        could = (self.moved <= NEAR) & (self.grown <= MAX_SIZE_RATIO) & is_free[:, None] & is_unseen
+        rows, columns = np.nonzero(could)
+        order = np.argsort(self.moved[rows, columns])
+        return [(int(rows[k]), int(columns[k])) for k in order]
