@@ -90,6 +90,11 @@ class PartWriter:
         for name in ("parts", "crops", "scores"):
             (folder / name).mkdir(exist_ok=True)
 
+    @property
+    def recognises(self) -> bool:
+        """Whether people are told by their faces at the end."""
+        return self._recogniser is not None
+
     def add(self, frame: Frame, faces: Faces, tracks: NDArray, sources: NDArray) -> None:
         """One frame: its faces (n), their people (n,), and how each was found (n,). Faces are cut once for every crop
         geometry."""

@@ -23,7 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fer_core.faces import Faces, cut_squares, fitted_squares
-from fer_core.faces.identity.describers import Describer, Likeness
+from fer_core.faces.identity.describers import Describer
+from fer_core.faces.identity.likeness import Likeness
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.store import PEOPLE_FORMAT
 from fer_core.video.strips import Described, Picture, Strip
@@ -31,11 +32,12 @@ from fer_core.video.strips import Described, Picture, Strip
 MIN_PX, MIN_FRONTAL, MIN_BRIGHTNESS = 48, 0.5, 0.15
 """Smallest face that is described (shorter side of its box), how frontal (``frontal``) and how bright (mean grey value,
 0-1) it is at least: small faces and dark ones look alike."""
-MAX_STRIPS = 1500
+MAX_STRIPS = 1000
 """Of more strips only those seen longest are compared: the table of distances grows with their square."""
 MAX_CHIPS = 600
 """Pictures in memory; beyond, strips that were not seen for longest are described and their pictures forgotten."""
 FAR = 1e3
+"""Further apart than any two faces."""
 
 
 def frontal(landmarks: NDArray) -> float:
@@ -163,50 +165,54 @@ class Recogniser:
 
     def _people(self, found: Recognised, frames: NDArray, strips: NDArray, pieces: Sequence[_Piece]) -> Recognised:
         """Join the pieces into people, and say which of them may be one person."""
-        counts = pd.Series(strips).value_counts()
+        counts, likeness = pd.Series(strips).value_counts(), self.describer.likeness
         known = sorted((each for each in pieces if each.described), key=lambda each: -counts.get(each.strip, 0))
         known = sorted(known[:MAX_STRIPS], key=lambda each: each.strip)
-        apart = _mean_distances([piece.described for piece in known])
-        apart[_together(frames, strips, [[piece.strip] for piece in known])] = FAR
+        groups = _complete_linkage(_far([[piece] for piece in known], frames, strips), likeness.joined)
+        joined = [[known[i] for i in group] for group in groups]
         person = {piece.strip: piece.strip for piece in pieces}
-        groups = _complete_linkage(apart, self.describer.likeness.joined)
-        for group in groups:
-            person |= dict.fromkeys((known[i].strip for i in group), known[group[0]].strip)
+        for group in joined:
+            person |= dict.fromkeys((piece.strip for piece in group), group[0].strip)
         first = pd.Series(frames).groupby(pd.Series(strips).map(person)).min()
-        numbers = {who: n for n, who in enumerate(sorted(first.index, key=lambda who: (first[who], who)))}
-        numbers = {strip: numbers[who] for strip, who in person.items()}
-        near = _mean_distances([[each for i in group for each in known[i].described] for group in groups])
-        near[_together(frames, strips, [[known[i].strip for i in group] for group in groups])] = FAR
-        people = [numbers[known[group[0]].strip] for group in groups]
+        order = {who: n for n, who in enumerate(sorted(first.index, key=lambda who: (first[who], who)))}
+        numbers = {strip: order[who] for strip, who in person.items()}
+        proposals = _proposals(_far(joined, frames, strips), [numbers[group[0].strip] for group in joined], likeness)
         rows = [(piece, each) for piece in pieces for each in piece.described]
+        n_cuts = sum(map(len, found.cuts.values()))
         record = {
             "format": PEOPLE_FORMAT,
             "describer": {
-                "name": self.describer.name, "version": self.describer.version,
-                **dataclasses.asdict(self.describer.likeness),
+                "name": self.describer.name, "version": self.describer.version, **dataclasses.asdict(likeness),
             },
-            "strips": len(pieces) - sum(map(len, found.cuts.values())),
-            "cut": sum(map(len, found.cuts.values())),
-            "people": len(set(numbers.values())),
+            "strips": len(pieces) - n_cuts,
+            "cut": n_cuts,
+            "people": len(order),
             "described": len(rows),
             "compared": len(known),
             "described_s": round(self._described_s, 3),
-            "proposals": _proposals(near, people, self.describer.likeness),
+            "proposals": proposals,
         }  # fmt: skip
         return dataclasses.replace(found, numbers=numbers, record=record, descriptors=_table(rows, numbers))
+
+
+def _far(groups: Sequence[Sequence[_Piece]], frames: NDArray, strips: NDArray) -> NDArray[np.float64]:
+    """How far groups of pieces are apart (n, n), ``FAR`` where they are seen together."""
+    apart = _mean_distances([[each for piece in group for each in piece.described] for group in groups])
+    apart[_together(frames, strips, [[piece.strip for piece in group] for group in groups])] = FAR
+    return apart
 
 
 def _mean_distances(groups: Sequence[Sequence[Described]]) -> NDArray[np.float64]:
     """Mean distance (n, n) of the faces of one group from those of another; the diagonal says nothing."""
     if not groups:
         return np.zeros((0, 0))
-    vectors = np.stack([each.vector for group in groups for each in group]).astype(np.float64)
+    vectors = np.stack([each.vector for group in groups for each in group])
     owner = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     squares = (vectors**2).sum(axis=1)
     apart = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * vectors @ vectors.T, 0))
-    share = (owner[None] == np.arange(len(groups))[:, None]).astype(np.float64)
+    share = (owner[None] == np.arange(len(groups))[:, None]).astype(np.float32)
     share /= share.sum(axis=1, keepdims=True)
-    return np.asarray(share @ apart @ share.T)
+    return np.asarray(share @ apart @ share.T, np.float64)
 
 
 def _together(frames: NDArray, strips: NDArray, groups: Sequence[Sequence[int]]) -> NDArray[np.bool_]:

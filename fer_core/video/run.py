@@ -59,7 +59,7 @@ class Run:
                     break
         if not self.parts.frames:
             raise Cancelled("The analysis was stopped before the first frame.")
-        self._tell("writing", self.total_s, always=True)
+        self._tell("comparing faces" if self.parts.recognises else "writing", self.total_s, always=True)
         self.parts.finish()
 
     def _compare(self, image: RGB) -> None:

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.faces.identity.describers import Describer, Likeness
+from fer_core.faces.identity.describers import Describer
+from fer_core.faces.identity.likeness import Likeness
 from fer_core.video.reader import RGB
 
 SPANS, FIRST_SPAN_S = 8, 0.25

@@ -13,6 +13,8 @@ from benchmarks.identity import MAY_BE, Seen, figures, matched, run, told, total
 from benchmarks.identity_scenes import FPS, SIZE, Drawn, Head, Room, Scene, Seat, Shot, all_scenes, draw, stays, walks
 from fer_core.errors import DataError
 from fer_core.faces import Faces
+from fer_core.video.reader import Frame
+from tests.support.people import BLUE, RED, Colours, faces_at, painted
 
 
 def seen(*strips_of: tuple[int, str]) -> Seen:
@@ -112,11 +114,11 @@ def test_a_descriptor_sees_every_face_and_joins_strips(two_heads: list[Head]) ->
         def __init__(self) -> None:
             self.looked_at: list[int] = []
 
-        def see(self, time_s: float, image: np.ndarray, faces: Faces, strips: np.ndarray) -> None:
+        def see(self, frame: Frame, faces: Faces, strips: np.ndarray) -> None:
             self.looked_at += strips.tolist()
 
-        def people(self) -> dict[int, int]:
-            return dict.fromkeys(self.looked_at, 5)
+        def people(self, frames: np.ndarray, strips: np.ndarray) -> np.ndarray:
+            return np.full(len(strips), 5)
 
     seats = Seat(0, stays(0.2, width_px=80)), Seat(1, stays(0.8))
     scene = Scene("swaps", "two", (Shot(0.4, (Room(0, seats),)),))
@@ -124,6 +126,19 @@ def test_a_descriptor_sees_every_face_and_joins_strips(two_heads: list[Head]) ->
     got = run(scene, two_heads, detector, "exact", 3, joiner)
     assert len(joiner.looked_at) == 20 and set(got.strip.tolist()) == {5}
     assert figures(got)["purity"] == 0.5
+
+
+def test_people_are_told_by_their_faces_as_in_an_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two who change places, in strips that stay where they are."""
+    monkeypatch.setattr(identity, "make_describer", lambda _: Colours())
+    joiner, found = identity.ByFace("colours"), []
+    for index in range(20):
+        seen = [(30.0, RED), (200.0, BLUE)] if index < 8 else [(30.0, BLUE), (200.0, RED)]
+        joiner.see(Frame(index, index / FPS, painted(seen)), faces_at([30, 200]), np.array([0, 1]))
+        found += [(index, 0), (index, 1)]
+    frames, strips = np.array(found).T
+    people = joiner.people(frames, strips).reshape(-1, 2).tolist()
+    assert people == [[0, 1]] * 8 + [[1, 0]] * 12
 
 
 def test_the_table_has_a_line_for_every_kind_and_one_for_all() -> None:

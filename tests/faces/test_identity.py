@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from fer_core.errors import InputError
 from fer_core.faces import cut_squares, fitted_squares, make_detector
 from fer_core.faces.identity import describers
-from fer_core.faces.identity.describers import DescriberKind, Likeness, make_describer, missing
+from fer_core.faces.identity.describers import DescriberKind, make_describer, missing
+from fer_core.faces.identity.likeness import Likeness
 from fer_core.models.classifier import Classifier
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
@@ -107,6 +108,13 @@ def test_one_person_is_near_and_two_are_far(portrait: RGB, others: list[RGB]) ->
     likeness = make_describer().likeness
     assert apart[:5, :5].max() < likeness.joined
     assert apart[:5, 5:].min() > likeness.threshold and apart[5, 6] > likeness.threshold
+
+
+@pytest.mark.parametrize("name", describers.DESCRIBERS)
+def test_a_describer_has_the_name_it_is_chosen_by(name: str) -> None:
+    describer = make_describer(name)
+    assert describer.name == name and describer.version
+    assert describer.places.shape == (5, 2) and 0 < describer.places.min() < describer.places.max() < 1
 
 
 def test_no_face_gives_no_descriptor() -> None:

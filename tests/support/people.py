@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core.faces import Faces
-from fer_core.faces.identity.describers import Likeness
+from fer_core.faces.identity.likeness import Likeness
 from fer_core.models.classifier import Classifier
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.store import Analysis, open_analysis

@@ -188,12 +188,13 @@ def facts(analysis: Analysis) -> None:
         "Frames with faces": check["frames_with_faces"],
         "Faces left out": f"{record['faces_left_out']} that flickered up for a frame or two (false alarms)",
         "Times": f"{check['first_s']:.3f} to {check['last_s']:.3f} s, as the stream itself says",
-        "People": _who(analysis),
         "Detector": f"{settings['detector']}, faces from {settings['min_face_px']} px",
         "Models": ", ".join(f"{model['name']} (SHA-256 {model['sha256'][:12]})" for model in analysis.checkpoints),
         "Speed": f"{record['frames_per_s']:.1f} frames/s on {record['device']}",
         "Scores computed by": _runtimes([record["checkpoint"], *record.get("other_checkpoints", [])]),
     }
+    if not record["source"]["is_picture"]:
+        rows["People"] = _who(analysis)
     st.table(pd.DataFrame({"": [str(value) for value in rows.values()]}, index=list(rows)))
 
 

@@ -17,32 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import InputError
+from fer_core.faces.identity.likeness import Likeness
 from fer_core.faces.records import RGB, ArrayF
 
 DEFAULT_DESCRIBER = "dlib-resnet"
 INSTALL = '.venv/bin/pip install "dlib-bin>=20,<21" "face_recognition_models==0.3.0"'
 """What the extra ``identity`` of ``pyproject.toml`` holds, as a line that works in the project's folder."""
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """What Euclidean distances of descriptors mean. ``docs/identity.md`` tells how the margins were chosen.
-
-    Attributes:
-        joined: up to here two strips are surely one person's and become one.
-        jump: two faces of one strip between which its look jumped are two people's from here on.
-        threshold: up to here the describer's maker takes two faces for one person's; the user is asked.
-        cut: two faces of one strip that are further apart are surely two people's.
-    """
-
-    joined: float
-    jump: float
-    threshold: float
-    cut: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.joined <= self.jump <= self.threshold <= self.cut:
-            raise ValueError(f"Expected 0 < joined ≤ jump ≤ threshold ≤ cut, got {self}.")
 
 
 class Describer(Protocol):

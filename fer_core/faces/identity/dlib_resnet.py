@@ -3,7 +3,7 @@
 Its maker's notes (https://github.com/davisking/dlib-models) say what it was trained on and that two faces nearer than
 0.6 are taken for one person's. It was trained on chips that dlib's own five points (corners of the eyes, base of the
 nose) align; ours are aligned by the five landmarks that every detector here gives, put where they lie in dlib's chips
-(``python -m benchmarks.identity_distances --places``).
+(``python -m benchmarks.descriptors places``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from fer_core.faces.identity.describers import DEFAULT_DESCRIBER, Likeness
+from fer_core.faces.identity.likeness import Likeness
 from fer_core.faces.records import RGB, ArrayF
 
 SIZE = 150
@@ -24,7 +24,7 @@ PLACES = np.array([[47.5, 46.5], [102.5, 46.5], [75.0, 78.0], [52.0, 105.0], [98
 class DlibResnet:
     """See ``Describer``; runs on one core, about 75 ms a face, and holds Python's lock meanwhile."""
 
-    name, size, places = DEFAULT_DESCRIBER, SIZE, PLACES
+    name, size, places = "dlib-resnet", SIZE, PLACES
     likeness = Likeness(joined=0.4, jump=0.5, threshold=0.6, cut=0.7)
 
     def __init__(self, weights: Path) -> None:
