@@ -88,9 +88,10 @@ def run(scene: Scene, people: Sequence[Head], detector: Detector, mode: str, see
             shown = matched(faces.boxes, drawn[frame.index])
             found += [(frame.index, int(s), int(w)) for s, w in zip(strips, shown, strict=True) if w > MAY_BE]
     truth = [(i, int(who)) for i, each in enumerate(drawn) for who in each.who[each.counts]]
-    joined = joiner.people()
     rows = np.array(found, np.int64).reshape(-1, 3)
-    strip = np.array([joined.get(each, each) for each in rows[:, 1].tolist()], np.int64)
+    parts, joined = tracker.same, joiner.people()
+    whole = [parts.get(each, each) for each in rows[:, 1].tolist()]
+    strip = np.array([joined.get(each, each) for each in whole], np.int64)
     return Seen(rows[:, 0], strip, rows[:, 2], np.array(truth, np.int64).reshape(-1, 2))
 
 

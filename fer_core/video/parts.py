@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,15 +106,20 @@ class PartWriter:
         if self._part_frames >= PART_FRAMES or time.monotonic() - self._wrote > PART_WALL_S:
             self._write_part()
 
-    def finish(self) -> None:
-        """Write the last part and join all into the tables of the analysis.
+    def finish(self, same: Mapping[int, int]) -> None:
+        """Write the last part and join all into the tables of the analysis. ``same`` names strips that are a part of
+        another one, and that one.
 
         Fleeting people, most likely false alarms, are left out (``faces_left_out`` counts their faces); the others are
         numbered without a gap, in order of appearance. ``left_out.parquet`` keeps the boxes of the former, so that they
         can be blurred with the rest.
         """
         self._write_part()
-        self._join()
+        for young, old in same.items():
+            part, whole = self._people.pop(young), self._people[old]
+            whole.faces, whole.score = whole.faces + part.faces, max(whole.score, part.score)
+            self._thumbnail(young).unlink(missing_ok=True)
+        self._join(same)
         for path in (self.folder / "parts").iterdir():
             path.unlink()
         (self.folder / "parts").rmdir()
@@ -167,13 +172,15 @@ class PartWriter:
     def _parts(self, kind: str) -> Iterator[pd.DataFrame]:
         return (pd.read_parquet(path) for path in self._paths(kind))
 
-    def _join(self) -> None:
+    def _join(self, same: Mapping[int, int]) -> None:
         """One pass over the parts, each table written row group by row group."""
         fleeting = self._fleeting()
         numbers = {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
         self.faces_left_out = sum(self._people[track].faces for track in fleeting)
         self.faces -= self.faces_left_out
         self._rename_thumbnails(fleeting, numbers)
+        numbers |= {young: numbers[old] for young, old in same.items() if old in numbers}
+        fleeting |= same.keys() - numbers.keys()
         with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
