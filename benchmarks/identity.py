@@ -44,7 +44,7 @@ from fer_core.faces import (
     make_detector,
 )  # fmt: skip
 from fer_core.faces.identity.describers import DESCRIBERS, make_describer
-from fer_core.video.people import Recogniser, picture_qualities
+from fer_core.video.people import Recogniser, picture_qualities, whole_strips
 from fer_core.video.reader import Frame
 from fer_core.video.scan import scan
 
@@ -61,8 +61,8 @@ class People(Protocol):
     def see(self, frame: Frame, faces: Faces, strips: Ints) -> None:
         """The n faces of the next frame and their strips (n,)."""
 
-    def people(self, frames: Ints, strips: Ints) -> Ints:
-        """The person (n,) of faces, by frame and strip (n,) each."""
+    def people(self, frames: Ints, strips: Ints, same: Mapping[int, int]) -> Ints:
+        """The person (n,) of faces, by frame and strip (n,) each; ``same`` as of ``Tracker``."""
 
 
 class EveryStrip:
@@ -71,9 +71,9 @@ class EveryStrip:
     def see(self, frame: Frame, faces: Faces, strips: Ints) -> None:
         """Nothing is looked at."""
 
-    def people(self, frames: Ints, strips: Ints) -> Ints:
-        """Nothing is cut or joined."""
-        return strips
+    def people(self, frames: Ints, strips: Ints, same: Mapping[int, int]) -> Ints:
+        """Nothing more is cut or joined."""
+        return whole_strips(strips, same)
 
 
 class ByFace:
@@ -89,10 +89,11 @@ class ByFace:
         self.recogniser.see(frame, faces, strips, qualities, crops)
         self.seen.append(pd.DataFrame({"frame": frame.index, "track": strips}))
 
-    def people(self, frames: Ints, strips: Ints) -> Ints:
+    def people(self, frames: Ints, strips: Ints, same: Mapping[int, int]) -> Ints:
         """Describe them, cut and join."""
-        found = self.recogniser.settle(pd.concat(self.seen))
-        own = found.strips(pd.DataFrame({"frame": frames, "track": strips}))
+        seen = pd.concat(self.seen)
+        found = self.recogniser.settle(seen.assign(track=whole_strips(seen["track"].to_numpy(), same)), same)
+        own = found.strips(pd.DataFrame({"frame": frames, "track": whole_strips(strips, same)}))
         return np.array([found.numbers[strip] for strip in own.tolist()], np.int64)
 
 
@@ -124,7 +125,8 @@ def run(scene: Scene, people: Sequence[Head], detector: Detector, mode: str, see
             found += [(frame.index, int(s), int(w)) for s, w in zip(strips, shown, strict=True) if w > MAY_BE]
     truth = [(i, int(who)) for i, each in enumerate(drawn) for who in each.who[each.counts]]
     rows = np.array(found, np.int64).reshape(-1, 3)
-    return Seen(rows[:, 0], joiner.people(rows[:, 0], rows[:, 1]), rows[:, 2], np.array(truth, np.int64).reshape(-1, 2))
+    strip = joiner.people(rows[:, 0], rows[:, 1], tracker.same)
+    return Seen(rows[:, 0], strip, rows[:, 2], np.array(truth, np.int64).reshape(-1, 2))
 
 
 def matched(boxes: NDArray[np.float32], drawn: Drawn) -> Ints:

@@ -77,7 +77,7 @@ def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     origin, x_axis, y_axis = square
     shrink = int(np.clip(np.linalg.norm(x_axis) / (FINE * size), 1, 64))
     if shrink > 1:
-        image, corner = _shrunk(image, square, shrink)
+        image, corner = shrunk(image, square, shrink)
         origin, x_axis, y_axis = (origin - corner) / shrink, x_axis / shrink, y_axis / shrink
     factor = int(np.clip(np.ceil(np.linalg.norm(x_axis) / size), 1, 16))
     large = size * factor
@@ -89,8 +89,8 @@ def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     return cut if factor == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _shrunk(image: RGB, square: NDArray[np.float64], times: int) -> tuple[RGB, NDArray[np.int64]]:
-    """The part of the picture around a square, so many times smaller, and its corner in the picture."""
+def shrunk(image: RGB, square: NDArray[np.float64], times: int) -> tuple[RGB, NDArray[np.int64]]:
+    """The part of the picture around a square (3, 2), so many times smaller, and its corner in the picture."""
     origin, x_axis, y_axis = square
     corners = np.stack([origin, origin + x_axis, origin + y_axis, origin + x_axis + y_axis])
     limit = np.array(image.shape[1::-1])

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.faces.crops import crop_squares, cut_squares
+from fer_core.faces.crops import crop_squares, shrunk
 from fer_core.faces.records import RGB, ArrayF, Faces
 
 SIDE, MARGIN, CELL = 48, 1.3, 8
@@ -64,8 +64,8 @@ def scene_look(image: RGB) -> SceneLook:
 
 
 def scene_likeness(a: SceneLook, b: SceneLook) -> float:
-    """How alike two pictures are laid out, at most 1: their correlation, whatever light is on them. Of two flat pictures
-    the colours are compared."""
+    """How alike two pictures are laid out, at most 1: their correlation, whatever light is on them. Of two flat
+    pictures the colours are compared."""
     if a.is_flat and b.is_flat:
         return float(1 - np.abs(a.colour - b.colour).max() / COLOUR_STEP)
     seen = (a.contrast >= LEAST_CONTRAST) & (b.contrast >= LEAST_CONTRAST)
@@ -95,13 +95,13 @@ class FaceLooks:
     @classmethod
     def joined(cls, parts: list[FaceLooks]) -> FaceLooks:
         """The looks of all parts, of which there is at least one."""
-        fields = [[part.edges for part in parts], [part.textured for part in parts], [part.tint for part in parts]]
-        return cls(*(np.concatenate(field) for field in fields))
+        edges, textured, tint = zip(*((part.edges, part.textured, part.tint) for part in parts), strict=True)
+        return cls(np.concatenate(edges), np.concatenate(textured), np.concatenate(tint))
 
 
 def looks_at(image: RGB, squares: NDArray[np.float64], scene: SceneLook) -> FaceLooks:
     """The looks of what is in ``squares`` (n, 3, 2) of ``image``, whose own look is ``scene``; see ``crop_squares``."""
-    crops = cut_squares(image, squares, SIDE)
+    crops = np.array([_cut(image, square) for square in squares], np.uint8).reshape(len(squares), SIDE, SIDE, 3)
     greys = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
     blocks = np.array([_EDGES.compute(grey) for grey in greys], np.float32).reshape(len(crops), ROW**2, 36)
     blocks -= blocks.mean(axis=2, keepdims=True)
@@ -109,6 +109,18 @@ def looks_at(image: RGB, squares: NDArray[np.float64], scene: SceneLook) -> Face
     logs = np.log(crops.reshape(len(crops), SIDE**2, 3).mean(axis=1, dtype=np.float32) + 16)
     tint = np.stack([logs, logs - np.log(scene.colour + 16)], axis=1)
     return FaceLooks(blocks, _textured(greys), np.asarray(tint - tint.mean(axis=2, keepdims=True), np.float32))
+
+
+def _cut(image: RGB, square: NDArray[np.float64]) -> RGB:
+    """What is in a square, more coarsely than the networks see it."""
+    times = int(np.clip(np.linalg.norm(square[1]) / SIDE, 1, 64))
+    part, corner = shrunk(image, square, times)
+    step = square[1:].T / (times * SIDE)
+    start = (square[0] - corner) / times + step.sum(axis=1) / 2 - 0.5  # from middles of pixels to middles of pixels
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(
+        part, np.column_stack([step, start]), (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def look_squares(faces: Faces) -> NDArray[np.float64]:

@@ -32,11 +32,11 @@ MAX_SHIFT, MAX_SIZE_RATIO = 1.0, 1.8
 SHORT_GAP_S, DRIFT_S = 0.35, 1.0
 """A short time, in which a face hardly changes; and how long an unseen face is thought to move on."""
 ALIKE_SHORT, ALIKE_CHANGED, ALIKE = 0.84, 0.88, 0.82
-"""Least likeness after a short time, after one in which the picture changed, and after a longer one, in which a face has
-changed more by itself."""
+"""Least likeness after a short time, after one in which the picture changed, and after a longer one, in which a face
+has changed more by itself."""
 NEAR, ALIKE_REST = 0.35, 0.9
-"""A face that moved by no more, in face sizes, may be one that is half covered, so that its landmarks are wrong; and the
-least likeness of the rest of it, where it was before."""
+"""A face that moved by no more, in face sizes, may be one that is half covered, so that its landmarks are wrong; and
+the least likeness of the rest of it, where it was before."""
 CUT, CHANGED = 0.35, 0.8
 """Pictures that are laid out less alike belong to different scenes; or the second is changed, maybe by a cut."""
 INTERRUPTION_S = 0.5
@@ -45,10 +45,14 @@ KEPT, NEW_LOOK, CLEAR = 4, 0.9, 0.1
 """So many looks of a person are kept, each unlike the others, taken where no other face overlaps by more."""
 TAKEN, STAYS_FRAMES = 0.4, 3
 """Who overlaps somebody of the frame before by as much and is there for so many frames has taken the place."""
+FLICKER_FRAMES, SURE_SCORE = 2, 0.99
+"""What is seen in no more frames and never more surely, between two sightings of a person at one place, is that one."""
 YOUNG_S = 1.0
 """A strip that began so lately gives its face back to an older one that it turns out to belong to."""
-NEAR_WEIGHT, YOUNG_WEIGHT, SPEED_WEIGHT = 0.3, 0.5, 0.4
-"""What overlap counts beside likeness, and youth against it; and how much of its speed a face takes from a frame."""
+NEAR_WEIGHT, NOTHING_ALIKE, YOUNG_WEIGHT = 0.3, 0.75, 0.25
+"""What overlap counts beside likeness, of which so much counts nothing; and what part of it counts in a young strip."""
+SPEED_WEIGHT = 0.4
+"""How much of its speed a face takes from one frame."""
 
 
 class Seam(NamedTuple):
@@ -62,10 +66,11 @@ class Seam(NamedTuple):
 
 
 class _Face(NamedTuple):
-    """A face in a frame: box (4,), where it is cut (3, 2), and its look (one)."""
+    """A face in a frame: box (4,), score, where it is cut (3, 2), and its look (one)."""
 
     time_s: float
     box: ArrayF
+    score: float
     square: NDArray[np.float64]
     look: FaceLooks
 
@@ -80,7 +85,9 @@ class _Strip:
     looks: FaceLooks
     """The latest first, then the kept ones."""
     first_s: float
-    replaces: _Strip | None = None
+    replaces: int | None = None
+    """The strip whose place it took."""
+    score: float = 0.0
     frames: int = 1
     speed: ArrayF = field(default_factory=lambda: np.zeros(2, np.float32))
     """Px per s."""
@@ -91,7 +98,8 @@ class _Strip:
         """How far the face should have moved on, in px."""
         return np.asarray(self.speed * min(time_s - self.time_s, DRIFT_S), np.float32)
 
-    def see(self, seen: _Face, is_clear: bool) -> None:
+    def see(self, seen: _Face, is_new: bool) -> None:
+        """Go on with a face; ``is_new`` keeps its look."""
         passed_s = seen.time_s - self.time_s
         if 0 < passed_s <= SHORT_GAP_S:
             moved = (seen.box - self.box).reshape(2, 2).mean(axis=0) / passed_s
@@ -99,10 +107,11 @@ class _Strip:
         else:
             self.speed = np.zeros(2, np.float32)
         kept = self.looks[1:]
-        if is_clear and (not len(kept) or likeness(seen.look, kept).max() < NEW_LOOK):
+        if is_new:
             kept = FaceLooks.joined([seen.look, kept])[:KEPT]
         self.looks = FaceLooks.joined([seen.look, kept])
         self.box, self.square, self.time_s = seen.box, seen.square, seen.time_s
+        self.score = max(self.score, seen.score)
         self.missed_s, self.frames = None, self.frames + 1
 
 
@@ -140,9 +149,9 @@ class Tracker:
     in one frame.
 
     Feed every analysed frame in order. A face goes on in a strip if it is near where it was or should be, of like size,
-    and looks alike. A strip waits for its face through ``MEMORY_S`` seconds of frames without it, however long one frame
-    stands. It ends with its scene, unless that comes back at once, and where somebody else takes the place from one
-    frame to the next.
+    and looks alike. A strip waits for its face through ``MEMORY_S`` seconds of frames without it, however long one
+    frame stands. It ends with its scene, unless that comes back at once, and where somebody else takes the place from
+    one frame to the next.
     """
 
     def __init__(self) -> None:
@@ -162,8 +171,11 @@ class Tracker:
     @property
     def same(self) -> Mapping[int, int]:
         """Strips that turned out to be a part of an older one, such as the first moments after somebody passed before a
-        face: its number by theirs."""
-        return MappingProxyType(self._same)
+        face: the number of the oldest by theirs."""
+        found: dict[int, int] = {}
+        for young, old in sorted(self._same.items()):  # an older one has the lower number
+            found[young] = found.get(old, old)
+        return MappingProxyType(found)
 
     def update(self, time_s: float, faces: Faces, image: RGB, scene: SceneLook | None = None) -> NDArray[np.int32]:
         """Strip numbers (n,) of ``faces`` found in ``image`` at ``time_s``; ``scene`` is its ``scene_look``, if
@@ -173,24 +185,28 @@ class Tracker:
         self._forget(time_s)
         squares = look_squares(faces)
         looks = looks_at(image, squares, scene)
-        seen = [_Face(time_s, faces.boxes[i], squares[i], looks[i : i + 1]) for i in range(len(faces))]
+        seen = [
+            _Face(time_s, faces.boxes[i], float(faces.scores[i]), squares[i], looks[i : i + 1])
+            for i in range(len(faces))
+        ]
         pairs = _Pairs(self._strips, time_s, faces.boxes, looks)
         could = pairs.could(ALIKE_CHANGED if is_changed else ALIKE_SHORT)
-        numbers, over = np.full(len(faces), -1, np.int32), list[_Strip]()
+        numbers, over = np.full(len(faces), -1, np.int32), set[int]()
         is_clear = _is_clear(faces.boxes)
         for i, j in pairs.best(could):
-            over += self._reclaimed(self._strips[j], np.flatnonzero(could[i]))
-            numbers[i] = self._go_on(self._strips[j], seen[i], float(pairs.alike[i, j]), is_clear[i])
+            over |= self._reclaimed(self._strips[j], could[i], pairs.moved[i] <= NEAR)
+            is_new = bool(is_clear[i] and pairs.alike_kept[i, j] < NEW_LOOK)
+            numbers[i] = self._go_on(self._strips[j], seen[i], float(pairs.alike[i, j]), is_new)
         for i, j in pairs.near((numbers < 0) & (not is_changed)):
             strip = self._strips[j]
-            there = seen[i]._replace(square=strip.square + [strip.drift(time_s), (0, 0), (0, 0)])
-            there = there._replace(look=looks_at(image, there.square[None], scene))
+            square = strip.square.copy()
+            square[0] += strip.drift(time_s)
+            there = seen[i]._replace(square=square, look=looks_at(image, square[None], scene))
             alike = float(likeness_of_rest(there.look, strip.looks).max())
             if numbers[i] < 0 and strip.time_s < time_s and alike >= ALIKE_REST:
-                numbers[i] = self._go_on(strip, there, alike, is_clear=False)
-        over += [each.replaces for each in self._strips if each.replaces and each.frames == STAYS_FRAMES]
-        gone = {each.number for each in over if each.time_s < time_s}
-        self._strips = [each for each in self._strips if each.number not in gone]
+                numbers[i] = self._go_on(strip, there, alike, is_new=False)
+        over |= {each.replaces for each in self._strips if each.replaces is not None and each.frames >= STAYS_FRAMES}
+        self._strips = [each for each in self._strips if each.time_s == time_s or each.number not in over]
         for i in sorted(np.flatnonzero(numbers < 0).tolist(), key=lambda i: faces.boxes[i, 0]):
             numbers[i] = self._begin(seen[i])
         for strip in self._strips:
@@ -204,28 +220,37 @@ class Tracker:
         memory_s = max(MEMORY_S, MEMORY_FRAMES * self._step_s if np.isfinite(self._step_s) else 0)
         self._strips = [each for each in self._strips if each.missed_s is None or time_s - each.missed_s <= memory_s]
 
-    def _go_on(self, strip: _Strip, seen: _Face, alike: float, is_clear: bool) -> int:
+    def _go_on(self, strip: _Strip, seen: _Face, alike: float, is_new: bool) -> int:
         """Put a face into a strip; returns its number."""
         if alike < self._seams.get(strip.number, Seam(0, np.inf)).likeness:
             self._seams[strip.number] = Seam(seen.time_s, alike)
-        strip.see(seen, is_clear)
+        strip.see(seen, is_new)
         return strip.number
 
     def _begin(self, seen: _Face) -> int:
         """Begin a strip; returns its number."""
         there = [each for each in self._strips if each.missed_s is None and each.time_s == self._last_s]
         overlap = iou_matrix(seen.box[None], np.array([each.box for each in there], np.float32).reshape(-1, 4))[0]
-        replaces = there[int(overlap.argmax())] if overlap.max(initial=0) >= TAKEN else None
+        replaces = there[int(overlap.argmax())].number if overlap.max(initial=0) >= TAKEN else None
         looks = FaceLooks.joined([seen.look, seen.look])
-        self._strips.append(_Strip(self._count, seen.box, seen.time_s, seen.square, looks, seen.time_s, replaces))
+        strip = _Strip(self._count, seen.box, seen.time_s, seen.square, looks, seen.time_s, replaces, seen.score)
+        self._strips.append(strip)
         self._count += 1
         return self._count - 1
 
-    def _reclaimed(self, strip: _Strip, others: NDArray) -> list[_Strip]:
-        """Strips whose face another one takes that was there before them, and missed it so far: a part of that one."""
-        own = [self._strips[k] for k in others.tolist() if strip.missed_s is not None]
-        own = [each for each in own if each.first_s > strip.time_s and each.time_s == self._last_s]
-        self._same |= {each.number: strip.number for each in own}
+    def _reclaimed(self, strip: _Strip, could: NDArray[np.bool_], is_near: NDArray[np.bool_]) -> set[int]:
+        """Strips that turn out to be a part of an older one that takes a face after it missed some: those that could
+        have gone on with the face, and what flickered up at its place meanwhile, as a face half covered does."""
+        if strip.missed_s is None:
+            return set()
+        since = [(k, each) for k, each in enumerate(self._strips) if each.first_s > strip.time_s]
+        own = {
+            each.number
+            for k, each in since
+            if (could[k] and each.time_s == self._last_s)
+            or (is_near[k] and each.frames <= FLICKER_FRAMES and each.score < SURE_SCORE)
+        }
+        self._same |= dict.fromkeys(own, strip.number)
         return own
 
     def _enter(self, time_s: float, scene: SceneLook) -> bool:
@@ -259,7 +284,7 @@ def _is_clear(boxes: ArrayF) -> list[bool]:
 
 class _Pairs:
     """What speaks for each of n faces going on in each of m strips: ``alike`` (n, m), the likeness to the best look of
-    the strip."""
+    the strip; ``alike_kept`` (n, m), to the best of those it keeps."""
 
     def __init__(self, strips: list[_Strip], time_s: float, boxes: ArrayF, looks: FaceLooks) -> None:
         self.strips, self.time_s = strips, time_s
@@ -269,11 +294,13 @@ class _Pairs:
         self.moved, self.grown = apart(boxes, last)
         self.moved = np.minimum(self.moved, apart(boxes, expected)[0])
         self.overlap = iou_matrix(boxes, expected)
-        self.alike = np.zeros((len(boxes), len(strips)), np.float32)
+        self.alike = self.alike_kept = np.zeros((len(boxes), len(strips)), np.float32)
         if self.alike.size:
             starts = np.cumsum([0, *(len(each.looks) for each in strips[:-1])])
-            known = FaceLooks.joined([each.looks for each in strips])
-            self.alike = np.maximum.reduceat(likeness(looks, known), starts, axis=1)
+            each_look = likeness(looks, FaceLooks.joined([each.looks for each in strips]))
+            best = np.maximum.reduceat(each_look, np.stack([starts, starts + 1], axis=1).ravel(), axis=1)
+            self.alike_kept = best[:, 1::2]
+            self.alike = np.maximum(best[:, ::2], self.alike_kept)
 
     def could(self, least_short: float) -> NDArray[np.bool_]:
         """Which pairs are near and alike enough (n, m); ``least_short`` is the least likeness after a short time."""
@@ -286,7 +313,8 @@ class _Pairs:
         from scipy.optimize import linear_sum_assignment  # slow to import, and pages import this package
 
         is_young = np.array([self.time_s - each.first_s <= YOUNG_S for each in self.strips], bool)
-        score = np.where(could, 1 + self.alike + NEAR_WEIGHT * self.overlap - YOUNG_WEIGHT * is_young, 0)
+        score = self.alike - NOTHING_ALIKE + NEAR_WEIGHT * self.overlap
+        score = np.where(could, score * np.where(is_young, YOUNG_WEIGHT, 1), 0)
         rows, columns = linear_sum_assignment(-score)
         return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if could[i, j]]
 

@@ -20,7 +20,7 @@ from fer_core.files import replacing
 from fer_core.signals import QUALITY, Seen, measured
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME, face_columns, to_arrow
-from fer_core.video.people import Recognised, Recogniser, picture_qualities
+from fer_core.video.people import Recognised, Recogniser, picture_qualities, whole_strips
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.timeline import with_labels, without_rows
 
@@ -74,6 +74,7 @@ class PartWriter:
     def __init__(self, folder: Path, scores: Sequence[EmotionScores], recogniser: Recogniser | None = None) -> None:
         self._recogniser = recogniser
         self._recognised: Recognised | None = None
+        self._same: Mapping[int, int] = {}
         self.folder, self._scored = folder, [_ScoredPart(signal) for signal in scores]
         self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
@@ -118,14 +119,20 @@ class PartWriter:
         if self._part_frames >= PART_FRAMES or time.monotonic() - self._wrote > PART_WALL_S:
             self._write_part()
 
-    def finish(self) -> None:
-        """Write the last part and join all into the tables of the analysis.
+    def finish(self, same: Mapping[int, int]) -> None:
+        """Write the last part and join all into the tables of the analysis. ``same`` names strips that are a part of
+        another one, and that one.
 
         Fleeting people, most likely false alarms, are left out (``faces_left_out`` counts their faces); the others are
         numbered without a gap, in order of appearance. ``left_out.parquet`` keeps the boxes of the former, so that they
         can be blurred with the rest.
         """
         self._write_part()
+        for young, old in same.items():
+            part, whole = self._people.pop(young), self._people[old]
+            whole.faces, whole.score = whole.faces + part.faces, max(whole.score, part.score)
+            self._thumbnail(young).unlink(missing_ok=True)
+        self._same = same
         self._join()
         for path in (self.folder / "parts").iterdir():
             path.unlink()
@@ -179,7 +186,12 @@ class PartWriter:
     def _parts(self, kind: str, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
         for path in self._paths(kind):
             table = pd.read_parquet(path, columns=columns)
-            yield table if self._recognised is None else table.assign(track=self._recognised.strips(table))
+            yield table.assign(track=self._strips(table))
+
+    def _strips(self, table: pd.DataFrame) -> NDArray:
+        """The strips (n,) that rows belong to: parts of a strip are of the whole, and what was cut is not."""
+        whole = whole_strips(table["track"].to_numpy(), self._same)
+        return whole if self._recognised is None else self._recognised.strips(table.assign(track=whole))
 
     def _join(self) -> None:
         """One pass over the parts, each table written row group by row group."""
@@ -203,8 +215,7 @@ class PartWriter:
             for path in self._paths("features"):  # hundreds of columns, which pandas would go over one by one
                 features = pq.read_table(path)
                 where = features.select(["frame", "track"]).to_pandas()
-                tracks = where["track"] if self._recognised is None else self._recognised.strips(where)
-                renumbered = pa.array([numbers.get(track) for track in tracks.tolist()], pa.int32())
+                renumbered = pa.array([numbers.get(strip) for strip in self._strips(where).tolist()], pa.int32())
                 features = features.set_column(features.schema.get_field_index("track"), "track", renumbered)
                 tables.write("features.parquet", features.filter(renumbered.is_valid()))
 
@@ -218,7 +229,7 @@ class PartWriter:
         if self._recogniser is None:
             return {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
         seen = pd.concat(list(self._parts("timeline", ["frame", "track"])))
-        found = self._recogniser.settle(seen[(seen["track"] >= 0) & ~seen["track"].isin(fleeting)])
+        found = self._recogniser.settle(seen[(seen["track"] >= 0) & ~seen["track"].isin(fleeting)], self._same)
         for strip, (quality, picture) in found.pictures.items():
             self._people[strip].thumbnail = quality
             self._save_thumbnail(strip, picture)

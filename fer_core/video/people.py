@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,14 @@ def frontal(landmarks: NDArray) -> float:
     left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
     width = max(abs(right - left), 1e-6)
     return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))
+
+
+def whole_strips(tracks: NDArray, same: Mapping[int, int]) -> NDArray:
+    """Tracks (n,) where those that are a part of another one (``same``, see ``Tracker``) have its number."""
+    whole = tracks.copy()
+    for part, of in same.items():
+        whole[tracks == part] = of
+    return whole
 
 
 def picture_qualities(faces: Faces, sharpness: NDArray) -> list[float]:
@@ -121,9 +130,12 @@ class Recogniser:
                 self._with_pictures.add(track)
         self._make_room()
 
-    def settle(self, seen: pd.DataFrame) -> Recognised:
-        """Who is who among the people of ``seen``: ``frame`` and ``track`` of all their faces."""
+    def settle(self, seen: pd.DataFrame, same: Mapping[int, int] = MappingProxyType({})) -> Recognised:
+        """Who is who among the people of ``seen``: ``frame`` and ``track`` of all their faces, where strips that are a
+        part of another one are already the whole, as ``same`` says."""
         tracks = sorted(self._strips.keys() & set(seen["track"].unique().tolist()))
+        for part, whole in same.items():
+            self._strips[whole].take(self._strips[part])
         for track in tracks:
             self._describe(track)
         pieces = list(self._pieces(tracks, new=max(self._strips, default=-1) + 1))

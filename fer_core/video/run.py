@@ -60,7 +60,7 @@ class Run:
         if not self.parts.frames:
             raise Cancelled("The analysis was stopped before the first frame.")
         self._tell("comparing faces" if self.parts.recognises else "writing", self.total_s, always=True)
-        self.parts.finish()
+        self.parts.finish(tracker.same)
 
     def _compare(self, image: RGB) -> None:
         """Count a frame whose picture is the one before once more."""

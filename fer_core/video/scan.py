@@ -37,6 +37,8 @@ SPAN_BYTES, MAX_SPANS = 75_000_000, 10
 """Pictures of a span, and spans that wait or are in work; of large pictures fewer lie between two looks."""
 MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
+MAX_REFINED = 1.0
+"""A face that is judged is at most so far from where it was guessed, in units of its size, and within the growth."""
 STEADY, STEADY_GROWTH = 0.5, 1.15
 """A face that moves and grows no more within two frames, in units of its size, is put on the way in the one between."""
 T = TypeVar("T")
@@ -186,10 +188,11 @@ class _Course:
         self.landmarks[people, at] = faces.landmarks
 
     def _judge(self, people: NDArray, at: NDArray, boxes: ArrayF) -> None:
-        """Keep what the refiner is sure of."""
+        """Keep what the refiner is sure of, if it is near the guess: where the picture was cut, it is another face."""
         if len(people):
             found = self.refiner.refine([self.images[i] for i in at.tolist()], boxes)
-            sure = found.scores > 0
+            moved, grown = (each.diagonal() for each in apart(found.boxes, boxes))
+            sure = (found.scores > 0) & (moved <= MAX_REFINED) & (grown <= MAX_GROWTH)
             self._set(people[sure], at[sure], found[sure])
 
     def between(self) -> None:

@@ -123,16 +123,16 @@ class Strip:
     def describe(self, describer: Describer) -> None:
         """Describe early, middle and late pictures, and forget all."""
         seen = [stretch for stretch in self._stretches if stretch.pictures]
-        pictures: list[Picture] = []
-        chosen: list[int] = []
+        pictures = sorted((each for stretch in seen for each in stretch.in_order()), key=lambda each: each.frame)
+        place = {picture.frame: i for i, picture in enumerate(pictures)}
+        best: list[int] = []
         for stretch in seen:
             kept = stretch.in_order()
             wanted = min(PER_STRIP // len(seen), int((kept[-1].time_s - kept[0].time_s) / EACH_S) + 1)
-            parts = np.array_split(np.arange(len(kept)), max(wanted, 1))
-            best = [max(part.tolist(), key=lambda i: kept[i].quality) for part in parts if len(part)]
-            chosen += [len(pictures) + i for i in best]
-            pictures += kept
+            parts = np.array_split(np.arange(len(kept)), min(max(wanted, 1), len(kept)))
+            best += [place[max((kept[i] for i in part), key=lambda each: each.quality).frame] for part in parts]
             stretch.pictures = {}
+        chosen = sorted(best)
         vectors = dict(zip(chosen, _described(describer, [pictures[i] for i in chosen]), strict=True))
         for low, high in pairwise(chosen):
             while high - low > 1 and _distance(vectors[low], vectors[high]) > describer.likeness.cut:
@@ -141,6 +141,13 @@ class Strip:
                 is_first = _distance(vectors[middle], vectors[low]) <= _distance(vectors[middle], vectors[high])
                 low, high = (middle, high) if is_first else (low, middle)
         self.described += [Described(pictures[i], vectors[i]) for i in sorted(vectors)]
+
+    def take(self, part: Strip) -> None:
+        """Take over what is known of another strip that is a part of this one."""
+        self.described = sorted([*self.described, *part.described], key=lambda each: each.picture.frame)
+        self._stretches = sorted([*self._stretches, *part._stretches], key=lambda each: each.frame)
+        self._frames += part._frames
+        self._changes += part._changes
 
     def parts(self, likeness: Likeness) -> list[list[Described]]:
         """The described faces in order of time, cut where they are surely two people's; at least one part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_a_descriptor_sees_every_face_and_joins_strips(two_heads: list[Head]) ->
         def see(self, frame: Frame, faces: Faces, strips: np.ndarray) -> None:
             self.looked_at += strips.tolist()
 
-        def people(self, frames: np.ndarray, strips: np.ndarray) -> np.ndarray:
+        def people(self, frames: np.ndarray, strips: np.ndarray, same: Mapping[int, int]) -> np.ndarray:
             return np.full(len(strips), 5)
 
     seats = Seat(0, stays(0.2, width_px=80)), Seat(1, stays(0.8))
@@ -137,7 +138,7 @@ def test_people_are_told_by_their_faces_as_in_an_analysis(monkeypatch: pytest.Mo
         joiner.see(Frame(index, index / FPS, painted(seen)), faces_at([30, 200]), np.array([0, 1]))
         found += [(index, 0), (index, 1)]
     frames, strips = np.array(found).T
-    people = joiner.people(frames, strips).reshape(-1, 2).tolist()
+    people = joiner.people(frames, strips, {}).reshape(-1, 2).tolist()
     assert people == [[0, 1]] * 8 + [[1, 0]] * 12
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -76,6 +77,8 @@ class Painted:
 
 class Numbered:
     """A tracker that sees two strips: one until 4.45 s, and one from then on."""
+
+    same: ClassVar[Mapping[int, int]] = {}
 
     def update(self, time_s: float, faces: Faces, *_: object) -> NDArray[np.int32]:
         return np.full(len(faces), int(time_s > 4.45), np.int32)

@@ -94,6 +94,21 @@ def test_strips_of_one_person_are_joined_and_numbered_in_order_of_appearance() -
     assert people_of(recognised(frames), frames) == [[0]] * 9 + [[1]] * 9 + [[0]] * 9 + [[1]] * 9
 
 
+def test_a_strip_that_is_a_part_of_another_is_of_its_person() -> None:
+    """Strip 1 is red as strip 0 is, whose part it is; in its own middle it is blue."""
+    recogniser, rows = Recogniser(Colours()), []
+    colours = [RED] * 10 + [BLUE] * 10 + [RED] * 20
+    for index, colour in enumerate(colours):
+        image, track = painted([(100, colour)]), int(5 <= index < 25)
+        crops = image[None, 30:78, 100:148]
+        recogniser.see(Frame(index, index / 10, image), faces_at([100]), np.array([track]), [1.0], crops)
+        rows.append((index, 0))
+    seen = pd.DataFrame(rows, columns=["frame", "track"])
+    found = recogniser.settle(seen, {1: 0})
+    assert [found.numbers[strip] for strip in found.strips(seen)] == [0] * 10 + [1] * 10 + [0] * 20
+    assert found.record["strips"] == 1
+
+
 def test_strips_that_are_seen_together_are_never_one_person_nor_proposed() -> None:
     frames = shots((9, [(0, 30, RED), (1, 200, RED)]), (9, [(1, 200, RED)]))
     found = recognised(frames)
