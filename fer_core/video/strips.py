@@ -2,7 +2,7 @@
 
 A strip is cut into stretches where the look jumps: there it may have become somebody else's. Of each stretch a few
 pictures are kept, the best one of each span of its time; never every frame. In the end at most three are described, no
-more than one for every two seconds; of a strip with more stretches one of each; and a few more where two differ surely,
+more than one for every four seconds; of a strip with more stretches one of each; and a few more where two differ surely,
 to find the place.
 """
 
@@ -22,7 +22,7 @@ from fer_core.video.reader import RGB
 
 SPANS, FIRST_SPAN_S = 8, 0.25
 """Pictures of a stretch at most, and seconds that the first ones stand for; they stand for more as it grows."""
-PER_STRIP, EACH_S, MAX_STRETCHES = 3, 2.0, 6
+PER_STRIP, EACH_S, MAX_STRETCHES = 3, 4.0, 6
 JUMP, JUMP_TIMES = 0.6, 2.5
 """The look jumps where it changes by so much (``Strip.follow``), and by so many times its usual change."""
 
