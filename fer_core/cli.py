@@ -198,6 +198,9 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> dict[str, Any]:
 
 
 def _tell(record: dict[str, Any], out: Path) -> None:
+    from fer_core.video.proposals import proposals
+    from fer_core.video.store import open_analysis
+
     check = record["time_check"]
     print(
         f"{check['frames_analysed']} frames from {check['first_s']:.2f} to {check['last_s']:.2f} s, "
@@ -208,6 +211,11 @@ def _tell(record: dict[str, Any], out: Path) -> None:
         shares = sorted(person["emotion_share"].items(), key=lambda item: -item[1])
         told = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares[:3])
         print(f"Person {person['track'] + 1}: {person['first_s']:.2f}-{person['last_s']:.2f} s, {told}")
+    for proposal in proposals(open_analysis(out)):
+        print(
+            f"Person {proposal.person + 1} and Person {proposal.other + 1} may be one person by their faces "
+            f"(distance {proposal.distance:.2f})"
+        )
     for message in record["messages"]:
         print(message)
     print(f"Written to {out}")

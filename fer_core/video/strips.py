@@ -2,8 +2,8 @@
 
 A strip is cut into stretches where the look jumps: there it may have become somebody else's. Of each stretch a few
 pictures are kept, the best one of each span of its time; never every frame. In the end at most three are described, no
-more than one for every four seconds; of a strip with more stretches one of each; and a few more where two differ surely,
-to find the place.
+more than one for every four seconds; of a strip with more stretches one of each; and a few more where two differ
+surely, to find the place.
 """
 
 from __future__ import annotations

@@ -13,17 +13,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dashboard.services import playback
 from fer_core import cli
 from fer_core.errors import InputError, StoreError
 from fer_core.faces.identity import describers
 from fer_core.models.classifier import Classifier
 from fer_core.video import people, strips
+from fer_core.video.dictionary import dictionary
 from fer_core.video.export import KINDS, export
 from fer_core.video.people import Recognised, Recogniser
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.proposals import Proposal, proposals
 from fer_core.video.reader import Frame
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
+from fer_core.video.view import Lens, view
 from tests.support.people import (
     BLUE,
     GREEN,
@@ -182,6 +185,15 @@ def test_pictures_of_those_who_are_long_gone_make_room(monkeypatch: pytest.Monke
     assert small.record["described"] == whole.record["described"] == describer.described
 
 
+def test_a_strip_that_jumps_all_the_time_keeps_few_pictures() -> None:
+    """As under a strobe, or where few frames a second are looked at; the greatest jumps are kept."""
+    frames = shots(*((8, [(0, 100, (RED, BLUE, GREEN)[turn % 3])]) for turn in range(30)))
+    describer = Colours()
+    found = recognised(frames, describer)
+    assert describer.described <= strips.MAX_STRETCHES * strips.SPANS // 2
+    assert found.record["people"] <= 3 and len(people_of(found, frames)) == 240
+
+
 def _noting(keep, held):  # type: ignore[no-untyped-def]
     def noted(self, picture) -> None:  # type: ignore[no-untyped-def]
         keep(self, picture)
@@ -257,6 +269,13 @@ def test_no_export_has_anything_of_a_descriptor(found: Analysis, kind: str, monk
     assert b"d_000" not in made and b"descriptor" not in made and b"proposals" not in made
 
 
+def test_what_the_pages_are_told_has_nothing_of_a_descriptor_either(found: Analysis) -> None:
+    told = json.dumps([playback.overview(found, Lens()), playback.frames(found, Lens(), 0)])
+    told += dictionary(found, view(found).columns.tolist(), Lens()).to_csv()
+    told += playback.figure_svg(found, Lens(), track=0, start_s=0.0, end_s=6.0)
+    assert "d_000" not in told and "proposals" not in told and "descriptor" not in told
+
+
 def test_descriptors_go_with_the_analysis(found: Analysis) -> None:
     AnalysisStore(found.folder.parent).delete(found.id)
     assert not found.folder.exists() and list(found.folder.parent.rglob("descriptors*")) == []
@@ -284,6 +303,11 @@ def test_proposals_follow_other_edits(found: Analysis) -> None:
 def test_those_who_were_told_apart_stay_so_when_one_is_merged(found: Analysis) -> None:
     found.do({"do": "apart", "person": 2, "other": 0})
     assert proposals(found.do({"do": "merge", "person": 2, "into": 1})) == []
+
+
+def test_the_command_line_says_who_may_be_one_person(found: Analysis, capsys: pytest.CaptureFixture[str]) -> None:
+    cli._tell(found.record, found.folder)
+    assert "Person 1 and Person 3 may be one person by their faces (distance 0.1" in capsys.readouterr().out
 
 
 def test_words_for_distances() -> None:
