@@ -125,6 +125,7 @@ class Strip:
         seen = [stretch for stretch in self._stretches if stretch.pictures]
         pictures = sorted((each for stretch in seen for each in stretch.in_order()), key=lambda each: each.frame)
         place = {picture.frame: i for i, picture in enumerate(pictures)}
+        home = {place[each.frame]: n for n, stretch in enumerate(seen) for each in stretch.in_order()}
         best: list[int] = []
         for stretch in seen:
             kept = stretch.in_order()
@@ -132,10 +133,10 @@ class Strip:
             parts = np.array_split(np.arange(len(kept)), min(max(wanted, 1), len(kept)))
             best += [place[max((kept[i] for i in part), key=lambda each: each.quality).frame] for part in parts]
             stretch.pictures = {}
-        chosen = sorted(best)
+        chosen, cut = sorted(best), describer.likeness.cut
         vectors = dict(zip(chosen, _described(describer, [pictures[i] for i in chosen]), strict=True))
         for low, high in pairwise(chosen):
-            while high - low > 1 and _distance(vectors[low], vectors[high]) > describer.likeness.cut:
+            while high - low > 1 and home[low] == home[high] and _distance(vectors[low], vectors[high]) > cut:
                 middle = (low + high) // 2
                 vectors[middle] = _described(describer, [pictures[middle]])[0]
                 is_first = _distance(vectors[middle], vectors[low]) <= _distance(vectors[middle], vectors[high])
