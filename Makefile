@@ -48,7 +48,7 @@ format: $(VENV)/test.stamp
 
 requirements: $(VENV)/test.stamp
 	$(COMPILE) -o requirements.txt
-	$(COMPILE) --group dev -o tests/requirements.txt
+	$(COMPILE) --group dev --extra identity -o tests/requirements.txt
 
 clean:
 	rm -rf $(VENV)

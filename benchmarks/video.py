@@ -217,7 +217,7 @@ STAGES = {
     "detect": (MtcnnDetector, "detect"),
     "refine": (MtcnnDetector, "refine"),
     "glance": (MtcnnDetector, "glance"),
-    "find cuts": (reader, "scene_colours"),
+    "find cuts": (reader, "scene_look"),
     "track": (Tracker, "update"),
     "crop": (parts, "crop_faces"),
     "qualities": (Quality, "of"),

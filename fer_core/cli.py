@@ -99,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         help="number of the picture track, from 1 (default: the one that players show)",
     )
     analyze.add_argument(
+        "--identity", action="store_true",
+        help="recognise people by their faces (an extra, see docs/identity.md); what their faces are compared by is "
+        "biometric data and kept in the folder alone",
+    )  # fmt: skip
+    analyze.add_argument(
         "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --export"
     )
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
@@ -175,6 +180,7 @@ def _analyze(args: argparse.Namespace) -> int:
         start_s=args.start,
         end_s=args.end,
         track=args.track,
+        identity=args.identity,
     )
     stop = Interrupt()
     bar = progress_bar(readable(args.video.name))
@@ -223,6 +229,9 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> None:
 
 
 def _tell(record: dict[str, Any], out: Path) -> None:
+    from fer_core.video.proposals import proposals
+    from fer_core.video.store import open_analysis
+
     check = record["time_check"]
     print(
         f"{check['frames_analysed']} frames from {check['first_s']:.2f} to {check['last_s']:.2f} s, "
@@ -233,6 +242,11 @@ def _tell(record: dict[str, Any], out: Path) -> None:
         shares = sorted(person["emotion_share"].items(), key=lambda item: -item[1])
         told = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares[:3])
         print(f"Person {person['track'] + 1}: {person['first_s']:.2f}-{person['last_s']:.2f} s, {told}")
+    for proposal in proposals(open_analysis(out)):
+        print(
+            f"Person {proposal.person + 1} and Person {proposal.other + 1} may be one person by their faces "
+            f"(distance {proposal.distance:.2f})"
+        )
     for message in record["messages"]:
         print(message)
     print(f"Written to {out}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.components.player import player
-from dashboard.components.review import export, header, marks, models, tables, trust, why
+from dashboard.components.review import export, header, marks, models, people, tables, trust, why
 from fer_core.video.export import Excerpt
 
 MANY_ROWS = 100_000
@@ -21,7 +21,7 @@ chosen = Excerpt(said.start_s or 0.0, said.end_s, said.track)
 views: dict[str, Callable[[], None]] = {
     "Faces": lambda: tables.faces_table(analysis, lens),
     "Segments": lambda: tables.segments_table(analysis, lens),
-    "People": lambda: tables.people_table(analysis, lens),
+    "People": lambda: people.people_view(analysis, lens),
     "Selection": lambda: tables.selection_table(analysis, lens, chosen),
     "Marks": lambda: marks.marks_view(analysis, lens, said.track),
     "Trust": lambda: trust.trust_view(analysis, lens),

@@ -11,6 +11,7 @@ from dashboard.components.frame import clock, counted, megabytes, plain
 from dashboard.services import jobs
 from dashboard.services.kinds import AnalyzeRequest
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
+from fer_core.faces.identity import describers
 from fer_core.models.folders import runnable_names
 from fer_core.video.modes import MODES, PREVIEW_PER_SECOND
 
@@ -18,8 +19,13 @@ RATES = (1.0, 2.0, 5.0, 10.0)
 FACE_PX = 20, 200
 DEFAULTS = {
     "mode": next(iter(MODES)), "per_second": PREVIEW_PER_SECOND, "min_face_px": 40, "detector": DEFAULT_DETECTOR,
+    "identity": False,
 }  # fmt: skip
 _KEPT = "kept-settings"
+_IDENTITY = """Whoever comes back after a cut or an absence is the same person again, and who is not surely the same is
+proposed in Review."""
+_BIOMETRIC = """For that, descriptors of the faces are computed: biometric data in the sense of the EU’s GDPR, kept only
+with this analysis and deleted with it."""
 
 
 def ready_files(ready: list[jobs.Job]) -> None:
@@ -76,11 +82,12 @@ def settings_form(ready: list[jobs.Job]) -> AnalyzeRequest | None:
         with right:
             start_s, end_s = _clip_range(ready)
         detector = _detector(kept)
+        identity = _identity(kept)
     if not detector:
         return None
     request = AnalyzeRequest(
         checkpoint=tuple(chosen or names[:1]), detector=detector, min_face_px=min_face_px, mode=mode,
-        per_second=per_second, start_s=start_s, end_s=end_s,
+        per_second=per_second, start_s=start_s, end_s=end_s, identity=identity,
     )  # fmt: skip
     settings = st.session_state[_KEPT] = request.to_json()
     for job in ready:
@@ -106,6 +113,7 @@ def summary(request: AnalyzeRequest, ready: list[jobs.Job]) -> str:
         parts += ["whole clip" if not start_s and end_s is None else f"{start_s:.1f} to {until:.1f} s"]
     parts += [f"faces from {request.min_face_px} px"]
     parts += [DETECTORS[request.detector].title] if request.detector != DEFAULT_DETECTOR else []
+    parts += ["people by their faces"] if request.identity else []
     return " · ".join(parts)
 
 
@@ -151,6 +159,17 @@ def _detector(kept: dict[str, Any]) -> str:
         st.warning(plain(missing), icon=":material/deployed_code_alert:")
         return ""
     return str(name)
+
+
+def _identity(kept: dict[str, Any]) -> bool:
+    """Whether people are recognised by their faces; where that cannot run, what to install."""
+    lacking = describers.missing()
+    first = not lacking and _begins("identity", kept, (False, True))
+    chosen = st.toggle("Recognise people by their face", first, key="identity", disabled=bool(lacking), help=_IDENTITY)
+    st.caption(_BIOMETRIC)
+    if lacking:
+        st.caption(plain(lacking))
+    return bool(chosen) and not lacking
 
 
 def _detector_label(name: str) -> str:

@@ -4,6 +4,7 @@ from fer_core.faces.crops import crop_faces as crop_faces
 from fer_core.faces.crops import crop_qualities as crop_qualities
 from fer_core.faces.crops import crop_squares as crop_squares
 from fer_core.faces.crops import cut_squares as cut_squares
+from fer_core.faces.crops import fitted_squares as fitted_squares
 from fer_core.faces.detectors import DEFAULT_DETECTOR as DEFAULT_DETECTOR
 from fer_core.faces.detectors import DETECTORS as DETECTORS
 from fer_core.faces.detectors import Detector as Detector

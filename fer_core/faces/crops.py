@@ -41,6 +41,20 @@ def crop_squares(landmarks: ArrayF, margin: float = 1.0) -> NDArray[np.float64]:
     return np.stack([origin, x_axis, y_axis], axis=1)
 
 
+def fitted_squares(landmarks: ArrayF, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The square that each face is cut as, (n, 3, 2) as of ``crop_squares``, so that its landmarks (n, 5, 2) lie as
+    near as can be to ``places`` (5, 2), in units of the side: moved, turned and scaled, by least squares."""
+    points, wanted = landmarks.astype(np.float64), places - places.mean(axis=0)
+    middle = points.mean(axis=1)
+    centred = points - middle[:, None]
+    along = (wanted * centred).sum(axis=(1, 2))
+    across = (wanted[:, 0] * centred[..., 1] - wanted[:, 1] * centred[..., 0]).sum(axis=1)
+    x_axis = np.stack([along, across], axis=1) / (wanted**2).sum()
+    y_axis = np.stack([-x_axis[:, 1], x_axis[:, 0]], axis=1)
+    origin = middle - x_axis * places[:, 0].mean() - y_axis * places[:, 1].mean()
+    return np.stack([origin, x_axis, y_axis], axis=1)
+
+
 def crop_faces(image: RGB, faces: Faces, geometry: CropGeometry) -> RGB:
     """RGB crops uint8 (n, size, size, 3) of ``faces`` in RGB ``image`` (h, w, 3).
 
@@ -63,7 +77,7 @@ def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     origin, x_axis, y_axis = square
     shrink = int(np.clip(np.linalg.norm(x_axis) / (FINE * size), 1, 64))
     if shrink > 1:
-        image, corner = _shrunk(image, square, shrink)
+        image, corner = shrunk(image, square, shrink)
         origin, x_axis, y_axis = (origin - corner) / shrink, x_axis / shrink, y_axis / shrink
     factor = int(np.clip(np.ceil(np.linalg.norm(x_axis) / size), 1, 16))
     large = size * factor
@@ -75,8 +89,8 @@ def _cut(image: RGB, square: NDArray[np.float64], size: int) -> RGB:
     return cut if factor == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _shrunk(image: RGB, square: NDArray[np.float64], times: int) -> tuple[RGB, NDArray[np.int64]]:
-    """The part of the picture around a square, so many times smaller, and its corner in the picture."""
+def shrunk(image: RGB, square: NDArray[np.float64], times: int) -> tuple[RGB, NDArray[np.int64]]:
+    """The part of the picture around a square (3, 2), so many times smaller, and its corner in the picture."""
     origin, x_axis, y_axis = square
     corners = np.stack([origin, origin + x_axis, origin + y_axis, origin + x_axis + y_axis])
     limit = np.array(image.shape[1::-1])

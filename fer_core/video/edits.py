@@ -6,6 +6,7 @@ it. Every edit is a plain dict with its kind under ``do``:
     rename   person, name                what a person is called
     merge    person, into                one person was counted as two
     split    person, at_s, new           two people were counted as one: from ``at_s`` on it is person ``new``
+    apart    person, other               two people who were taken for one are two
     exclude  person, start_s, end_s      leave out a person (None: all) in a span (None: from the start, to the end)
     marks    set, remove                 add marks, or replace those with their ids; remove the ids in ``remove``
     groups   map                         which group every emotion belongs to
@@ -42,13 +43,15 @@ Edit = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class State:
-    """What the edits come to: names by person, the steps that change the table, groups, limits and marks."""
+    """What the edits come to: names by person, the steps that change the table, groups, limits, marks, and the pairs of
+    people (the lower number first) who are told apart."""
 
     names: Mapping[int, str] = field(default_factory=dict)
     steps: tuple[Edit, ...] = ()
     groups: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_GROUP_MAP))
     limits: Limits = Limits()
     marks: tuple[Mark, ...] = ()
+    apart: frozenset[tuple[int, int]] = frozenset()
 
     def name_of(self, person: int) -> str:
         """What a person is called."""
@@ -129,7 +132,17 @@ def _step(state: State, edit: Edit) -> State:
 def _merge(state: State, edit: Edit) -> State:
     names, gone, into = dict(state.names), int(edit["person"]), int(edit["into"])
     name = names.pop(gone, "")
-    return dataclasses.replace(_step(state, edit), names={**names, into: names.get(into) or name})
+    apart = frozenset(two(*(into if each == gone else each for each in pair)) for pair in state.apart)
+    return dataclasses.replace(_step(state, edit), names={**names, into: names.get(into) or name}, apart=apart)
+
+
+def two(a: int, b: int) -> tuple[int, int]:
+    """Two people, the lower number first."""
+    return min(a, b), max(a, b)
+
+
+def _apart(state: State, edit: Edit) -> State:
+    return dataclasses.replace(state, apart=state.apart | {two(int(edit["person"]), int(edit["other"]))})
 
 
 def _groups(state: State, edit: Edit) -> State:
@@ -151,6 +164,7 @@ _FOLD: Mapping[str, Callable[[State, Edit], State]] = {
     "rename": _rename,
     "merge": _merge,
     "split": _step,
+    "apart": _apart,
     "exclude": _step,
     "groups": _groups,
     "limits": lambda state, edit: dataclasses.replace(state, limits=Limits.from_json(edit["limits"])),
@@ -271,6 +285,13 @@ def _check_merge(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     return {"do": "merge", "person": gone, "into": into}
 
 
+def _check_apart(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
+    person, other = (_person(edit[key], table, state) for key in ("person", "other"))
+    if person == other:
+        raise InputError("A person cannot be told from the same person; choose another one.")
+    return {"do": "apart", "person": person, "other": other}
+
+
 def _check_split(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     person, at_s = _person(edit["person"], table, state), _seconds(edit["at_s"])
     seen = apply(table, state.steps)
@@ -328,6 +349,7 @@ def _check_limits(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
 _CHECKS: Mapping[str, Callable[[Edit, pd.DataFrame, State], Edit]] = {
     "rename": _check_rename,
     "merge": _check_merge,
+    "apart": _check_apart,
     "split": _check_split,
     "exclude": _check_exclude,
     "marks": _check_marks,

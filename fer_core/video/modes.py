@@ -30,6 +30,8 @@ class Settings:
             (see ``fer_core.video.scan``), ``preview`` takes few frames.
         start_s, end_s: clip range in seconds of the video's own time; ``end_s`` None is its end.
         track: number of the picture track, from 1; None is the one that players show.
+        identity: recognise people by their faces (an extra), see ``fer_core.video.people``; descriptors of their faces,
+            which are biometric data, are kept in the analysis folder.
     """
 
     detector: str = DEFAULT_DETECTOR
@@ -39,6 +41,7 @@ class Settings:
     end_s: float | None = None
     mode: str = "fast"
     track: int | None = None
+    identity: bool = False
 
     @property
     def rate(self) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from fer_core.files import replacing
 from fer_core.signals import QUALITY, Seen, measured
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME, face_columns, to_arrow
+from fer_core.video.people import Recognised, Recogniser, picture_qualities, whole_strips
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.timeline import with_labels, without_rows
 
@@ -71,7 +72,10 @@ class PartWriter:
     running analysis. ``finish`` joins the parts into the tables of the analysis folder and removes them.
     """
 
-    def __init__(self, folder: Path, scores: Sequence[EmotionScores]) -> None:
+    def __init__(self, folder: Path, scores: Sequence[EmotionScores], recogniser: Recogniser | None = None) -> None:
+        self._recogniser = recogniser
+        self._recognised: Recognised | None = None
+        self._same: Mapping[int, int] = {}
         self.folder, self._scored = folder, [_ScoredPart(signal) for signal in scores]
         self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
@@ -88,15 +92,24 @@ class PartWriter:
         for name in ("parts", "crops", "scores"):
             (folder / name).mkdir(exist_ok=True)
 
+    @property
+    def recognises(self) -> bool:
+        """Whether people are told by their faces at the end."""
+        return self._recogniser is not None
+
     def add(self, frame: Frame, faces: Faces, tracks: NDArray, sources: NDArray) -> None:
         """One frame: its faces (n), their people (n,), and how each was found (n,). Faces are cut once for every crop
         geometry."""
-        for geometry, crops in self._crops.items():
-            crops.append(crop_faces(frame.image, faces, geometry))
-        seen = Seen(crops=next(iter(self._crops.values()))[-1], landmarks=faces.landmarks)
+        for geometry, waiting in self._crops.items():
+            waiting.append(crop_faces(frame.image, faces, geometry))
+        crops = next(iter(self._crops.values()))[-1]
+        seen = Seen(crops=crops, landmarks=faces.landmarks)
         values = {signal.name: signal.of(seen) for signal in self._measured}
         self._rows.append(_rows(frame, faces, tracks, sources, self._columns, list(values.values())))
-        self._meet(frame, faces, tracks, values[QUALITY.name][:, 0])
+        qualities = picture_qualities(faces, values[QUALITY.name][:, 0])
+        self._meet(frame, faces, tracks, qualities)
+        if self._recogniser is not None:
+            self._recogniser.see(frame, faces, tracks, qualities, crops)
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
         self.faces += len(faces)
@@ -107,15 +120,17 @@ class PartWriter:
         if self._part_frames >= PART_FRAMES or time.monotonic() - self._wrote > PART_WALL_S:
             self._write_part()
 
-    def finish(self) -> None:
-        """Write the last part and join all into the tables of the analysis. After an ``OSError``, of which the parts
-        that are whole know nothing, it may be called again.
+    def finish(self, same: Mapping[int, int]) -> None:
+        """Write the last part and join all into the tables of the analysis. ``same`` names strips that are a part of
+        another one, and that one. After an ``OSError``, of which the parts that are whole know nothing, it may be
+        called again.
 
         Fleeting people, most likely false alarms, are left out (``faces_left_out`` counts their faces); the others are
         numbered without a gap, in order of appearance. ``left_out.parquet`` keeps the boxes of the former, so that they
         can be blurred with the rest.
         """
         self._write_part()
+        self._unite(same)
         try:
             self._join()
         except BaseException:
@@ -127,7 +142,8 @@ class PartWriter:
         (self.folder / "parts").rmdir()
 
     def _joined(self) -> list[Path]:
-        return [*self.folder.glob("*.parquet"), self.folder / "timeline.csv", *(self.folder / "scores").iterdir()]
+        made = [*self.folder.glob("*.parquet"), *(self.folder / "scores").iterdir()]
+        return [*made, self.folder / "timeline.csv", self.folder / "people.json"]
 
     def _classify(self) -> None:
         joined = {geometry: np.concatenate(crops) for geometry, crops in self._crops.items() if crops}
@@ -185,13 +201,20 @@ class PartWriter:
     def _paths(self, kind: str) -> list[Path]:
         return sorted((self.folder / "parts").glob(f"{kind}-*.parquet"))
 
-    def _parts(self, kind: str) -> Iterator[pd.DataFrame]:
-        return (pd.read_parquet(path) for path in self._paths(kind))
+    def _parts(self, kind: str, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+        for path in self._paths(kind):
+            table = pd.read_parquet(path, columns=columns)
+            yield table.assign(track=self._strips(table))
+
+    def _strips(self, table: pd.DataFrame) -> NDArray:
+        """The strips (n,) that rows belong to: parts of a strip are of the whole, and what was cut is not."""
+        whole = whole_strips(table["track"].to_numpy(), self._same)
+        return whole if self._recognised is None else self._recognised.strips(table.assign(track=whole))
 
     def _join(self) -> None:
         """One pass over the parts, each table written row group by row group."""
         fleeting = self._fleeting()
-        numbers = {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
+        numbers = self._numbers(fleeting)
         with _Tables(self.folder) as tables, (self.folder / "timeline.csv").open("w", encoding="utf-8") as csv:
             for i, table in enumerate(self._parts("timeline")):
                 part = _without(table, fleeting, numbers)
@@ -206,11 +229,11 @@ class PartWriter:
                     tables.write(f"scores/{scored.signal.name}.parquet", to_arrow(kept))
             for path in self._paths("features"):  # hundreds of columns, which pandas would go over one by one
                 features = pq.read_table(path)
-                tracks = features["track"].to_numpy()
-                renumbered = pa.array([numbers.get(track) for track in tracks.tolist()], pa.int32())
+                where = features.select(["frame", "track"]).to_pandas()
+                renumbered = pa.array([numbers.get(strip) for strip in self._strips(where).tolist()], pa.int32())
                 features = features.set_column(features.schema.get_field_index("track"), "track", renumbered)
                 tables.write("features.parquet", features.filter(renumbered.is_valid()))
-        self._rename_thumbnails(fleeting, numbers)  # last, since what cannot be joined is tried once more
+        self._rename_thumbnails(numbers)  # last, since what cannot be joined is tried once more
         self.faces_left_out = sum(self._people[track].faces for track in fleeting)
         self.faces -= self.faces_left_out
 
@@ -219,30 +242,60 @@ class PartWriter:
         dense = self.frames >= DENSE_PER_S and self.frames - 1 >= DENSE_PER_S * (self._last_s - self._first_s)
         return {n for n, seen in self._people.items() if dense and seen.faces < MIN_FACES and seen.score < SURE_SCORE}
 
-    def _rename_thumbnails(self, fleeting: set[int], numbers: dict[int, int]) -> None:
-        for track in fleeting:
-            self._thumbnail(track).unlink(missing_ok=True)
-        for old, new in numbers.items():  # in order, so that a new name is always free
+    def _unite(self, same: Mapping[int, int]) -> None:
+        """Count what was seen of a part of a strip for the whole."""
+        for young, old in same.items():
+            if young in self._people:
+                part, whole = self._people.pop(young), self._people[old]
+                whole.faces, whole.score = whole.faces + part.faces, max(whole.score, part.score)
+                self._thumbnail(young).unlink(missing_ok=True)
+        self._same = same
+
+    def _numbers(self, fleeting: set[int]) -> Mapping[int, int]:
+        """The person of every strip that stays: without descriptors each strip is one."""
+        if self._recogniser is None:
+            return {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
+        if self._recognised is None:
+            seen = pd.concat(list(self._parts("timeline", ["frame", "track"])))
+            seen = seen[(seen["track"] >= 0) & ~seen["track"].isin(fleeting)]
+            self._recognised = self._recogniser.settle(seen, self._same)
+            for strip, (quality, picture) in self._recognised.pictures.items():
+                self._people[strip].thumbnail = quality
+                self._save_thumbnail(strip, picture)
+        self._recognised.write(self.folder)
+        return self._recognised.numbers
+
+    def _rename_thumbnails(self, numbers: Mapping[int, int]) -> None:
+        """Each person has the best picture of all strips; those of who is left out go."""
+        best: dict[int, int] = {}
+        for old, new in numbers.items():
             if self._thumbnail(old).is_file():
-                self._thumbnail(old).rename(self._thumbnail(new))
+                best[new] = max(best.get(new, old), old, key=lambda strip: self._people[strip].thumbnail)
+        kept = [
+            (self._thumbnail(old).rename(self._thumbnail(old).with_suffix(".kept")), new) for new, old in best.items()
+        ]
+        for path in (self.folder / "crops").glob("*.jpg"):
+            path.unlink()
+        for path, new in kept:
+            path.rename(self._thumbnail(new))
 
     def _thumbnail(self, track: int) -> Path:
         return self.folder / "crops" / f"track_{track}.jpg"
 
-    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, sharpness: NDArray) -> None:
+    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, qualities: Sequence[float]) -> None:
         """Note who was seen; save a face's picture whenever it is clearly better than the person's last one."""
         for i, track in enumerate(tracks.tolist()):
             person, score = self._people[track], float(faces.scores[i])
             person.faces, person.score = person.faces + 1, max(person.score, score)
-            quality = score * float(np.log1p(sharpness[i])) * _frontal(faces.landmarks[i])
+            quality = qualities[i]
             if quality > 1.1 * person.thumbnail or person.faces == 1:
                 person.thumbnail = quality
-                picture = crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0]
-                cv2.imwrite(
-                    str(self._thumbnail(track)),
-                    cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
-                    [cv2.IMWRITE_JPEG_QUALITY, 90],
-                )
+                self._save_thumbnail(track, crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0])
+
+    def _save_thumbnail(self, strip: int, picture: RGB) -> None:
+        small = picture if len(picture) == THUMBNAIL.size else cv2.resize(picture, (THUMBNAIL.size, THUMBNAIL.size))
+        options = [cv2.IMWRITE_JPEG_QUALITY, 90]
+        cv2.imwrite(str(self._thumbnail(strip)), cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
 
 
 class _Tables:
@@ -266,7 +319,7 @@ class _Tables:
         self.writers[name].write_table(table)
 
 
-def _without(table: pd.DataFrame, tracks: set[int], numbers: dict[int, int]) -> pd.DataFrame:
+def _without(table: pd.DataFrame, tracks: set[int], numbers: Mapping[int, int]) -> pd.DataFrame:
     """The rows of other people, renumbered."""
     kept = without_rows(table, table["track"].isin(tracks).to_numpy())
     return kept.assign(track=kept["track"].map({-1: -1, **numbers}))
@@ -289,10 +342,3 @@ def _rows(
         "source": sources if len(faces) else np.full(n, None, object),
         **{name: numbers[:, i] for i, name in enumerate(names)},
     }
-
-
-def _frontal(landmarks: NDArray) -> float:
-    """1 where the nose is midway between the eyes, towards 0 in profile."""
-    left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
-    width = max(abs(right - left), 1e-6)
-    return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))

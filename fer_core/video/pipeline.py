@@ -63,7 +63,8 @@ def analyze(
 
     Returns:
         ``out``, with ``scores/<checkpoint>.parquet``, ``features.parquet``, ``timeline.parquet``,
-        ``timeline.csv``, ``crops/`` and ``analysis.json``.
+        ``timeline.csv``, ``crops/`` and ``analysis.json``; where people are recognised by their faces also
+        ``people.json`` and ``descriptors.parquet``.
 
     Raises:
         VideoError, CheckpointError, InputError: the input cannot be used; nothing is left behind.

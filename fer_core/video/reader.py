@@ -17,10 +17,9 @@ from typing import Any
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from fer_core.errors import FerError, InputError, VideoError, sentence
-from fer_core.faces.tracking import scene_colours
+from fer_core.faces.looks import SceneLook, scene_look
 from fer_core.video.animation import Animation, open_picture
 from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, measured_length
 from fer_core.video.info import ReadStats, VideoInfo
@@ -50,9 +49,9 @@ class Frame:
     lasts_s: float = 0.0
 
     @cached_property
-    def colours(self) -> NDArray[np.float32]:
-        """``scene_colours`` of the picture."""
-        return scene_colours(self.image)
+    def look(self) -> SceneLook:
+        """``scene_look`` of the picture."""
+        return scene_look(self.image)
 
 
 @dataclass

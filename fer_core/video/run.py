@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from fer_core.errors import Cancelled, StoreError, VideoError, sentence
 from fer_core.faces import Faces, Tracker, make_detector
+from fer_core.faces.identity.describers import make_describer
 from fer_core.progress import OnProgress, Progress, ShouldStop
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.fingerprint import Fingerprint
 from fer_core.video.modes import Settings
 from fer_core.video.parts import SURE_SCORE, PartWriter
+from fer_core.video.people import Recogniser
 from fer_core.video.reader import RGB, Frame, VideoReader
 from fer_core.video.scan import Scanned, scan
 
@@ -32,7 +34,8 @@ class Run:
         self.reader, self.scores, self.settings = reader, scores, settings
         self.device = str(scores[0].classifier.device)
         self.detector = make_detector(settings.detector, min_face_px=settings.min_face_px, device=self.device)
-        self.parts = PartWriter(folder, scores)
+        with_people = settings.identity and not reader.info.is_picture  # nobody comes back in a picture
+        self.parts = PartWriter(folder, scores, Recogniser(make_describer()) if with_people else None)
         self.repeated = 0
         self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
         self.progress, self.should_stop = progress, should_stop
@@ -49,7 +52,7 @@ class Run:
         self._tell("reading", 0.0)
         with closing(scan(frames, self.detector, settings.mode)) as scanned:
             for frame, faces, sources in self._until_broken(scanned):
-                tracks = tracker.update(frame.time_s, faces, frame.image, frame.colours)
+                tracks = tracker.update(frame.time_s, faces, frame.image, frame.look)
                 order = np.argsort(tracks)
                 if not self._keep(frame, faces[order], tracks[order], sources[order]):
                     break
@@ -62,18 +65,18 @@ class Run:
             raise StoreError(f"Nothing could be written: {self.broken} Free some space, or choose another folder.")
         if not self.parts.frames:
             raise Cancelled("The analysis was stopped before the first frame.")
-        self._tell("writing", self.total_s, always=True)
-        self._finish()
+        self._tell("comparing faces" if self.parts.recognises else "writing", self.total_s, always=True)
+        self._finish(tracker.same)
 
-    def _finish(self) -> None:
+    def _finish(self, same: Mapping[int, int]) -> None:
         """Join the parts; those before the last one where the disk does not take that."""
         try:
-            self.parts.finish()
+            self.parts.finish(same)
         except OSError as error:
             if self.broken or not self.parts.frames:
                 raise
             self.broken = sentence(error)
-            self.parts.finish()
+            self.parts.finish(same)
 
     def _until_broken(self, scanned: Iterator[Scanned]) -> Iterator[Scanned]:
         """What is scanned, until the source cannot be read any further; with nothing before that, its error."""

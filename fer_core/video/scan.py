@@ -25,8 +25,9 @@ import torch
 from numpy.typing import NDArray
 
 from fer_core.faces import Detector, Faces, Refiner, can_refine
+from fer_core.faces.looks import scene_likeness
 from fer_core.faces.records import RGB, ArrayF, suppressed
-from fer_core.faces.tracking import CUT, apart
+from fer_core.faces.tracking import CHANGED, apart
 from fer_core.video.columns import DETECTED, MIDWAY, REFINED
 from fer_core.video.reader import Frame
 
@@ -36,6 +37,8 @@ SPAN_BYTES, MAX_SPANS = 75_000_000, 10
 """Pictures of a span, and spans that wait or are in work; of large pictures fewer lie between two looks."""
 MAX_MOVE, MAX_GROWTH = 3.0, 1.6
 """Between two looks one face moves by so much of its size at most, and changes its size by this factor."""
+MAX_REFINED = 1.0
+"""A face that is judged is at most so far from where it was guessed, in units of its size, and within the growth."""
 STEADY, STEADY_GROWTH = 0.5, 1.15
 """A face that moves and grows no more within two frames, in units of its size, is put on the way in the one between."""
 T = TypeVar("T")
@@ -112,7 +115,7 @@ def _spans(frames: Iterator[Frame], look: Look) -> Iterator[_Span]:
     held: list[Frame] = []
     first: Future[Faces] | None = None
     for frame in frames:
-        is_cut = bool(held) and float(np.minimum(held[-1].colours, frame.colours).sum()) < CUT
+        is_cut = bool(held) and scene_likeness(held[-1].look, frame.look) < CHANGED
         is_gap = bool(held) and frame.time_s - held[-1].time_s > KEY_S + 1e-6
         if first is None or is_cut or is_gap:
             if first is not None:
@@ -185,10 +188,11 @@ class _Course:
         self.landmarks[people, at] = faces.landmarks
 
     def _judge(self, people: NDArray, at: NDArray, boxes: ArrayF) -> None:
-        """Keep what the refiner is sure of."""
+        """Keep what the refiner is sure of, if it is near the guess: where the picture was cut, it is another face."""
         if len(people):
             found = self.refiner.refine([self.images[i] for i in at.tolist()], boxes)
-            sure = found.scores > 0
+            moved, grown = (each.diagonal() for each in apart(found.boxes, boxes))
+            sure = (found.scores > 0) & (moved <= MAX_REFINED) & (grown <= MAX_GROWTH)
             self._set(people[sure], at[sure], found[sure])
 
     def between(self) -> None:

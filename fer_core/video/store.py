@@ -31,6 +31,7 @@ FORMAT = "fer-workbench-analysis/1"
 EDITS_FORMAT = "fer-workbench-edits/1"
 PROXY, PROXY_STILL = "proxy.mp4", "proxy.jpg"
 """Copies that browsers show of a video or a picture that they do not."""
+PEOPLE_FORMAT = "fer-workbench-people/1"
 MAX_NAME = 120
 MAX_EDITS_BYTES = 20_000_000
 _EDITING = threading.Lock()
@@ -120,6 +121,16 @@ class Analysis:
     def people(self) -> list[dict[str, Any]]:
         """Summary per person as measured, see ``fer_core.video.timeline.people_summary``."""
         return list(self.record["summary"]["people"])
+
+    @property
+    def recognition(self) -> dict[str, Any] | None:
+        """How people were recognised by their faces, see ``fer_core.video.people``; None where they were not.
+
+        Raises:
+            StoreError: ``people.json`` is damaged.
+        """
+        path = self.folder / "people.json"
+        return _read_json(path, PEOPLE_FORMAT) if path.is_file() else None
 
     def timeline(self, columns: list[str] | None = None) -> pd.DataFrame:
         """The timeline table as it was measured, see ``fer_core.video.timeline``; ``columns`` None reads all.

@@ -12,9 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core.errors import CheckpointError, InputError
-from fer_core.faces import CropGeometry, Faces, Tracker, crop_faces, make_detector
+from fer_core.faces import CropGeometry, Faces, crop_faces, make_detector
 from fer_core.faces.crops import crop_qualities, crop_squares
-from fer_core.faces.tracking import iou_matrix
 from fer_core.video.reader import VideoReader
 
 RGB = NDArray[np.uint8]
@@ -153,62 +152,6 @@ def test_impossible_geometries_are_refused() -> None:
 def test_records_are_checked() -> None:
     with pytest.raises(ValueError, match=r"Expected boxes \(n, 4\)"):
         Faces(np.zeros((2, 4), np.float32), np.zeros(1, np.float32), np.zeros((2, 5, 2), np.float32))
-
-
-# --- people
-
-
-def scene(*colours: tuple[float, float, tuple[int, int, int]]) -> RGB:
-    """A grey picture with coloured squares of 60 px at the given places."""
-    image = np.full((240, 320, 3), 90, np.uint8)
-    for x, y, colour in colours:
-        image[int(y) : int(y) + 60, int(x) : int(x) + 60] = colour
-    return image
-
-
-PINK, BROWN = (230, 170, 150), (110, 70, 40)
-
-
-def test_overlap_by_hand() -> None:
-    a = np.array([[0, 0, 10, 10]], np.float32)
-    b = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]], np.float32)
-    np.testing.assert_allclose(iou_matrix(a, b), [[1, 1 / 3, 0]], atol=1e-6)
-
-
-def test_two_people_keep_their_numbers_while_they_move() -> None:
-    tracker, seen = Tracker(), []
-    for i in range(20):
-        left, right = (20 + 3 * i, 40), (240 - 3 * i, 150)
-        image = scene((*left, PINK), (*right, BROWN))
-        order = [left, right] if i % 2 else [right, left]
-        numbers = tracker.update(i / 25, faces_at(*((*place, 60) for place in order)), image)
-        seen.append(tuple(numbers if i % 2 else numbers[::-1]))
-    assert set(seen) == {(0, 1)}  # from left to right
-
-
-def test_a_person_is_known_again_after_a_short_absence_but_not_after_a_long_one() -> None:
-    face, nobody = faces_at((100, 80, 60)), Faces.none()
-    for absent_s, expected in ((3.0, 0), (6.0, 1)):
-        tracker = Tracker()
-        assert tracker.update(0.0, face, scene((100, 80, PINK)))[0] == 0
-        tracker.update(0.1, nobody, scene())
-        assert tracker.update(absent_s, faces_at((120, 85, 60)), scene((120, 85, PINK)))[0] == expected
-
-
-def test_another_face_at_the_same_place_is_another_person() -> None:
-    for later_s in (0.04, 1.0):  # as in a cut between two people before the same wall, or after a gap
-        tracker = Tracker()
-        tracker.update(0.0, faces_at((100, 80, 60)), scene((100, 80, PINK)))
-        assert tracker.update(later_s, faces_at((100, 80, 60)), scene((100, 80, (40, 60, 200))))[0] == 1
-    assert tracker.update(2.0, faces_at((10, 150, 60)), scene((10, 150, PINK)))[0] == 2  # too far from the first
-
-
-def test_a_scene_cut_ends_all_memories() -> None:
-    tracker = Tracker()
-    tracker.update(0.0, faces_at((100, 80, 60)), scene((100, 80, PINK)))
-    bright = np.full((240, 320, 3), (90, 200, 90), np.uint8)
-    bright[80:140, 100:160] = PINK
-    assert tracker.update(0.04, faces_at((100, 80, 60)), bright)[0] == 1
 
 
 def test_the_package_does_not_load_a_detector() -> None:

@@ -84,6 +84,14 @@ def test_a_merged_persons_name_is_kept() -> None:
     assert both.state.name_of(0) == "Bo" and State().name_of(4) == "Person 5"
 
 
+def test_two_who_are_told_apart_stay_so_until_that_is_undone(rows: pd.DataFrame) -> None:
+    edits = Edits().add(checked({"do": "apart", "person": 2, "other": 0}, rows, State()))
+    assert edits.state.apart == {(0, 2)} and edits.state.steps == () and edits.undo().state.apart == frozenset()
+    assert Edits.from_dict(json.loads(json.dumps(edits.to_dict()))).state == edits.state
+    followed = edits.add({"do": "merge", "person": 2, "into": 1})
+    assert followed.state.apart == {(0, 1)} and followed.undo().state.apart == {(0, 2)}
+
+
 def marks(*chosen: Mark, remove: tuple[str, ...] = ()) -> dict:
     return {"do": "marks", "set": [mark.to_dict() for mark in chosen], "remove": list(remove)}
 
@@ -129,6 +137,9 @@ def test_a_split_takes_the_frame_on_screen_along(rows: pd.DataFrame) -> None:
         ({"do": "rename", "person": 0, "name": "x" * 61}, "60 characters"),
         ({"do": "merge", "person": 0, "into": 0}, "same person"),
         ({"do": "merge", "person": 0, "into": 1}, "together"),
+        ({"do": "apart", "person": 0, "other": 0}, "same person"),
+        ({"do": "apart", "person": 0, "other": 7}, "person 8"),
+        ({"do": "apart", "person": 0}, "lacks"),
         ({"do": "split", "person": 2, "at_s": 0.5}, "cursor between"),
         ({"do": "split", "person": 2, "at_s": float("nan")}, "number of seconds"),
         ({"do": "exclude", "person": 0, "start_s": 5.0}, "no face"),
@@ -199,6 +210,7 @@ def test_renames_and_edits_of_several_threads_all_arrive(mine: Analysis) -> None
         '{"done": [{"do": "split", "person": 0}]}',
         '{"done": [{"do": "groups", "map": {}}]}',
         '{"done": [{"do": []}]}',
+        '{"done": [{"do": "apart", "person": 1}]}',
     ],
 )
 def test_damaged_edits_say_so(mine: Analysis, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
@@ -125,6 +126,30 @@ def test_false_alarms_of_the_detector_are_left_out_and_counted(
     features = pd.read_parquet(analysis.folder / "features.parquet")
     assert set(features["track"]) == {0, 1}
     assert len(pd.read_parquet(analysis.folder / f"scores/{DEFAULT_CHECKPOINT}.parquet")) == 16
+
+
+def test_strips_that_turn_out_to_be_parts_of_others_are_joined_in_every_table(
+    tmp_path: Path, portrait: np.ndarray, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strips 1 and 2 are the same person as 0; strip 4 is a part of 3, a flicker that is left out."""
+
+    class Told:
+        same: ClassVar = {1: 0, 2: 0, 4: 3}
+
+        def update(self, time_s: float, faces: Faces, *_: object) -> np.ndarray:
+            frame = round(25 * time_s)
+            return np.array([frame // 8, *([3 + frame % 2] if len(faces) > 1 else [])], np.int32)
+
+    script = {i: [(100.0, 0.97), *([(10.0, 0.9)] if i in (20, 21) else [])] for i in range(24)}
+    clip = write_clip(tmp_path / "c.mp4", [i / 25 for i in range(24)], pictures=[portrait] * 24)
+    monkeypatch.setattr("fer_core.video.run.make_detector", lambda *_, **__: Staged(script))
+    monkeypatch.setattr("fer_core.video.run.Tracker", Told)
+    analysis = open_analysis(analyze(clip, tmp_path / "a", checkpoint=classifier))
+    assert analysis.timeline()["track"].tolist() == [0] * 24
+    for name in ("features", f"scores/{DEFAULT_CHECKPOINT}"):
+        assert set(pd.read_parquet(analysis.folder / f"{name}.parquet")["track"]) == {0}, name
+    assert [path.name for path in (analysis.folder / "crops").iterdir()] == ["track_0.jpg"]
+    assert (analysis.record["faces_left_out"], len(analysis.left_out())) == (2, 2)
 
 
 def test_a_sparse_analysis_leaves_nothing_out(

@@ -172,6 +172,34 @@ def test_both_sides_of_a_cut_are_looked_at() -> None:
     assert [each.faces.boxes[0, 0] for each in got] == [10.0] * 4 + [40.0] * 5
 
 
+def test_a_cut_without_colours_is_looked_at_on_both_sides() -> None:
+    """Black and white, as bright as before; the first pixel still tells the frame's number."""
+    rooms = [np.random.default_rng(seed).permutation(np.repeat(np.arange(64, 192, 2, np.uint8), 36)) for seed in (1, 2)]
+    images = [np.repeat(rooms[i >= 4].reshape(36, 64, 1), 3, axis=2) for i in range(9)]
+    for i, image in enumerate(images):
+        image[0, 0] = i
+    known = Known([faces_at((10.0, 5.0)) for _ in range(9)])
+    list(scan(frames(9, images=images), known, "fast"))
+    assert sorted(known.looked) == [0, 3, 4, 8]
+
+
+def test_a_face_judged_far_from_its_guess_or_of_another_size_is_none() -> None:
+    """After a change of picture that was not noticed, the detector may be sure of something else altogether."""
+
+    class Wild(Known):
+        shift, side = 0.0, float(SIDE)
+
+        def refine(self, images: Sequence[RGB], boxes: ArrayF) -> Faces:
+            return faces_at(*((box[0] + self.shift, box[1]) for box in boxes), side=self.side)
+
+    truth = [faces_at((10.0, 5.0)), Faces.none(), Faces.none(), Faces.none(), faces_at((10.0, 5.0))]
+    for shift, side, n in ((0.0, SIDE, 1), (0.0, 3 * SIDE, 0), (2.0 * SIDE, SIDE, 0)):
+        wild = Wild(truth)
+        wild.shift, wild.side = shift, side
+        got = fill(pictures(5), np.arange(5.0), truth[0], truth[-1], wild)
+        assert [len(faces) for faces, _ in got] == [n] * 3, (shift, side)
+
+
 def test_both_sides_of_a_long_time_without_a_frame_are_looked_at() -> None:
     known = Known([faces_at((10.0, 5.0))] * 10)
     late = (dataclasses.replace(frame, time_s=frame.time_s + 3.0 * (frame.index >= 5)) for frame in frames(10))
@@ -249,7 +277,7 @@ def test_fast_finds_what_exact_finds(walk: Path, tmp_path: Path, classifier: Cla
         analyze(walk, tmp_path / mode, checkpoint=classifier, settings=Settings(mode=mode))
         tables[mode] = pd.read_parquet(tmp_path / mode / "timeline.parquet")
     exact, fast = tables["exact"], tables["fast"]
-    assert set(exact["source"].dropna()) == {"detected"} and (fast["source"] == "refined").sum() > 10
+    assert set(exact["source"].dropna()) == {"detected"} and (fast["source"] == "refined").sum() > 8
     assert (fast["source"] == "midway").sum() > 8
     assert exact["frame"].tolist() == fast["frame"].tolist() == list(range(30))
     seen = (exact["track"] >= 0).to_numpy()

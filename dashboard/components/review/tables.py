@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.components.frame import counted
 from dashboard.services.prepared import version
 from fer_core.emotions import EMOTIONS8, groups_of
 from fer_core.signals import Column
@@ -192,7 +193,23 @@ def facts(analysis: Analysis) -> None:
         "Speed": f"{record['frames_per_s']:.1f} frames/s on {record['device']}",
         "Scores computed by": _runtimes([record["checkpoint"], *record.get("other_checkpoints", [])]),
     }
+    if not record["source"]["is_picture"]:
+        rows["People"] = _who(analysis)
     st.table(pd.DataFrame({"": [str(value) for value in rows.values()]}, index=list(rows)))
+
+
+def _who(analysis: Analysis) -> str:
+    """How it was told who is who."""
+    found = analysis.recognition
+    if found is None:
+        return "followed from frame to frame, not recognised"
+    parts = [
+        counted(found["strips"], "strip"),
+        counted(found["cut"], "cut"),
+        f"{found['people']} people by their faces",
+    ]
+    describer = found["describer"]
+    return f"{', '.join(parts)} ({describer['name']}, {describer['version']}; {found['described']} faces described)"
 
 
 def _runtimes(models: Sequence[Mapping[str, Any]]) -> str:
