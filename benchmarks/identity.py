@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.identity_scenes import FPS, Drawn, Head, Scene, all_scenes, draw, heads
+from benchmarks.identity_kinds import all_scenes
+from benchmarks.identity_scenes import FPS, Drawn, Head, Scene, draw, heads
 from fer_core.faces import DEFAULT_DETECTOR, Detector, Faces, Tracker, iou_matrix, make_detector
 from fer_core.faces.records import RGB
 from fer_core.video.reader import Frame
