@@ -31,7 +31,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.identity_scenes import FPS, Drawn, Head, Scene, all_scenes, draw, heads
+from benchmarks.identity_kinds import all_scenes
+from benchmarks.identity_scenes import FPS, Drawn, Head, Scene, draw, heads
 from fer_core.faces import (
     DEFAULT_DETECTOR,
     CropGeometry,

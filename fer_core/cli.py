@@ -16,6 +16,7 @@ from fer_core.cli_parts import Interrupt, add_device, add_help, in_one_sentence,
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.video.modes import MODES
 
+MOST_PROPOSALS = 10
 _MANUAL = """\
 Facial expressions from videos and pictures: who shows which of seven expressions, when, and how certain that is.
 What is measured is the expression of a face, not what a person feels.
@@ -242,11 +243,14 @@ def _tell(record: dict[str, Any], out: Path) -> None:
         shares = sorted(person["emotion_share"].items(), key=lambda item: -item[1])
         told = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares[:3])
         print(f"Person {person['track'] + 1}: {person['first_s']:.2f}-{person['last_s']:.2f} s, {told}")
-    for proposal in proposals(open_analysis(out)):
+    proposed = proposals(open_analysis(out))
+    for proposal in proposed[:MOST_PROPOSALS]:
         print(
             f"Person {proposal.person + 1} and Person {proposal.other + 1} may be one person by their faces "
             f"(distance {proposal.distance:.2f})"
         )
+    if len(proposed) > MOST_PROPOSALS:
+        print(f"{len(proposed) - MOST_PROPOSALS} more pairs are less alike")
     for message in record["messages"]:
         print(message)
     print(f"Written to {out}")

@@ -26,7 +26,7 @@ LEAST_TEXTURE, FEW_BLOCKS = 1.5, 4
 """A block with a smaller standard deviation of grey values shows nothing; fewer than so many blocks are no look."""
 FREE_TINT, TINT_WEIGHT = 0.2, 0.15
 """What a foreign tint takes from the likeness: per unit of log colour ratio above the free part."""
-SCENE_SIZE, LEAST_CONTRAST, COLOUR_STEP = (32, 18), 3.0, 60.0
+SCENE_SIZE, LEAST_CONTRAST, COLOUR_STEP = (32, 18), 5.0, 60.0
 """Size of the tiny picture of a scene; a channel with a smaller standard deviation is flat; flat pictures whose colours
 differ by so much are nothing alike."""
 _EDGES = cv2.HOGDescriptor((SIDE, SIDE), (2 * CELL, 2 * CELL), (CELL, CELL), (CELL, CELL), 9)

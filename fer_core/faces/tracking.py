@@ -158,6 +158,7 @@ class Tracker:
         self._strips: list[_Strip] = []
         self._count = 0
         self._scene: SceneLook | None = None
+        self._scene_s = -np.inf
         self._left: _Left | None = None
         self._last_s, self._step_s = -np.inf, np.inf
         self._seams: dict[int, Seam] = {}
@@ -255,11 +256,13 @@ class Tracker:
 
     def _enter(self, time_s: float, scene: SceneLook) -> bool:
         """See whether the scene goes on; returns whether the picture changed much. A flat picture tells nothing."""
-        before = self._scene
-        if scene.is_flat or before is None:
-            self._scene = None if scene.is_flat and before is None else before or scene
+        before, self._scene = self._scene, scene
+        if scene.is_flat:  # a flash or the dark; after a while what was there before says nothing either
+            self._scene = before if time_s - self._scene_s <= INTERRUPTION_S else None
             return False
-        self._scene = scene
+        self._scene_s = time_s
+        if before is None:
+            return False
         left = self._left
         if left is not None:
             left.frames += 1
@@ -278,8 +281,10 @@ class Tracker:
 
 def _is_clear(boxes: ArrayF) -> list[bool]:
     """Whether each of the boxes (n, 4) is free of others."""
+    if len(boxes) < 2:
+        return [True] * len(boxes)
     overlap = iou_matrix(boxes, boxes) - np.eye(len(boxes), dtype=np.float32)
-    return (overlap.max(axis=1, initial=0) <= CLEAR).tolist()
+    return (overlap.max(axis=1) <= CLEAR).tolist()
 
 
 class _Pairs:

@@ -30,7 +30,7 @@ PART_FRAMES = 512
 PART_WALL_S = 3.0
 FEATURES_PER_S = 5.0
 THUMBNAIL = CropGeometry(size=112, margin=1.3)
-MIN_FACES, SURE_SCORE, DENSE_PER_S = 3, 0.99, 10.0
+MIN_FACES, SURE_SCORE, DENSE_PER_S = 4, 0.99, 10.0
 """A detector's false alarm flickers: seen in fewer frames than this, never surely, though frames lie this close."""
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks import identity
 from benchmarks.identity import MAY_BE, Seen, figures, matched, run, told, total
-from benchmarks.identity_scenes import FPS, SIZE, Drawn, Head, Room, Scene, Seat, Shot, all_scenes, draw, stays, walks
+from benchmarks.identity_kinds import all_scenes, stays, walks
+from benchmarks.identity_scenes import FPS, SIZE, Drawn, Head, Room, Scene, Seat, Shot, draw
 from fer_core.errors import DataError
 from fer_core.faces import Faces
 from fer_core.video.reader import Frame

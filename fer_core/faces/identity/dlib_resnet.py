@@ -25,7 +25,7 @@ class DlibResnet:
     """See ``Describer``; runs on one core, about 75 ms a face, and holds Python's lock meanwhile."""
 
     name, size, places = "dlib-resnet", SIZE, PLACES
-    likeness = Likeness(joined=0.4, jump=0.5, threshold=0.6, cut=0.7)
+    likeness = Likeness(joined=0.4, jump=0.6, threshold=0.6, cut=0.7)
 
     def __init__(self, weights: Path) -> None:
         self._network = dlib.face_recognition_model_v1(str(weights))
