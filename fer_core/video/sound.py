@@ -20,7 +20,7 @@ _JITTER_S = 0.1
 """Sound whose time goes back by less than this is untidy, and no new beginning."""
 
 
-class _Piece(NamedTuple):
+class _Sounded(NamedTuple):
     """A packet or decoded frame, the part of a joined recording that it is of, and the stream's own time in s."""
 
     data: Any
@@ -75,7 +75,7 @@ class Sound:
             self._target.mux(self._stream.encode())
         self._input.close()
 
-    def _write(self, piece: _Piece, offset_s: float, at_s: float) -> None:
+    def _write(self, piece: _Sounded, offset_s: float, at_s: float) -> None:
         data = piece.data
         if piece.part > self._part:  # it may begin while the sound of the part before goes on
             self._part, self._from_s = piece.part, self._end_s - 1e-3
@@ -93,7 +93,7 @@ class Sound:
             data.pts = None if data.pts is None else data.pts + shift
             self._target.mux(self._stream.encode(data))
 
-    def _read(self, track: Any) -> Iterator[_Piece]:
+    def _read(self, track: Any) -> Iterator[_Sounded]:
         """The sound in order, without what is damaged; ends quietly where the file is cut off."""
         part, before_s, is_counter = 0, -math.inf, self._input.format.name in COUNTERS
         try:
@@ -104,9 +104,9 @@ class Sound:
                     part += starts_again(step_s, is_counter) and abs(step_s) > _JITTER_S
                     before_s = at_s
                     if self._copies:
-                        yield _Piece(packet, part, at_s)
+                        yield _Sounded(packet, part, at_s)
                 for frame in () if self._copies else _decoded(packet):
-                    yield _Piece(frame, part, float((frame.pts or 0) * frame.time_base))
+                    yield _Sounded(frame, part, float((frame.pts or 0) * frame.time_base))
         except av.FFmpegError:
             return
 
