@@ -46,7 +46,8 @@ KEPT, NEW_LOOK, CLEAR = 4, 0.9, 0.1
 TAKEN, STAYS_FRAMES = 0.4, 3
 """Who overlaps somebody of the frame before by as much and is there for so many frames has taken the place."""
 FLICKER_FRAMES, SURE_SCORE = 2, 0.99
-"""What is seen in no more frames and never more surely, between two sightings of a person at one place, is that one."""
+"""What is seen in no more frames and never more surely, or hardly ago, between two sightings of a person at one place,
+is that one."""
 YOUNG_S = 1.0
 """A strip that began so lately gives its face back to an older one that it turns out to belong to."""
 NEAR_WEIGHT, NOTHING_ALIKE, YOUNG_WEIGHT = 0.3, 0.75, 0.25
@@ -97,6 +98,11 @@ class _Strip:
     def drift(self, time_s: float) -> ArrayF:
         """How far the face should have moved on, in px."""
         return np.asarray(self.speed * min(time_s - self.time_s, DRIFT_S), np.float32)
+
+    def flickered(self, time_s: float) -> bool:
+        """Whether there was too little of it, up to now, to be somebody."""
+        is_brief = time_s - self.first_s <= SHORT_GAP_S
+        return self.frames <= FLICKER_FRAMES and (is_brief or self.score < SURE_SCORE)
 
     def see(self, seen: _Face, is_new: bool) -> None:
         """Go on with a face; ``is_new`` keeps its look."""
@@ -195,7 +201,7 @@ class Tracker:
         numbers, over = np.full(len(faces), -1, np.int32), set[int]()
         is_clear = _is_clear(faces.boxes)
         for i, j in pairs.best(could):
-            over |= self._reclaimed(self._strips[j], could[i], pairs.moved[i] <= NEAR)
+            over |= self._reclaimed(self._strips[j], seen[i], could[i], pairs.moved[i] <= NEAR)
             is_new = bool(is_clear[i] and pairs.alike_kept[i, j] < NEW_LOOK)
             numbers[i] = self._go_on(self._strips[j], seen[i], float(pairs.alike[i, j]), is_new)
         for i, j in pairs.near((numbers < 0) & (not is_changed)):
@@ -239,17 +245,15 @@ class Tracker:
         self._count += 1
         return self._count - 1
 
-    def _reclaimed(self, strip: _Strip, could: NDArray[np.bool_], is_near: NDArray[np.bool_]) -> set[int]:
+    def _reclaimed(self, strip: _Strip, seen: _Face, could: NDArray, is_near: NDArray) -> set[int]:
         """Strips that turn out to be a part of an older one that takes a face after it missed some: those that could
         have gone on with the face, and what flickered up at its place meanwhile, as a face half covered does."""
-        if strip.missed_s is None:
-            return set()
-        since = [(k, each) for k, each in enumerate(self._strips) if each.first_s > strip.time_s]
         own = {
             each.number
-            for k, each in since
-            if (could[k] and each.time_s == self._last_s)
-            or (is_near[k] and each.frames <= FLICKER_FRAMES and each.score < SURE_SCORE)
+            for each, could_be, near in zip(self._strips, could.tolist(), is_near.tolist(), strict=True)
+            if strip.missed_s is not None
+            and each.first_s > strip.time_s
+            and ((could_be and each.time_s == self._last_s) or (near and each.flickered(seen.time_s)))
         }
         self._same |= dict.fromkeys(own, strip.number)
         return own

@@ -133,13 +133,13 @@ def test_a_face_half_covered_goes_on_where_it_was() -> None:
 
 def test_what_flickers_up_at_a_persons_place_is_that_person_afterwards() -> None:
     face, other = At(1, 120, 80), At(7, 122, 82)
-    for score, same in ((0.95, {1: 0}), (0.999, {})):
+    for step_s, score, same in ((0.5, 0.95, {1: 0}), (0.5, 0.999, {}), (0.1, 0.999, {1: 0})):
         tracker = Tracker()
         assert tracker.update(0.0, found(face), picture(face)).tolist() == [0]
-        tracker.update(0.5, found(), picture())
-        assert tracker.update(1.0, found(other, score=score), picture(other)).tolist() == [1]
-        assert tracker.update(1.5, found(face), picture(face)).tolist() == [0]
-        assert tracker.same == same, "a sure face may be somebody"
+        tracker.update(step_s, found(), picture())
+        assert tracker.update(2 * step_s, found(other, score=score), picture(other)).tolist() == [1]
+        assert tracker.update(3 * step_s, found(face), picture(face)).tolist() == [0]
+        assert tracker.same == same, "a sure face that stays for a while may be somebody"
 
 
 LIGHTS: dict[str, Callable[[int], Sequence[float]]] = {
