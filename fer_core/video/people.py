@@ -37,6 +37,9 @@ MAX_STRIPS = 1000
 """Of more strips only those seen longest are compared: the table of distances grows with their square."""
 MAX_CHIPS = 600
 """Pictures in memory; beyond, strips that were not seen for longest are described and their pictures forgotten."""
+NEAREST = 0.25
+"""Two strips are also near if two of their faces are nearer than needed by this share of ``Likeness.joined``: the faces
+of a person who smiles are far from each other, but not all of them."""
 FAR = 1e3
 """Further apart than any two faces."""
 
@@ -180,7 +183,8 @@ class Recogniser:
         counts, likeness = pd.Series(strips).value_counts(), self.describer.likeness
         known = sorted((each for each in pieces if each.described), key=lambda each: -counts.get(each.strip, 0))
         known = sorted(known[:MAX_STRIPS], key=lambda each: each.strip)
-        groups = _complete_linkage(_far([[piece] for piece in known], frames, strips), likeness.joined)
+        margin = NEAREST * likeness.joined
+        groups = _complete_linkage(_far([[piece] for piece in known], frames, strips, margin), likeness.joined)
         joined = [[known[i] for i in group] for group in groups]
         person = {piece.strip: piece.strip for piece in pieces}
         for group in joined:
@@ -188,7 +192,8 @@ class Recogniser:
         first = pd.Series(frames).groupby(pd.Series(strips).map(person)).min()
         order = {who: n for n, who in enumerate(sorted(first.index, key=lambda who: (first[who], who)))}
         numbers = {strip: order[who] for strip, who in person.items()}
-        proposals = _proposals(_far(joined, frames, strips), [numbers[group[0].strip] for group in joined], likeness)
+        apart = _far(joined, frames, strips, margin)
+        proposals = _proposals(apart, [numbers[group[0].strip] for group in joined], likeness)
         rows = [(piece, each) for piece in pieces for each in piece.described]
         n_cuts = sum(map(len, found.cuts.values()))
         record = {
@@ -207,15 +212,16 @@ class Recogniser:
         return dataclasses.replace(found, numbers=numbers, record=record, descriptors=_table(rows, numbers))
 
 
-def _far(groups: Sequence[Sequence[_Piece]], frames: NDArray, strips: NDArray) -> NDArray[np.float64]:
-    """How far groups of pieces are apart (n, n), ``FAR`` where they are seen together."""
-    apart = _mean_distances([[each for piece in group for each in piece.described] for group in groups])
+def _far(groups: Sequence[Sequence[_Piece]], frames: NDArray, strips: NDArray, margin: float) -> NDArray[np.float64]:
+    """How far groups of pieces are apart (n, n), see ``_distances``; ``FAR`` where they are seen together."""
+    apart = _distances([[each for piece in group for each in piece.described] for group in groups], margin)
     apart[_together(frames, strips, [[piece.strip for piece in group] for group in groups])] = FAR
     return apart
 
 
-def _mean_distances(groups: Sequence[Sequence[Described]]) -> NDArray[np.float64]:
-    """Mean distance (n, n) of the faces of one group from those of another; the diagonal says nothing."""
+def _distances(groups: Sequence[Sequence[Described]], margin: float) -> NDArray[np.float64]:
+    """Mean distance (n, n) of the faces of one group from those of another, or, if that is less, the distance of the
+    nearest two and the margin; the diagonal says nothing."""
     if not groups:
         return np.zeros((0, 0))
     vectors = np.stack([each.vector for group in groups for each in group])
@@ -224,7 +230,9 @@ def _mean_distances(groups: Sequence[Sequence[Described]]) -> NDArray[np.float64
     apart = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * vectors @ vectors.T, 0))
     share = (owner[None] == np.arange(len(groups))[:, None]).astype(np.float32)
     share /= share.sum(axis=1, keepdims=True)
-    return np.asarray(share @ apart @ share.T, np.float64)
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    nearest = np.minimum.reduceat(np.minimum.reduceat(apart, starts, axis=0), starts, axis=1)
+    return np.minimum(share @ apart @ share.T, nearest + margin).astype(np.float64)
 
 
 def _together(frames: NDArray, strips: NDArray, groups: Sequence[Sequence[int]]) -> NDArray[np.bool_]:

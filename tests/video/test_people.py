@@ -127,7 +127,17 @@ def test_nobody_is_joined_by_way_of_a_third() -> None:
     assert people_of(found, frames) == [[0]] * 9 + [[0]] * 9 + [[1]] * 9
     (proposal,) = found.record["proposals"]
     assert (proposal["person"], proposal["other"]) == (0, 1)
-    assert proposal["distance"] == pytest.approx((0.173 + 0.094) / 2, abs=0.01)
+    assert proposal["distance"] == pytest.approx(0.094 + 0.1 / 4, abs=0.01)
+
+
+def test_two_faces_that_are_nearer_than_needed_speak_for_their_strips() -> None:
+    """The first strip begins dark red, 0.27 from the second, which is red: in the mean they are too far apart."""
+    other = (150, 40, 40)
+    for first, is_joined in ((RED, True), ((205, 40, 40), True), (NEARLY, False)):
+        frames = shots((60, [(0, 100, other)]), (60, [(0, 100, first)]), (60, [(1, 100, RED)]))
+        found = recognised(frames)
+        assert found.record["cut"] == 0
+        assert (people_of(found, frames)[-1] == [0]) == is_joined
 
 
 def test_between_sure_and_different_lies_a_proposal() -> None:
