@@ -29,7 +29,8 @@ def overview(entries: list[Entry]) -> None:
         column_config=dict.fromkeys(("Accuracy", "Macro recall", "ECE"), percent),
     )  # fmt: skip
     st.caption(
-        "Accuracy, macro recall and ECE are those of the test split named beside them, single view, from the card."
+        "Accuracy, macro recall and ECE are those of the test split named beside them, single view, from the card. "
+        "Where nothing else was measured they are of the split that it was chosen and calibrated on, which flatters."
     )
 
 
@@ -42,7 +43,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "Taught by": _taught_by(card) if card else "",
         "Size": megabytes(entry.n_bytes) if entry.is_runnable or not card else "evaluations only",
         **{title: _percent(figures, key) for title, key in shares.items()},
-        "Measured on": f"{figures.get('split', '?')}, {figures.get('labels', '?')}" if figures else "",
+        "Measured on": entry.measured_on(),
         "Trained": card.date if card else "",
         "Added": entry.is_added,
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 from dashboard.services import jobs, kinds, places, queues
 from fer_core.errors import CheckpointError, UploadError
-from fer_core.models.card import WEIGHTS, Card, read_card
+from fer_core.models.card import CHOOSE, WEIGHTS, Card, read_card
 from fer_core.models.folders import (
     added_folder,
     checkpoint_folders,
@@ -58,17 +58,19 @@ class Entry:
         return self.card is not None and weights_in(self.folder) is not None and not self.missing
 
     def figures(self) -> Mapping[str, Any]:
-        """The figures of its card that say most: the test split with the labels that it was taught, single view; or
-        whatever is there."""
-        if self.card is None or not self.card.metrics:
-            return {}
-        data = self.card.data
+        """The figures of its card that say most; see ``Card.headline``."""
+        return self.card.headline if self.card else {}
 
-        def rank(figures: Mapping[str, Any]) -> tuple[bool, ...]:
-            wanted = (("split", data.get("test")), ("labels", data.get("labels")), ("tta", "none"))
-            return tuple(figures.get(key) == value for key, value in wanted)
-
-        return max(self.card.metrics, key=rank)
+    def measured_on(self) -> str:
+        """What those figures are of, and what is wanting there, in words."""
+        figures = self.figures()
+        if self.card is None or not figures:
+            return ""
+        told = f"{figures.get('split', '?')}, {figures.get('labels', '?')}"
+        left = figures.get("left_out")
+        if isinstance(left, Mapping) and left:
+            told += f"; left out: {', '.join(f'{n} {why}' for why, n in left.items())}"
+        return told + "; chosen and calibrated on it" * (self.card.side_of(figures) == CHOOSE)
 
 
 def entries() -> list[Entry]:
