@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fer_core
-from fer_core import cli_evaluate, cli_robustness
+from fer_core import cli_convert, cli_evaluate, cli_robustness
 from fer_core.cli_parts import Interrupt, add_device, progress_bar, show
 from fer_core.errors import Cancelled, FerError
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_evaluate.add_commands(commands)
     cli_robustness.add_command(commands)
+    cli_convert.add_command(commands)
     return parser
 
 

@@ -171,7 +171,7 @@ class Card:
     @property
     def training_command(self) -> str:
         """What trains these weights again; "" where the card names no recipe, or names that are none."""
-        if self.architecture == ONNX:
+        if self.architecture == ONNX and self.options.get("of") != "":
             return f"python -m training.edge {self.options.get('of', 'CHECKPOINT')}"
         if isinstance(pruned := self.data.get("pruned"), Mapping):
             epochs = self.data.get("epochs")
