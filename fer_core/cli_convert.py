@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     import yaml
 
     from fer_core.files import replacing_folder
-    from fer_core.models.convert import Origin, convert
+    from fer_core.models.convert import ForeignNetwork, convert
     from fer_core.models.folders import added_folder, checkpoint_names
 
     out, name = args.out or added_folder(), args.name or args.file.stem
@@ -90,7 +90,7 @@ def _run(args: argparse.Namespace) -> int:
         raise CheckpointError("--pixels is instead of --mean and --std; leave one of them out.")
     mean, std = ((0.0,), (1 / args.pixels,)) if args.pixels else (args.mean, args.std)
     options = {key: yaml.safe_load(value) for key, _, value in (each.partition("=") for each in args.option)}
-    origin = Origin(args.labels, args.architecture, mean, std, args.size, args.grey, options)
+    origin = ForeignNetwork(args.labels, args.architecture, mean, std, args.size, args.grey, options)
     data = _opened(args.data)
     out.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out / name) as folder:

@@ -34,11 +34,12 @@ from fer_core.models.pca import PCA
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.trunks import TrunkNetwork
 from training.measure import fit_on, measure
+from training.options import add_options
 from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.prune import prune_checkpoint, pruned_name, target_of
 from training.recipe import FERPLUS, network_recipe
 from training.reference import write_reference
-from training.results import Results, add_options
+from training.results import Results
 from training.train import named_roots, quiet, runs_folder
 
 ArrayF = NDArray[np.float32]

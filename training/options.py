@@ -6,14 +6,15 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
 from fer_core.errors import RecipeError
+from fer_core.models.folders import added_folder
 from training.recipe import Recipe, recipe_names
-from training.results import add_options
 from training.trainer import Machine
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -159,3 +160,11 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
     return value
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """``--out`` and ``--replace``."""
+    parser.add_argument(
+        "--out", type=Path, default=added_folder(), help="where checkpoint folders go (default: %(default)s)"
+    )
+    parser.add_argument("--replace", action="store_true", help="put them in the place of others of their names")

@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.data.locate import find_dataset
 from fer_core.data.mixture import Mixture, at_most
-from fer_core.data.splits import folds, groups_of, hold_out, pixel_hashes, without_copies
+from fer_core.data.splits import pixel_hashes, without_copies
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError
 from fer_core.evaluation.batches import FaceFinder, Reader, Squares
-from fer_core.evaluation.duplicates import near_duplicates
 from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, make_detector
 from fer_core.files import replacing
 from fer_core.models.card import PART
 from fer_core.models.pca import Pca
 from fer_core.models.preprocess import as_channels
+from training.held_out import held_out_rows, held_sets
 from training.recipe import EnsembleRecipe, Recipe
 from training.settings import Crop, Data, Part
 
@@ -40,10 +40,6 @@ Roots = Mapping[str, Path]
 Progress = Callable[[str, int, int], None]
 Pixels = NDArray[np.uint8]
 _BATCH = 64
-MAX_COMPARED = 50_000
-"""Pictures that are compared with each other, every pair of them."""
-HELD_OUT = "held_out"
-"""The split of pictures that were kept back from training."""
 
 
 @dataclass(frozen=True)
@@ -348,8 +344,8 @@ def prepare(
     if recipe.data.choose:
         choose, choose_sets = read("choose"), chosen.choose
     else:
-        rows, held = held_out_rows(train, recipe, fold)
-        choose, choose_sets = train.take(held), _held_sets(chosen.train, train, held)
+        rows, held = held_out_rows(train.labels, train.subjects, np.asarray(train.images), recipe, fold)
+        choose, choose_sets = train.take(held), held_sets(chosen.train, train.ids[held])
         train = train.take(rows)
     test = [read("test")] if chosen.test else []  # also to find what is unreadable before training
     if recipe.data.drop_copies:
@@ -367,38 +363,3 @@ def prepare(
     return PreparedData(
         measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca, unreadable
     )
-
-
-def held_out_rows(side: Side, recipe: Recipe, fold: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows held out; people and pictures that look the same stay together.
-
-    Raises:
-        DataError: no such fold, or too few groups.
-    """
-    groups = groups_of(len(side), side.subjects, _alike(as_channels(np.asarray(side.images), 1)))
-    if not recipe.data.folds:
-        return hold_out(side.labels, recipe.data.held_out, seed=recipe.seed, groups=groups)
-    if fold is None or not 0 <= fold < recipe.data.folds:
-        last = recipe.data.folds - 1
-        raise DataError(f"{recipe.name} has {recipe.data.folds} folds; choose one with --fold 0 to {last}.")
-    return folds(side.labels, recipe.data.folds, seed=recipe.seed, groups=groups)[fold]
-
-
-def _alike(grey: Pixels) -> NDArray[np.int64]:
-    """Pairs (m, 2) of pictures that look the same; of very many pictures only those whose pixels are equal."""
-    if len(grey) <= MAX_COMPARED:
-        found = near_duplicates(grey)[["first", "second"]].to_numpy()
-        return np.asarray(found, np.int64)
-    _, first, same = np.unique(pixel_hashes(grey), return_index=True, return_inverse=True)
-    return np.stack([first[same], np.arange(len(grey))], axis=1)
-
-
-def _held_sets(parts: Sequence[FaceSet], side: Side, held: NDArray[np.int64]) -> list[FaceSet]:
-    """The held-out pictures of every part as data sets of their own."""
-    wanted = side.ids[held]
-    found = []
-    for faces in parts:
-        rows = np.flatnonzero(np.isin(Mixture((faces,)).ids, wanted))
-        if len(rows):
-            found.append(dataclasses.replace(faces.take(rows), split=HELD_OUT))
-    return found

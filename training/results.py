@@ -5,7 +5,6 @@ Results of training go to the user's own folder (``checkpoints/`` of ``FER_HOME`
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Iterable, Iterator
@@ -88,11 +87,3 @@ class Results:
 def _hash(folder: Path) -> str:
     weights = weights_in(folder)
     return file_sha256(weights) if weights else ""
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """``--out`` and ``--replace``."""
-    parser.add_argument(
-        "--out", type=Path, default=added_folder(), help="where checkpoint folders go (default: %(default)s)"
-    )
-    parser.add_argument("--replace", action="store_true", help="put them in the place of others of their names")

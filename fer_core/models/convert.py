@@ -33,7 +33,7 @@ _HEADS = ("fc", "classifier", "head", "last_linear", "output", "out")
 
 
 @dataclass(frozen=True)
-class Origin:
+class ForeignNetwork:
     """What has to be known of a network that was trained elsewhere.
 
     Attributes:
@@ -83,7 +83,7 @@ class Origin:
         return InputSpec(self.size or size, channels, list(mean), list(std))
 
 
-def convert(path: Path, folder: Path, origin: Origin, *, name: str) -> Card:
+def convert(path: Path, folder: Path, origin: ForeignNetwork, *, name: str) -> Card:
     """Write a checkpoint folder from a file of weights; returns its card, without figures.
 
     Args:
@@ -101,7 +101,7 @@ def convert(path: Path, folder: Path, origin: Origin, *, name: str) -> Card:
     return card
 
 
-def _graph(path: Path, folder: Path, origin: Origin, name: str) -> Card:
+def _graph(path: Path, folder: Path, origin: ForeignNetwork, name: str) -> Card:
     ours, order = origin.order
     made = folder / ONNX_WEIGHTS
     told = in_own_process(GRAPH, path, made, {"order": order, "n_given": len(origin.labels)})
@@ -113,7 +113,7 @@ def _graph(path: Path, folder: Path, origin: Origin, name: str) -> Card:
     return _card(path, origin, name, ours, spec, ONNX, options, said)
 
 
-def _state(path: Path, folder: Path, origin: Origin, name: str) -> Card:
+def _state(path: Path, folder: Path, origin: ForeignNetwork, name: str) -> Card:
     if not origin.architecture:
         known = ", ".join(registry.architectures())
         raise CheckpointError(
@@ -224,7 +224,7 @@ def _misfit(own: State, rest: State, architecture: str, file: str) -> str:
 
 
 def _card(
-    path: Path, origin: Origin, name: str, labels: Sequence[str], spec: InputSpec, architecture: str,
+    path: Path, origin: ForeignNetwork, name: str, labels: Sequence[str], spec: InputSpec, architecture: str,
     options: dict[str, Any], notes: list[str],
 ) -> Card:  # fmt: skip
     spec.check()

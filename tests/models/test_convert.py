@@ -25,7 +25,7 @@ from fer_core.errors import CheckpointError
 from fer_core.evaluation.label_order import better_order
 from fer_core.explain import heatmaps
 from fer_core.models import catalogue, foreign, registry
-from fer_core.models.convert import Origin, _by_place, convert, unwrapped
+from fer_core.models.convert import ForeignNetwork, _by_place, convert, unwrapped
 from fer_core.models.foreign_onnx import convert_graph
 
 IMAGEFOLDER = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -87,7 +87,12 @@ def test_any_network_of_timm_answers_as_it_does(model: str, tmp_path: Path) -> N
 
     net = drawn(timm.create_model(model, num_classes=7))
     torch.save(net.state_dict(), tmp_path / "a.pt")
-    convert(tmp_path / "a.pt", tmp_path, Origin(IMAGEFOLDER, f"timm:{model}", size=64, mean=[0.5], std=[0.5]), name="a")
+    convert(
+        tmp_path / "a.pt",
+        tmp_path,
+        ForeignNetwork(IMAGEFOLDER, f"timm:{model}", size=64, mean=[0.5], std=[0.5]),
+        name="a",
+    )
     found, crops = load(tmp_path, device="cpu"), pictures(2, 64)
     with torch.inference_mode():
         expected = net(normalised(crops, 0.5, 0.5)).numpy()[:, ORDER]
@@ -112,7 +117,7 @@ def test_classes_that_a_network_was_not_taught_are_never_said(tmp_path: Path) ->
 
     net = drawn(torchvision.models.resnet18(num_classes=4))
     torch.save(net.state_dict(), tmp_path / "a.pth")
-    origin = Origin(("Happiness", "-", "sadness", "neutral"), "resnet18", size=64)
+    origin = ForeignNetwork(("Happiness", "-", "sadness", "neutral"), "resnet18", size=64)
     card = convert(tmp_path / "a.pth", tmp_path, origin, name="a")
     found = load(tmp_path, device="cpu").predict(pictures(2, 64))
     with torch.inference_mode():
@@ -317,7 +322,7 @@ def test_what_is_no_state_is_refused_and_nothing_is_run(
 )
 def test_what_does_not_fit_says_what_would(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet18(num_classes=7).state_dict(), tmp_path / "a.pth")
-    origin = Origin(**{"labels": IMAGEFOLDER, "architecture": "resnet18", "size": 64, **changes})
+    origin = ForeignNetwork(**{"labels": IMAGEFOLDER, "architecture": "resnet18", "size": 64, **changes})
     with pytest.raises(CheckpointError, match=words):
         convert(tmp_path / "a.pth", tmp_path, origin, name="a")
 

@@ -34,7 +34,7 @@ ORDER = (
     "explain",
     "video",
 )
-ABOVE = ("cli", "cli_parts", "cli_evaluate", "cli_robustness", "__main__", "__init__")
+ABOVE = ("cli", "cli_parts", "cli_convert", "cli_evaluate", "cli_robustness", "__main__", "__init__")
 
 
 def modules(folder: str) -> list[Path]:
@@ -104,6 +104,7 @@ def test_packages_of_the_core_import_only_what_stands_before_them() -> None:
 def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
     allowed = {
         "fer_core/cli.py",
+        "fer_core/cli_convert.py",
         "fer_core/cli_parts.py",
         "fer_core/cli_evaluate.py",
         "fer_core/cli_robustness.py",
@@ -112,6 +113,7 @@ def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
         "training/drawn.py",
         "training/edge.py",
         "training/measure.py",
+        "training/options.py",
         "training/recipes/__main__.py",
         "training/reference.py",
         "dashboard/sample/make.py",
