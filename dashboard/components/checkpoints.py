@@ -13,6 +13,7 @@ from dashboard.components.frame import clock, go_to, hand_over, megabytes, plain
 from dashboard.components.robustness import robustness_view
 from dashboard.services import checkpoints, datasets, evaluations, jobs, kinds
 from dashboard.services.checkpoints import Entry
+from dashboard.services.kinds import ConvertRequest
 from fer_core.errors import DataError, FerError
 from fer_core.models.card import Card
 from fer_core.models.folders import DEFAULT_CHECKPOINT
@@ -278,14 +279,30 @@ def add_form() -> None:
     """Upload of a checkpoint."""
     with st.expander("Add a checkpoint", icon=":material/upload:"):
         st.caption(
-            "The weights as one .safetensors file with the card.json beside it; history.csv and reference.safetensors "
-            "if you have them. Files that can hold a program (.pt, .pth, .ckpt, .pkl, .h5 …) are never opened."
+            "A checkpoint of the workbench: its .safetensors with the card.json beside it; history.csv, "
+            "reference.safetensors, pca.safetensors and evaluation tables (data-split.parquet) if you have them. "
+            "A network that was trained elsewhere: its weights alone (.pth, .pt, .safetensors, .onnx), with the labels "
+            "in the order of its outputs. Only numbers are read from them; nothing in them is ever run."
         )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            labels = st.text_input(
+                "Labels, without a card", key="add-labels", placeholder="angry,disgust,fear,happy,neutral,sad,surprise",
+                help="What the outputs stand for, in their order; ImageFolder's is alphabetical. - for one to drop.",
+            )  # fmt: skip
+            architecture = st.text_input(
+                "Architecture", key="add-architecture", placeholder="resnet18", width=220,
+                help="One of those of the recipes, or timm:NAME. An ONNX file needs none.",
+            )  # fmt: skip
+            size = st.number_input("Side in px", 0, 1024, 0, key="add-size", width=160, help="0: its own, or 224")
+            st.download_button("Template of card.json", checkpoints.template(), "card.json", icon=":material/download:")
         round_ = st.session_state.get("added-rounds", 0)
         files = st.file_uploader("Files of one checkpoint", accept_multiple_files=True, key=f"files-{round_}")
         if st.button("Add", type="primary", disabled=not files, icon=":material/add:"):
             with show_errors():
-                st.session_state["adding"] = checkpoints.add((each.name, each.getvalue()) for each in files)
+                words = tuple(each.strip() for each in labels.split(",") if each.strip())
+                origin = ConvertRequest(words, architecture.strip(), int(size))
+                given = ((each.name, each.getvalue()) for each in files)
+                st.session_state["adding"] = checkpoints.add(given, origin)
                 st.session_state["added-rounds"] = round_ + 1
                 st.rerun()
         if "adding" in st.session_state:

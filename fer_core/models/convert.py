@@ -123,8 +123,8 @@ def _state(path: Path, folder: Path, origin: ForeignNetwork, name: str) -> Card:
     ours, order = origin.order
     state = unwrapped(read_state(path))
     head = _last_layer(state, len(origin.labels), path.name)
-    first = next((each for each in state.values() if each.ndim == 4), None)
-    channels = int(first.shape[1]) if first is not None and first.shape[1] in (1, 3) else 1 if origin.grey else 3
+    seen = {int(value.shape[1]) for value in state.values() if value.ndim == 4}  # depthwise ones have 1 too
+    channels = 3 if 3 in seen or 1 not in seen else 1
     net = registry.build(origin.architecture, n_labels=len(ours), channels=channels, **origin.options)
     _fill(net, state, head, order, origin.architecture, path.name)
     size = DEFAULT_PX
@@ -177,7 +177,7 @@ def _fill(
             last.bias[row] = zero[given] if given >= 0 else NEVER
     own = {name: value for name, value in net.state_dict().items() if not name.startswith("head.")}
     rest = {name: value for name, value in state.items() if name not in (f"{head}.weight", f"{head}.bias")}
-    found = _by_name(own, rest) or _by_place(own, rest)
+    found = _by_name(own, rest) or (None if file.endswith(".safetensors") else _by_place(own, rest))
     if found is None:
         raise CheckpointError(_misfit(own, rest, architecture, file))
     net.load_state_dict({**net.state_dict(), **{name: value.float() for name, value in found.items()}})
@@ -202,7 +202,7 @@ def _by_name(own: State, rest: State) -> State | None:
 
 def _by_place(own: State, rest: State) -> State | None:
     """Values under our names where both have the same shapes and kinds, one after the other: the same layers, called
-    otherwise."""
+    otherwise. Files of safetensors keep no order."""
     mine, theirs = ([each for each in names if not _counts(each)] for names in (own, rest))
     if len(mine) != len(theirs):
         return None

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ STATE, GRAPH = "state", "graph"
 
 
 def read_state(path: Path) -> State:
-    """The weights in a ``.pth``, ``.pt``, ``.ckpt``, ``.bin`` or ``.safetensors`` file, by their names there.
+    """The weights in a ``.pth``, ``.pt``, ``.ckpt``, ``.bin`` or ``.safetensors`` file, by their names there, in order.
 
     Raises:
         CheckpointError: it is none, it holds more than weights, or it takes too much; the message says what to do.
@@ -44,7 +45,7 @@ def read_state(path: Path) -> State:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "state.safetensors"
         in_own_process(STATE, path, made, {})
-        return load_file(made)
+        return {name.partition("|")[2]: value for name, value in sorted(load_file(made).items())}
 
 
 def in_own_process(what: str, path: Path, made: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,6 +109,10 @@ def state_of(path: Path) -> State:
             return load_file(path)
         except Exception as error:  # of several kinds without a parent
             raise CheckpointError(f"{path.name} is not a whole safetensors file ({error}); copy it again.") from error
+    with path.open("rb") as file:
+        is_pickle = file.read(1) == b"\x80"  # as torch wrote files before 1.6
+    if not (is_pickle or zipfile.is_zipfile(path)):
+        raise CheckpointError(f"{path.name} is not a whole file of torch; copy it again.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -147,7 +152,8 @@ def main(arguments: list[str]) -> int:
     try:
         _limit(path.stat().st_size)
         if what == STATE:
-            save_file(state_of(path), made)
+            numbered = enumerate(state_of(path).items())  # safetensors keeps no order, and layers have one
+            save_file({f"{i:06d}|{name}": value for i, (name, value) in numbered}, made)
         else:
             from fer_core.models.foreign_onnx import convert_graph
 

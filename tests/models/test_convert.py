@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +31,7 @@ from fer_core.explain import heatmaps
 from fer_core.models import catalogue, foreign, registry
 from fer_core.models.convert import ForeignNetwork, _by_place, convert, unwrapped
 from fer_core.models.foreign_onnx import convert_graph
+from tests.support import ROOT
 
 IMAGEFOLDER = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 ORDER = [IMAGEFOLDER.index(name) for name in EMOTIONS]
@@ -362,3 +367,17 @@ def test_a_file_of_ones_own_registers_an_architecture(tmp_path: Path) -> None:
         del registry._BUILDERS["mine"], registry._DESCRIPTIONS["mine"]
     with pytest.raises(CheckpointError, match="no file of Python"):
         catalogue._run_own(tmp_path / "nothing.py")
+
+
+@pytest.mark.nightly  # 20 s
+def test_the_page_about_it_runs_as_written(bright: Path, tmp_path: Path) -> None:
+    bright.rename(tmp_path / "pictures")
+    torch.save(torchvision.models.resnet18(num_classes=7).state_dict(), tmp_path / "weights.pth")
+    text = (ROOT / "docs" / "own-network.md").read_text(encoding="utf-8")
+    ((_, shell), (_, block)) = re.findall(r"```(bash|python)\n(.*?)```", text, flags=re.S)
+    shell = shell.replace("python ", f"{sys.executable} ", 1)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FER_HOME": str(tmp_path / "home")}
+    for command in (["bash", "-ec", shell], [sys.executable, "-c", block]):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("(1, ") and "(42, 2)" in done.stdout
