@@ -36,7 +36,7 @@ from training.floor import add_offsets, recall_offsets, silence
 from training.measure import answers_on, measure
 from training.module import MultiHead
 from training.prepare import PreparedData, Side
-from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Recipe
+from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, SPLITS, STARTED, Recipe
 from training.reference import write_reference
 from training.results import Results
 from training.settings import Part, Target
@@ -187,7 +187,7 @@ def said(parts: list[Part]) -> str:
 
 
 def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
-    notes = []
+    notes = [recipe.ours[SPLITS]] if SPLITS in recipe.ours else []
     if recipe.data.classes:
         notes.append(f"Taught and tested on {', '.join(recipe.data.classes)} only; it never says another class.")
     if recipe.weights == IMAGENET and is_scratch:

@@ -43,6 +43,8 @@ OWN, FERPLUS = "own", "ferplus"
 FERPLUS7 = "ferplus7"
 """The label set on which the target ``FERPLUS`` is judged."""
 ENSEMBLE, IMAGENET, SCRATCH = "ensemble", "imagenet", "scratch"
+SPLITS = "splits"
+"""Key of what a recipe says of splits that were taken instead of its own."""
 STARTED = "started.txt"
 """File of a run that tells whether it started from ImageNet weights."""
 

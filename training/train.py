@@ -39,12 +39,21 @@ from training.data import shown_counts
 from training.export import export_checkpoints
 from training.options import called, machine_of, parser, settings_of, told_of
 from training.prepare import ChosenPictures, PreparedData, Roots, choose_pictures, find_all, prepare
-from training.recipe import SCRATCH, EnsembleRecipe, Recipe, load_recipe, network_recipe
+from training.recipe import SCRATCH, SPLITS, EnsembleRecipe, Recipe, load_recipe, network_recipe
 from training.results import Results
 from training.settings import Data, Part
 from training.summary import tell_end, tell_spread
 from training.teach import start_heads, start_net, teachers_answers
 from training.trainer import build_module, epochs_done, kept_state, train
+
+INSTEAD = {
+    "training": ("all",),
+    "private_test": ("test", "val"),
+    "public_test": ("val",),
+    "test": ("private_test", "val"),
+    "val": ("public_test",),
+}
+"""Splits that may stand for one that a data set does not have, in this form of it."""
 
 
 def start_run(run: Path, recipe: Recipe, settings: str, *, fresh: bool) -> None:
@@ -120,6 +129,45 @@ def on_dataset(recipe: Recipe, name: str, root: Path | None) -> Recipe:
     return dataclasses.replace(called(recipe, f"-{name}"), name=f"{recipe.name}-{name}", data=data)
 
 
+def on_what_is_there(recipe: Recipe, roots: Roots) -> Recipe:
+    """The recipe on the splits that its data sets have, where those that it names are not among them: FER2013's folders
+    have one test split and none to choose on. What was taken instead stands in the card.
+
+    Raises:
+        DataError: a split to train on is not there, and nothing that could be meant by it.
+    """
+    opened = {name: open_dataset(root, name) for name, root in roots.items()}
+    told: list[str] = []
+    sides: dict[str, list[Part]] = {"train": [], "test": [], "choose": []}
+    taken: set[tuple[str, str]] = set()
+    for side, parts in sides.items():
+        for part in getattr(recipe.data, side):
+            there = opened[part.dataset].splits
+            free = (each for each in INSTEAD.get(part.split, ()) if each in there and (part.dataset, each) not in taken)
+            split = part.split if part.split in there else next(free, None)
+            if split is None and side == "train":
+                opened[part.dataset].read(part.split)  # says what there is
+            if split != part.split:
+                what = f"{split} is taken" if split else "it is left out"
+                told.append(f"{part.dataset} has no {part.split}; {what}.")
+            if split:
+                taken.add((part.dataset, split))
+                parts.append(dataclasses.replace(part, split=split))
+    if not told:
+        return recipe
+    held_out = recipe.data.held_out
+    if recipe.data.choose and not sides["choose"]:
+        held_out = 0.15
+        told.append("15 % of the training pictures are held out to choose on.")
+    if not sides["test"]:
+        told.append("Figures are those of the pictures that it is chosen on.")
+    print("\n".join(f"note: {each}" for each in told))
+    data = dataclasses.replace(
+        recipe.data, train=sides["train"], test=sides["test"], choose=sides["choose"], held_out=held_out
+    )
+    return dataclasses.replace(recipe, data=data, ours={**recipe.ours, SPLITS: " ".join(told)})
+
+
 def named_roots(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     """``NAME=PATH`` entries, or one path for the only data set."""
     found = {}
@@ -172,6 +220,7 @@ def run_recipe(recipe: Recipe, name: str, args: argparse.Namespace) -> list[Path
     if args.fold is not None and not recipe.data.folds:
         raise RecipeError(f"{recipe.name} has no folds; leave --fold out.")
     roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
+    recipe = on_what_is_there(recipe, roots)
     if _is_first() and not args.find_lr:
         results.check(target.checkpoint for target in recipe.targets.values())
     with alone_in(results.run):

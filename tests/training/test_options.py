@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 from fer_core.data import open_dataset
+from fer_core.data.drawn import draw_dataset
+from fer_core.data.records import DataSet
 from fer_core.errors import RecipeError
 from fer_core.evaluation.run import evaluate_faces, table_array
 from fer_core.models.card import read_card
 from fer_core.models.classifier import load
 from training.options import machine_of, parser
+from training.recipe import network_recipe
+from training.train import on_what_is_there
 from training.trainer import epochs_done
 
 
@@ -119,3 +123,41 @@ def test_a_learning_rate_is_found_and_nothing_is_kept_of_the_trial(
     rate = float(re.search(r"falls fastest at (\S+): take --lr", said)[1])  # type: ignore[index]
     assert 1e-6 < rate < 1.0 and epochs_done(tmp_path / "runs" / "tiny") == 0
     assert not (tmp_path / "runs" / "tiny" / "last.ckpt").exists()
+
+
+def test_a_recipe_takes_the_splits_that_are_there_and_says_so(
+    tmp_path: Path, tiny: Path, run_tiny: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Kaggle's folders of FER2013 have one test split and none to choose on."""
+    draw_dataset("folders", tmp_path / "fer2013", per_class=8, seed=0)
+    data = "data: {train: [{dataset: fer2013, split: training}], test: [{dataset: fer2013, split: private_test}], "
+    tiny.write_text(tiny.read_text() + data + "choose: [{dataset: fer2013, split: public_test}]}\n")
+    status, said, complaint = run_tiny("--epochs", "1", data=tmp_path / "fer2013")
+    assert (status, complaint) == (0, "")
+    assert "note: fer2013 has no private_test; test is taken." in said
+    card = read_card(tmp_path / "out" / "demo" / "card.json")
+    assert (card.data["test"], card.data["choose"], card.headline["split"]) == ("test", "held_out", "test")
+    assert any("no public_test; it is left out. 15 % of the training pictures" in note for note in card.notes)
+
+
+@pytest.mark.parametrize(
+    ("splits", "train", "test", "choose", "held_out"),
+    [
+        (("training", "test"), "training", "test", None, 0.15),
+        (("training", "val"), "training", "val", None, 0.15),
+        (("training", "val", "test"), "training", "test", "val", 0.0),
+        (("all",), "all", None, None, 0.15),
+        (("training", "public_test", "private_test"), "training", "private_test", "public_test", 0.0),
+    ],
+)
+def test_what_stands_for_a_split_that_is_missing(
+    splits: tuple[str, ...], train: str, test: str | None, choose: str | None, held_out: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    there = DataSet("fer2013", "", Path(), splits, lambda _: pytest.fail("nothing is read"), "fer2013")
+    monkeypatch.setattr("training.train.open_dataset", lambda root, name: there)
+    data = on_what_is_there(network_recipe("mru-2025-cnn"), {"fer2013": Path()}).data
+    assert [[part.split for part in side] for side in (data.train, data.test, data.choose)] == [
+        [train], [test] if test else [], [choose] if choose else [],
+    ]  # fmt: skip
+    assert data.held_out == held_out
