@@ -192,7 +192,7 @@ for page in {pages}:
 def test_the_public_surface_is_what_it_was() -> None:
     """A change here is a change for everybody who uses the library: say so in the changelog."""
     assert sorted(fer_core.__all__) == [
-        "FerError", "Settings", "__version__", "analyze", "evaluate", "load", "open_analysis",
+        "FerError", "Settings", "__version__", "analyze", "evaluate", "load", "open_analysis", "progress_bar",
     ]  # fmt: skip
     assert all(getattr(fer_core, name) is not None for name in fer_core.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'predict'"):
@@ -207,6 +207,7 @@ def test_what_a_stub_promises_is_there(package: Path) -> None:
     assert len(listed) == stub.count("\nfrom ")
     module = importlib.import_module(".".join(package.relative_to(ROOT).parts))
     assert sorted(set(module.__all__) - {"__version__"}) == sorted(listed)
+    assert set(listed) <= set(dir(module)) and "__name__" in dir(module), "Tab finds what there is"
     assert all(getattr(module, name) is not None for name in listed)
     with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'nothing'"):
         _ = module.nothing
