@@ -80,10 +80,12 @@ def _run(args: argparse.Namespace) -> int:
     import yaml
 
     from fer_core.files import replacing_folder
+    from fer_core.models.card import check_name
     from fer_core.models.convert import ForeignNetwork, convert
     from fer_core.models.folders import added_folder, checkpoint_names
 
     out, name = args.out or added_folder(), args.name or args.file.stem
+    check_name(name)
     if not args.replace and ((out / name).exists() or (args.out is None and name in checkpoint_names())):
         raise CheckpointError(f"There is a checkpoint {name!r} already; give another --name, or say --replace.")
     if args.pixels and (args.mean or args.std):

@@ -231,5 +231,5 @@ def _path(name: str) -> Path:
     if not path.is_file():
         near = difflib.get_close_matches(name, recipe_names(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"No recipe {name!r}; known are {', '.join(recipe_names())}.{hint}")
+        raise RecipeError(f"No recipe {name!r}.{hint} Known are {', '.join(recipe_names())}.")
     return path

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fer_core.errors import RecipeError
 from fer_core.files import replacing, replacing_folder
+from fer_core.models.card import check_name
 from fer_core.models.folders import added_folder, checkpoints_folder, file_sha256, weights_in
 from fer_core.places import data_home
 
@@ -40,8 +41,10 @@ class Results:
 
         Raises:
             RecipeError: there is a checkpoint of that name which this run did not write.
+            CheckpointError: a name that none can have.
         """
         for name in names:
+            check_name(name)
             if not self.replaces and (taken := self._taken(name)) is not None:
                 raise RecipeError(
                     f"There is a checkpoint {name!r} in {taken.parent} already, which this run did not write. Give the "

@@ -91,7 +91,7 @@ class Data:
         if not 0 <= self.held_out < 1 or self.folds == 1 or self.folds < 0:
             raise ValueError(f"expected held_out 0-1 and 2 or more folds, got {self.held_out} and {self.folds}.")
         if self.labels not in (len(EMOTIONS), len(EMOTIONS8)):
-            raise ValueError(f"expected 7 or 8 labels, got {self.labels}.")
+            raise ValueError(f"expected 7 or 8 labels, got {self.labels}; for fewer give classes: [happy, sad, …].")
         for name in self.classes:
             one_of(name, "class", EMOTIONS8[: self.labels])
         if len(set(self.classes)) != len(self.classes) or len(self.classes) == 1:

@@ -161,7 +161,8 @@ def on_what_is_there(recipe: Recipe, roots: Roots) -> Recipe:
         told.append("15 % of the training pictures are held out to choose on.")
     if not sides["test"]:
         told.append("Figures are those of the pictures that it is chosen on.")
-    print("\n".join(f"note: {each}" for each in told))
+    if _is_first():
+        print("\n".join(f"note: {each}" for each in told))
     data = dataclasses.replace(
         recipe.data, train=sides["train"], test=sides["test"], choose=sides["choose"], held_out=held_out
     )

@@ -147,8 +147,9 @@ def _curves(entry: Entry) -> None:
     except (ValueError, OSError) as error:
         st.error(plain(f"history.csv cannot be read ({error})."), icon=":material/error:")
         return
-    columns = st.columns(2)
-    for column, kind in zip(columns, ("loss", "accuracy"), strict=True):
+    kinds_there = ["loss", "accuracy", *(["f1"] if any(name.endswith("_f1") for name in table.columns) else [])]
+    columns = st.columns(len(kinds_there))
+    for column, kind in zip(columns, kinds_there, strict=True):
         names = [name for name in table.columns if name.endswith(kind)]
         if "epoch" not in table or not names:
             column.info(f"history.csv has no column of {kind}.")
@@ -156,7 +157,7 @@ def _curves(entry: Entry) -> None:
         chart = figure(
             height=300,
             xaxis_title="epoch",
-            yaxis={"title": kind} | ({"tickformat": ".0%"} if kind == "accuracy" else {}),
+            yaxis={"title": "macro F1" if kind == "f1" else kind} | ({} if kind == "loss" else {"tickformat": ".0%"}),
         )
         for name in names:
             line = {

@@ -63,6 +63,12 @@ class InputSpec:
             raise CheckpointError(f"input needs {self.channels} mean and positive std values, got {self}.")
 
 
+def check_name(name: object) -> None:
+    """Raise ``CheckpointError`` unless a checkpoint can be called so."""
+    if not _matches(_NAME, name):
+        raise CheckpointError(f"name {name!r} must be 1-64 letters, digits, dots, dashes and underscores.")
+
+
 def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
@@ -98,8 +104,7 @@ class Card:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if not _matches(_NAME, self.name):
-            raise CheckpointError(f"name {self.name!r} must be 1-64 letters, digits, dots, dashes and underscores.")
+        check_name(self.name)
         if not isinstance(self.options, Mapping):
             raise CheckpointError(f"options are {self.options!r}; expected names and values.")
         if tuple(self.labels) not in (EMOTIONS, EMOTIONS8):

@@ -161,3 +161,15 @@ def test_what_stands_for_a_split_that_is_missing(
         [train], [test] if test else [], [choose] if choose else [],
     ]  # fmt: skip
     assert data.held_out == held_out
+
+
+def test_any_network_of_timm_is_trained_by_its_name(
+    tmp_path: Path, run_tiny: Callable[..., tuple[int, str, str]]
+) -> None:
+    options = ("--set", "architecture=timm:test_resnet", "--set", "options={}", "--epochs", "1")
+    assert run_tiny(*options)[0] == 0
+    found = load(tmp_path / "out" / "demo")
+    assert found.card.architecture == "timm:test_resnet" and found.card.metrics
+    assert "timm has no network 'test_resnett'; near are test_resnet" in run_tiny(
+        "--set", "architecture=timm:test_resnett", "--set", "options={}", "--name", "b"
+    )[2]  # fmt: skip

@@ -47,6 +47,7 @@ def test_another_ones_checkpoint_is_never_overwritten_unasked(
     assert status == 2 and "epoch" not in said, "it is said before any time is spent"
     assert all(word in complaint for word in ("a checkpoint 'demo'", "--name", "--out", "--replace"))
     assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before
+    assert "name 'my net' must be" in run_tiny("--name", "my net")[2]
     assert run_tiny("--name", "mine")[0] == 0
     assert load(tmp_path / "out" / "mine").card.metrics
     assert run_tiny("--replace")[0] == 0
