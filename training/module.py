@@ -164,7 +164,11 @@ class EmotionModule(pl.LightningModule):
         """
         if self.checks and not loss <= MAX_LOSS:
             epoch, lr = self.current_epoch, self.recipe.optimiser.lr
-            kept = f"The state after epoch {epoch} is kept in the run." if epoch else "No epoch was finished."
+            kept = (
+                f"The state after epoch {epoch} is kept, --export-only writes it."
+                if epoch
+                else "No epoch was finished."
+            )
             raise RecipeError(
                 f"Training diverged in epoch {epoch + 1}: the loss is {loss:.3g}. {kept} Begin again with a lower "
                 f"learning rate: --lr {lr / 10:.3g} --fresh."

@@ -339,6 +339,14 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyt
         foreign.read_state(tmp_path / "a.pth")
 
 
+@pytest.mark.nightly  # another process for it
+def test_a_few_bytes_that_stand_for_too_much_memory_are_given_up(tmp_path: Path) -> None:
+    torch.save({"fc.weight": torch.zeros(1).expand(10**10)}, tmp_path / "a.pth")
+    assert (tmp_path / "a.pth").stat().st_size < 10_000
+    with pytest.raises(CheckpointError, match="too much memory"):
+        foreign.read_state(tmp_path / "a.pth")
+
+
 def test_wrappers_of_a_training_are_taken_off_and_layers_found_by_their_place() -> None:
     assert set(unwrapped({"module.model.fc.weight": torch.zeros(1), "module.model.conv.weight": torch.zeros(1)})) == {
         "fc.weight", "conv.weight",
