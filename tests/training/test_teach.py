@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from fer_core.errors import RecipeError
 from fer_core.models.classifier import load
+from fer_core.models.runtime import EXACT
 from training import train as command
 from training import trainer
 from training.data import FaceTensors, teacher_of
@@ -112,7 +113,7 @@ def test_a_student_is_trained_on_the_answers_of_its_teacher(drawn: Path, out: Pa
     ready = prepared(recipe, drawn, tmp_path)
     answers = teachers_answers(ready, tmp_path, out)[OWN]
     expected = load(out / "teacher").predict(np.asarray(ready.seen.images), tta="flip").probabilities
-    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    np.testing.assert_allclose(answers, expected, atol=EXACT)  # whichever way of running them is the fastest now
     batch = FaceTensors(ready.train, needs_votes=False, teachers={OWN: answers})[[5, 0]]
     np.testing.assert_allclose(batch[teacher_of(OWN)].numpy(), answers[[5, 0]])
     card = load(trained(recipe, drawn, tmp_path / "run", out)).card
