@@ -218,6 +218,8 @@ def _progress(job_id: str, was_active: bool) -> None:
             st.rerun()
         elif job is not None and job.state == "failed":
             st.error(plain(f"{job.name}: {job.error}"), icon=":material/error:")
+        elif job is not None and job.state == "done" and job.info.get("permuted"):
+            st.warning(plain(f"{job.info['permuted']} Convert it again with its labels in another order."))
         elif job is not None and job.state == "done" and job.info.get("left_out"):
             n = job.info["left_out"]
             said = "1 picture could not be read and was" if n == 1 else f"{n} pictures could not be read and were"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,14 @@ class BetterOrder:
     accuracy: float
     better: float
     order: tuple[int, ...]
+
+    def in_words(self, labels: Sequence[str]) -> str:
+        """What is wrong, with the labels that look exchanged."""
+        moved = (f"{own} is {labels[i]}" for own, i in zip(labels, self.order, strict=True) if labels[i] != own)
+        return (
+            f"The labels look permuted: {self.accuracy:.0%} of the answers are right, and {self.better:.0%} would be "
+            f"if what it calls {', what it calls '.join(moved)}."
+        )
 
 
 def better_order(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> BetterOrder | None:

@@ -10,12 +10,15 @@ import pytest
 import timm
 import torch
 
-from dashboard.services import checkpoints, evaluations, jobs, work
+from dashboard.services import checkpoints, datasets, evaluations, jobs, work
 from dashboard.services.kinds import ConvertRequest
+from fer_core import evaluation
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import UploadError
+from fer_core.evaluation.label_order import BetterOrder
 from fer_core.models.card import read_card
 from fer_core.models.folders import DEFAULT_CHECKPOINT, added_folder, checkpoint_names, checkpoints_folder
+from tests.support.layouts import per_emotion
 from tests.support.pages import open_page
 
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -82,6 +85,21 @@ def test_evaluations_and_curves_come_along(home: Path) -> None:
         checkpoints.remove("mine")
     job = run(checkpoints.add([*files, ("fer2013-private_test.parquet", b"PAR1")]))
     assert job.state == "failed" and "cannot be read as an evaluation" in job.error
+
+
+def test_labels_that_look_permuted_are_told_after_an_evaluation(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets.add(str(per_emotion(tmp_path / "tiny", dict.fromkeys(EMOTIONS, 1), split="test")))
+    ask = (DEFAULT_CHECKPOINT, "tiny", "test")
+    job = run(evaluations.ask(*ask, skip_unreadable=False, find_faces=False))
+    assert job.state == "done" and "permuted" not in job.info
+    found = BetterOrder(0.2, 0.9, (1, 0, 2, 3, 4, 5, 6))
+    monkeypatch.setattr(evaluation, "better_order", lambda probabilities, labels: found)
+    job = run(evaluations.ask(*ask, skip_unreadable=False, find_faces=False))
+    assert "90% would be if what it calls angry is disgust" in job.info["permuted"]
+    app = open_page("checkpoints", checkpoint=DEFAULT_CHECKPOINT, part="Evaluations")
+    assert any("look permuted" in each.value for each in app.warning)
 
 
 def test_the_template_is_a_card(tmp_path: Path) -> None:

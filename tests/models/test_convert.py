@@ -271,6 +271,7 @@ def test_a_poor_network_is_not_called_permuted() -> None:
     assert better_order(right, labels) is None
     swapped = better_order(right[:, [1, 0, 2, 3, 4, 5, 6]], labels)
     assert swapped is not None and swapped.order == (1, 0, 2, 3, 4, 5, 6) and swapped.better == 1.0
+    assert swapped.in_words(EMOTIONS).endswith("if what it calls angry is disgust, what it calls disgust is angry.")
     assert better_order(right[:20, [1, 0, 2, 3, 4, 5, 6]], labels[:20]) is None
 
 
