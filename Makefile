@@ -32,8 +32,8 @@ export FER_HOME
 demo-train: $(VENV)/run.stamp
 	rm -rf $(FER_HOME)/demo
 	$(BIN)/python -m training.drawn folders $(FER_HOME)/demo/drawn --per-class $(DEMO_FACES)
-	FER_RUNS=$(FER_HOME)/demo/runs $(BIN)/python -m training.train demo --fresh $(DEMO_OPTIONS) \
-		--data $(FER_HOME)/demo/drawn --out $(FER_HOME)/checkpoints
+	FER_RUNS=$(FER_HOME)/demo/runs $(BIN)/python -m training.train demo --fresh --replace $(DEMO_OPTIONS) \
+		--data $(FER_HOME)/demo/drawn
 	@echo "The checkpoint demo is on the dashboard's page Checkpoints (make run)."
 
 check: $(VENV)/test.stamp

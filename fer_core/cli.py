@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import fer_core
-from fer_core import cli_evaluate, cli_robustness
+from fer_core import cli_convert, cli_evaluate, cli_robustness
 from fer_core.cli_parts import Interrupt, add_device, add_help, in_one_sentence, progress_bar, show, with_dashes
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.video.modes import MODES
@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_evaluate.add_commands(commands)
     cli_robustness.add_command(commands)
+    cli_convert.add_command(commands)
     return parser
 
 

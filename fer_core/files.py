@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,27 @@ def replacing(path: Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path``, which takes its place whole when the block ends well, whatever was there; or
+    else ``path`` stays as it was, and nothing is left of the other. Its name ends in ``TEMPORARY`` until then.
+
+    Raises:
+        OSError: it cannot be made, or the place cannot be taken.
+    """
+    new, old = (path.with_name(f"{path.name}.{os.getpid()}{end}{TEMPORARY}") for end in ("", "-old"))
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def keep_newest(folder: Path, pattern: str, n: int) -> list[Path]:
     """Remove all but the ``n`` files of a folder that fit ``pattern`` and were written or touched last; returns those
     that were removed."""
@@ -45,4 +67,4 @@ def _changed_ns(path: Path) -> int:
         return 0
 
 
-__all__ = ["TEMPORARY", "keep_newest", "replacing"]
+__all__ = ["TEMPORARY", "keep_newest", "replacing", "replacing_folder"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fer_core.errors import Cancelled
 
@@ -42,7 +43,25 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+"""What ``progress=`` takes everywhere: called now and then with a ``Progress``. ``progress_bar()`` makes one."""
 ShouldStop = Callable[[], bool]
+"""What ``should_stop=`` takes: asked now and then, answers whether to give up."""
+
+
+def progress_bar(title: str = "") -> OnProgress:
+    """Something to give as ``progress=``: draws a bar, in a notebook as in a terminal, and closes it at the end."""
+    from tqdm.auto import tqdm  # chooses between the two
+
+    bar: Any = tqdm(total=100, desc=title or None, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}{postfix}")
+
+    def tell(now: Progress) -> None:
+        bar.n = round(100 * now.share, 1)
+        counted = f", {now.frames} of {now.total_frames}" if now.total_frames else ""
+        bar.set_postfix_str(now.stage + counted)
+        if now.share >= 1:
+            bar.close()
+
+    return tell
 
 
 @dataclass(frozen=True)
@@ -78,4 +97,4 @@ class Stage:
         return replace(self, start=self.start + start * length, end=self.start + end * length)
 
 
-__all__ = ["OnProgress", "Progress", "ShouldStop", "Stage"]
+__all__ = ["OnProgress", "Progress", "ShouldStop", "Stage", "progress_bar"]

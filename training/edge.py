@@ -34,10 +34,12 @@ from fer_core.models.pca import PCA
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.trunks import TrunkNetwork
 from training.measure import fit_on, measure
+from training.options import add_options
 from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.prune import prune_checkpoint, pruned_name, target_of
 from training.recipe import FERPLUS, network_recipe
 from training.reference import write_reference
+from training.results import Results
 from training.train import named_roots, quiet, runs_folder
 
 ArrayF = NDArray[np.float32]
@@ -139,7 +141,7 @@ def quantised(model: onnx.ModelProto, batches: Iterable[ArrayF]) -> onnx.ModelPr
 
 
 def make_variants(
-    source: Classifier, prepared: PreparedData, out: Path, *, n_calibration: int = CALIBRATION
+    source: Classifier, prepared: PreparedData, results: Results, *, n_calibration: int = CALIBRATION
 ) -> list[Path]:
     """Write the float32 and the INT8 checkpoint of a network; returns their folders.
 
@@ -164,8 +166,8 @@ def make_variants(
     plain = _card(source, "float32", notes=[note])
     small = _card(source, "int8", data={"calibration": {"split": card.data.get("train", ""), "n": len(rows)}})
     return [
-        _write(out / plain.name, plain, model, source, prepared),
-        _write(out / small.name, small, quantised(model, inputs), source, prepared),
+        _write(results, plain, model, source, prepared),
+        _write(results, small, quantised(model, inputs), source, prepared),
     ]
 
 
@@ -191,9 +193,14 @@ def _card(source: Classifier, precision: str, *, data: dict[str, Any] | None = N
     )
 
 
-def _write(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier, prepared: PreparedData) -> Path:
-    """A checkpoint folder with everything that is measured of it."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(results: Results, card: Card, model: onnx.ModelProto, source: Classifier, prepared: PreparedData) -> Path:
+    with results.folder(card.name) as folder:
+        _fill(folder, card, model, source, prepared)
+    return results.out / card.name
+
+
+def _fill(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier, prepared: PreparedData) -> None:
+    """Put a checkpoint and everything that is measured of it into a folder."""
     (folder / card.weights_file).write_bytes(model.SerializeToString())
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
     if source.pca is not None:
@@ -204,7 +211,6 @@ def _write(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier,
     votes = FERPLUS in prepared.recipe.targets
     measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes)
     write_reference(folder, load(folder), np.asarray(prepared.train.images), prepared.train.labels, card.seed)
-    return folder
 
 
 def tell(folders: Sequence[Path]) -> None:
@@ -223,20 +229,26 @@ def run_edge(args: argparse.Namespace) -> None:
     if source.card.architecture == ONNX:
         raise RecipeError(f"{source.name} is an ONNX checkpoint already; give {source.card.options['of']}.")
     name, _, fold = source.card.recipe.partition("-fold")
+    if not name:
+        raise RecipeError(
+            f"{source.name} was trained elsewhere: its card names no recipe whose pictures it could be measured on."
+        )
     recipe = network_recipe(name)
     roots = find_all(recipe.data, named_roots(args.data, recipe.data.names))
     run = runs_folder() / f"{source.name}-edge"
+    base = pruned_name(source.card, args.prune) if args.prune else source.name
+    results, pruned = (Results(args.out, each, args.replace) for each in (run, runs_folder() / base))
+    results.check([f"{base}-onnx", f"{base}-int8"])
+    if args.prune:
+        pruned.check([base])
     prepared = prepare(recipe, choose_pictures(recipe, roots), run / "pictures", fold=int(fold) if fold else None)
     folders = []
     if args.prune:
-        run = runs_folder() / pruned_name(source.card, args.prune)
         folders.append(
-            prune_checkpoint(
-                source, prepared, share=args.prune, epochs=args.epochs, run=run, out=args.out, fresh=args.fresh
-            )
+            prune_checkpoint(source, prepared, share=args.prune, epochs=args.epochs, results=pruned, fresh=args.fresh)
         )
         source = load(folders[0], device="cpu")
-    folders += make_variants(source, prepared, args.out, n_calibration=args.calibration)
+    folders += make_variants(source, prepared, results, n_calibration=args.calibration)
     tell(folders)
 
 
@@ -248,7 +260,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--data", action="append", default=[], metavar="[NAME=]PATH", help="folder of a data set (default: in FER_DATA)"
     )
-    parser.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoint folders go")
+    add_options(parser)
     parser.add_argument("--calibration", type=int, default=CALIBRATION, help="training pictures that INT8 looks at")
     parser.add_argument("--prune", type=float, default=0.0, metavar="SHARE", help="of each convolution's filters")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of learning after pruning (default: %(default)s)")

@@ -30,17 +30,19 @@ from training.measure import fit_on, measure
 from training.prepare import Roots, choose_pictures, read_side
 from training.recipe import FERPLUS, FERPLUS7, EnsembleRecipe
 from training.reference import write_reference
+from training.results import Results
 from training.settings import Crop
 
 
-def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, limit: int | None = None) -> Path:
+def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, results: Results, limit: int | None = None) -> Path:
     """Make, measure and write an ensemble; returns its folder.
 
     Raises:
         RecipeError: a member has not been trained yet; the message says how.
         CheckpointError: members that do not fit together.
     """
-    members = [_load(name, out) for name in recipe.members]
+    results.check([recipe.checkpoint])
+    members = [_load(name, results.out) for name in recipe.members]
     chosen = choose_pictures(recipe, roots, limit=limit)
     if not chosen.choose:
         raise RecipeError(f"{recipe.name}: an ensemble needs a split to choose its weights on.")
@@ -55,22 +57,22 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, run: Path, out: Path, 
     for mine, theirs in zip(net.backbone, members, strict=True):
         assert isinstance(mine, Member)
         mine.net.load_state_dict(theirs.net.cpu().state_dict())
-    folder = out / recipe.checkpoint
     card = _card(recipe, members, net, common, options)
     if not weights:
         known = np.concatenate(answers, axis=1)[labelled], truth[labelled], len(members)
         net.head = fit(recipe, *known)
         told = f"In five folds of the choosing split such a layer is right about {in_folds(recipe, *known):.1%}."
         card = dataclasses.replace(card, notes=[*card.notes, told])
-    save_checkpoint(folder, net, card)
-    card = dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
-    save_checkpoint(folder, net, card)
     geometry = members[0].card.crop
     crop = Crop(geometry.size, geometry.size, geometry.margin, geometry.align)
-    train = read_side(chosen.train, crop, common.channels, run / "pictures" / "train.npy")
-    measure(folder, chosen.choose, chosen.test, with_votes=recipe.target == FERPLUS)
-    write_reference(folder, load(folder), np.asarray(train.images), train.labels, recipe.seed)
-    return folder
+    train = read_side(chosen.train, crop, common.channels, results.run / "pictures" / "train.npy")
+    with results.folder(recipe.checkpoint) as folder:
+        save_checkpoint(folder, net, card)
+        card = dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
+        save_checkpoint(folder, net, card)
+        measure(folder, chosen.choose, chosen.test, with_votes=recipe.target == FERPLUS)
+        write_reference(folder, load(folder), np.asarray(train.images), train.labels, recipe.seed)
+    return results.out / recipe.checkpoint
 
 
 def _load(name: str, out: Path) -> Classifier:

@@ -32,48 +32,55 @@ from fer_core.models.classifier import load
 from fer_core.models.pca import PCA
 from training.augment import train_batch
 from training.data import shown_counts
-from training.floor import add_offsets, recall_offsets
+from training.floor import add_offsets, recall_offsets, silence
 from training.measure import answers_on, measure
 from training.module import MultiHead
 from training.prepare import PreparedData, Side
-from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, STARTED, Recipe
+from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, SPLITS, STARTED, Recipe
 from training.reference import write_reference
+from training.results import Results
 from training.settings import Part, Target
 
-Command = Mapping[str, str | int | float]
+Command = Mapping[str, str | int | float | list[str]]
 """The recipe and the options of ``training.train`` that decide what comes out (``COMMAND_OPTIONS`` of the card)."""
 
 
 def export_checkpoints(
     prepared: PreparedData,
     *,
-    run: Path,
     state: Path,
-    out: Path,
+    results: Results,
     model: MultiHead,
     command: Command = MappingProxyType({}),
 ) -> list[Path]:
     """Write one checkpoint folder per target from the weights in ``state``; ``command`` is what trained them.
 
     Raises:
-        RecipeError: the run has no saved state yet.
+        RecipeError: the run has no saved state yet, its weights are not finite, or another checkpoint has the name.
     """
-    recipe = prepared.recipe
+    recipe, run = prepared.recipe, results.run
     if not state.is_file():
         raise RecipeError(f"Run {recipe.name} has no saved state to export; train it first.")
     saved = torch.load(state, map_location="cpu", weights_only=True)
     weights = {
         name.removeprefix("model."): value for name, value in saved["state_dict"].items() if name.startswith("model.")
     }
+    if any(
+        not torch.isfinite(value.half() if value.is_floating_point() else value).all() for value in weights.values()
+    ):
+        raise RecipeError(
+            f"The weights of {recipe.name} are too large for half precision or no numbers, so nothing was written: the "
+            "run diverged. Lower the learning rate, and begin again with --fresh."
+        )
     model.load_state_dict(weights)
     model.eval()
     if recipe.ema:
         refresh_batch_norm(model, recipe, prepared.train)
     origin = Origin.of(prepared, run, saved, command)
-    return [
-        _export(origin, name, target, model, prepared, run=run, folder=out / target.checkpoint)
-        for name, target in recipe.targets.items()
-    ]
+    for name, target in recipe.targets.items():
+        with results.folder(target.checkpoint) as folder:
+            _export(origin, name, target, model, prepared, run=run, folder=folder)
+    return [results.out / target.checkpoint for target in recipe.targets.values()]
 
 
 def _minutes(run: Path) -> float:
@@ -112,6 +119,7 @@ class Origin:
     minutes: float
     n_train: dict[str, int]
     n_shown: dict[str, int]
+    n_unreadable: int
     is_scratch: bool
     command: Command
 
@@ -123,7 +131,8 @@ class Origin:
         counts = prepared.train.counts()
         return cls(
             prepared.recipe, prepared.sha256, int(saved["epoch"]) + 1,
-            str(saved.get("computed_in", prepared.recipe.precision)), _minutes(run), counts, shown, is_scratch, command,
+            str(saved.get("computed_in", prepared.recipe.precision)), _minutes(run), counts, shown,
+            len(prepared.unreadable), is_scratch, command,
         )  # fmt: skip
 
     def card(self, target_name: str, target: Target, net: nn.Module) -> Card:
@@ -140,6 +149,8 @@ class Origin:
             "targets": list(recipe.targets),
             "detector": recipe.crop.detector,
             "counts": self.n_train,
+            **({"classes": list(recipe.data.classes)} if recipe.data.classes else {}),
+            **({"unreadable": self.n_unreadable} if self.n_unreadable else {}),
             **({"counts_balanced": self.n_shown} if recipe.balance.by in ("augment", "sample") else {}),
             "epochs": self.epochs,
             "precision": self.precision,
@@ -176,7 +187,9 @@ def said(parts: list[Part]) -> str:
 
 
 def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
-    notes = []
+    notes = [recipe.ours[SPLITS]] if SPLITS in recipe.ours else []
+    if recipe.data.classes:
+        notes.append(f"Taught and tested on {', '.join(recipe.data.classes)} only; it never says another class.")
     if recipe.weights == IMAGENET and is_scratch:
         notes.append("Started from scratch: the ImageNet weights that the recipe asks for could not be reached.")
     if recipe.weights not in (IMAGENET, SCRATCH):
@@ -197,11 +210,12 @@ def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
 
 def _export(
     origin: Origin, name: str, target: Target, model: MultiHead, prepared: PreparedData, *, run: Path, folder: Path
-) -> Path:
+) -> None:
     net = copy.deepcopy(model.net)
     net.head = copy.deepcopy(model.heads[name])
+    if untaught := sorted(set(range(prepared.recipe.data.labels)) - set(prepared.recipe.data.taught)):
+        silence(net, untaught)
     card = origin.card(name, target, net)
-    folder.mkdir(parents=True, exist_ok=True)
     if prepared.pca is not None:
         prepared.pca.save(folder / PCA)
     shutil.copyfile(run / "history.csv", folder / "history.csv")
@@ -217,7 +231,6 @@ def _export(
     votes = FERPLUS in prepared.recipe.targets
     measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes, skip=prepared.skip_unreadable)
     write_reference(folder, load(folder), np.asarray(prepared.seen.images), prepared.seen.labels, card.seed)
-    return folder
 
 
 def _raised(labels: list[str], offsets: NDArray[np.float64], floor: float) -> str:

@@ -5,6 +5,8 @@ It is kept in the bias of the last layer (logit adjustment after training, Menon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -13,6 +15,8 @@ from fer_core.errors import RecipeError
 from fer_core.models.registry import EmotionNetwork
 
 STEP, MOST = 0.05, 0.5
+SILENT = -1000.0
+"""Bias of a class that is never said: nothing is left of it at any temperature, and half precision holds it."""
 
 
 def recall_offsets(logits: NDArray[np.floating], labels: NDArray[np.integer], floor: float) -> NDArray[np.float64]:
@@ -34,13 +38,31 @@ def recall_offsets(logits: NDArray[np.floating], labels: NDArray[np.integer], fl
         offsets[np.where(can, right / np.maximum(counts, 1), np.inf).argmin()] += STEP
 
 
+def silence(net: EmotionNetwork, classes: Sequence[int]) -> None:
+    """Make a network never say some of its classes: as if it had only the others.
+
+    Raises:
+        RecipeError: the last layer has no bias.
+    """
+    offsets = np.zeros(int(_full_head(net).bias.shape[0]))
+    offsets[list(classes)] = SILENT
+    add_offsets(net, offsets, 1.0)
+
+
 def add_offsets(net: EmotionNetwork, offsets: NDArray[np.float64], temperature: float) -> None:
     """Add offsets of calibrated logits to the bias of the last layer.
 
     Raises:
         RecipeError: the last layer has no bias.
     """
+    bias = _full_head(net).bias
+    bias.data += temperature * bias.new_tensor(offsets)
+
+
+def _full_head(net: EmotionNetwork) -> nn.Linear:
     head = net.head
     if not isinstance(head, nn.Linear) or head.bias is None:
-        raise RecipeError("A floor of recall needs a network whose last layer is a full one with a bias.")
-    head.bias.data += temperature * head.bias.new_tensor(offsets)
+        raise RecipeError(
+            "This needs a network whose last layer is a full one with a bias: a floor, or classes, of a target."
+        )
+    return head

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fer_core.cli_parts import CAUSED_OUTSIDE, say
@@ -24,6 +25,7 @@ from fer_core.errors import DataError
 from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import fit_temperature
 from fer_core.evaluation.run import TTA, evaluate_faces, figures_of, label_sets, labels_of, table_array, write_table
+from fer_core.models.card import CHOOSE, PART, TEST
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.runtime import EXACT, fastest
 from training.recipe import FERPLUS, FERPLUS7
@@ -46,16 +48,27 @@ def measure(
     """
     classifier, _ = fastest(load(folder), EXACT)
     metrics: list[Mapping[str, Any]] = []
-    for sets, views in ((choose, TTA[:1]), (test, TTA)):
+    for side, sets, views in ((CHOOSE, choose, TTA[:1]), (TEST, test, TTA)):
         for faces in sets:
             for tta in views:
                 table = evaluate_faces(classifier, faces, tta=tta, skip_unreadable=skip)
                 for labels in label_sets(faces) if with_votes else (faces.name,):
-                    metrics.append(rounded(figures_of(table, faces, labels, tta, copies_of(faces))))
+                    figures = rounded(figures_of(table, faces, labels, tta, copies_of(faces)))
+                    metrics.append({**figures, "side": side, **_left_out(faces, table)})
                 if tta == TTA[0]:
                     write_table(table, folder / "evaluations" / f"{faces.name}-{faces.split}.parquet")
     card = dataclasses.replace(classifier.card, metrics=metrics)
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+
+
+def _left_out(faces: FaceSet, table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many pictures of a split that is not whole are not among those measured, by reason."""
+    unreadable = len(table.attrs.get("unreadable", ()))
+    left = {
+        **(faces.left_out if faces.split.endswith(PART) else {}),
+        **({"unreadable": unreadable} if unreadable else {}),
+    }
+    return {"left_out": left} if left else {}
 
 
 def fit_on(classifier: Classifier, sets: Iterable[FaceSet], target: str, *, skip: bool = False) -> float:

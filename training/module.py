@@ -7,13 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from fer_core.errors import RecipeError
 from fer_core.models.preprocess import to_float, view
 from fer_core.models.registry import EmotionNetwork
 from training.augment import mix, train_batch
@@ -22,6 +24,10 @@ from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe
 from training.schedule import LearningRate, freeze, make_optimiser
 
 LABELS = (OWN, FERPLUS)
+MAX_LOSS = 1e4
+"""A loss above this, in nats, is no learning any more: the network is sure of the wrong class beyond measure."""
+_LOOK_EVERY = 20
+"""Steps after which a GPU is asked for the loss, as it has to be waited for."""
 LABELS_OF_TARGET = {OWN: "own", FERPLUS: FERPLUS7}
 
 
@@ -51,6 +57,7 @@ class EmotionModule(pl.LightningModule):
         super().__init__()
         self.model, self.recipe = model, recipe
         self.rate = LearningRate(recipe)
+        self.checks = True
         self.minutes_before = 0.0
         self.started = time.monotonic()
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -62,6 +69,9 @@ class EmotionModule(pl.LightningModule):
                 }
             )
             for _ in range(2)
+        )
+        self.f1 = nn.ModuleDict(
+            {name: MulticlassF1Score(recipe.data.labels, average="macro", ignore_index=-1) for name in recipe.targets}
         )
         self.loss = nn.ModuleDict({name: MeanMetric() for name in recipe.targets})
         self.main = OWN if OWN in recipe.targets else FERPLUS
@@ -82,16 +92,21 @@ class EmotionModule(pl.LightningModule):
         return make_optimiser(self.model, set(self.model.net.backbone.parameters()), self.recipe.optimiser)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed((self.recipe.seed * 100_003 + self.current_epoch) * 97 + self.global_rank)
         if self.recipe.phases:
             freeze(self.model.net, self.recipe.phase_at(self.current_epoch))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Augmentation, dropout and mixing of a batch follow from its number, so that a resumed run sees what an
+        unbroken one would."""
+        numbers = [self.recipe.seed, self.current_epoch, batch_idx, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
         rate = self.rate.at(self.progress, self.current_epoch)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate * group["share"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        if self.device.type == "cpu" or batch_idx % _LOOK_EVERY == 0:
+            self._check(float(outputs["loss"]))
         if self.progress >= 1.0:
             self.trainer.should_stop = True
 
@@ -131,9 +146,33 @@ class EmotionModule(pl.LightningModule):
             )  # Lightning's own mean rounds uneven shares of processes
             self.log(f"choose_{name}_accuracy", accuracy, on_step=False, on_epoch=True)
             self.log(f"choose_{name}_loss", loss, on_step=False, on_epoch=True)
+            f1 = self.f1[name]
+            assert isinstance(f1, MulticlassF1Score)
+            f1(logits[name], batch[LABELS_OF_TARGET[name]])
+            self.log(f"choose_{name}_f1", f1, on_step=False, on_epoch=True)
 
     def on_validation_epoch_end(self) -> None:
-        self.rate.saw(float(self.trainer.callback_metrics[f"choose_{self.main}_loss"]))
+        loss = float(self.trainer.callback_metrics[f"choose_{self.main}_loss"])
+        self._check(loss)  # before this state is kept
+        self.rate.saw(loss)
+
+    def _check(self, loss: float) -> None:
+        """Stop a run that diverges.
+
+        Raises:
+            RecipeError: the loss is no number, or beyond ``MAX_LOSS``.
+        """
+        if self.checks and not loss <= MAX_LOSS:
+            epoch, lr = self.current_epoch, self.recipe.optimiser.lr
+            kept = (
+                f"The state after epoch {epoch} is kept, --export-only writes it."
+                if epoch
+                else "No epoch was finished."
+            )
+            raise RecipeError(
+                f"Training diverged in epoch {epoch + 1}: the loss is {loss:.3g}. {kept} Begin again with a lower "
+                f"learning rate: --lr {lr / 10:.3g} --fresh."
+            )
 
     def _logits(self, x: Tensor) -> dict[str, Tensor]:
         found = self.model(x.contiguous(memory_format=torch.channels_last))

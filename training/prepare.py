@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.data.locate import find_dataset
 from fer_core.data.mixture import Mixture, at_most
-from fer_core.data.splits import folds, groups_of, hold_out, pixel_hashes, without_copies
+from fer_core.data.splits import pixel_hashes, without_copies
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError
 from fer_core.evaluation.batches import FaceFinder, Reader, Squares
-from fer_core.evaluation.duplicates import near_duplicates
 from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, make_detector
 from fer_core.files import replacing
+from fer_core.models.card import PART
 from fer_core.models.pca import Pca
 from fer_core.models.preprocess import as_channels
+from training.held_out import held_out_rows, held_sets
 from training.recipe import EnsembleRecipe, Recipe
 from training.settings import Crop, Data, Part
 
@@ -39,10 +40,6 @@ Roots = Mapping[str, Path]
 Progress = Callable[[str, int, int], None]
 Pixels = NDArray[np.uint8]
 _BATCH = 64
-MAX_COMPARED = 50_000
-"""Pictures that are compared with each other, every pair of them."""
-HELD_OUT = "held_out"
-"""The split of pictures that were kept back from training."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ def choose_pictures(recipe: Recipe | EnsembleRecipe, roots: Roots, *, limit: int
 def _named(faces: FaceSet, data: DataSet) -> FaceSet:
     """A split that is not whole is called so, wherever its figures go."""
     return (
-        faces if len(faces) == len(data.read(faces.split)) else dataclasses.replace(faces, split=f"{faces.split}_part")
+        faces if len(faces) == len(data.read(faces.split)) else dataclasses.replace(faces, split=f"{faces.split}{PART}")
     )
 
 
@@ -140,8 +137,10 @@ def _part(
 ) -> FaceSet:
     faces = data.read(part.split)
     known = faces.labels < recipe.data.labels
+    taught = np.isin(faces.labels, recipe.data.taught)
     is_free = _is_free(faces, taken)
-    rows = np.flatnonzero(known & is_free)
+    rows = np.flatnonzero(taught & is_free)
+    free = len(rows)
     if part.per_class and len(rows):
         rows = rows[at_most(faces.labels[rows], faces.subjects[rows], part.per_class, seed=recipe.seed)]
     if limit is not None and limit < len(rows):
@@ -149,7 +148,9 @@ def _part(
     left = {
         **faces.left_out,
         "labelled contempt": int((~known).sum()),
-        "on another side": int((known & ~is_free).sum()),
+        "of other classes": int((known & ~taught).sum()),
+        "on another side": int((taught & ~is_free).sum()),
+        "not drawn": free - len(rows),
     }
     return dataclasses.replace(faces.take(rows), left_out={why: n for why, n in left.items() if n})
 
@@ -191,12 +192,18 @@ def read_side(
         _wait_for(path, record, key)
     elif not _is_there(path, record, key):
         record.unlink(missing_ok=True)
-        kept = _decode(parts, crop, channels, path, skip_unreadable, progress)
+        kept, unreadable = _decode(parts, crop, channels, path, skip_unreadable, progress)
         with replacing(record) as new:
-            new.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
+            new.write_text(json.dumps({"key": key, "kept": kept, "unreadable": unreadable}), encoding="utf-8")
     rows = np.array(json.loads(record.read_text(encoding="utf-8"))["kept"], np.int64)
     images = np.load(path, mmap_mode="c")[: len(rows)]  # private pages: tensors may share them
     return Side(images, *(getattr(mixture, name)[rows] for name in ("labels", "votes", "ids", "subjects")))
+
+
+def unreadable_in(path: Path) -> list[str]:
+    """What was wrong with the pictures that ``read_side`` left out of ``path``."""
+    record = path.with_suffix(".json")
+    return list(json.loads(record.read_text(encoding="utf-8")).get("unreadable", ())) if record.is_file() else []
 
 
 def _is_there(path: Path, record: Path, key: str) -> bool:
@@ -230,17 +237,19 @@ def _glimpse(mixture: Mixture) -> list[str]:
 
 def _decode(
     parts: Sequence[FaceSet], crop: Crop, channels: int, path: Path, skip: bool, progress: Progress
-) -> list[int]:
-    """Write the pictures of all parts as one array; returns the rows that were readable."""
+) -> tuple[list[int], list[str]]:
+    """Write the pictures of all parts as one array; returns the rows that were readable, and what is wrong with the
+    others."""
     total = sum(len(faces) for faces in parts)
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (total, crop.source, crop.source) if channels == 1 else (total, crop.source, crop.source, 3)
     images = open_memmap(path, "w+", np.uint8, shape)
     kept: list[int] = []
+    unreadable: list[str] = []
     start = 0
     for faces in parts:
         cut = _cutter(faces, crop)
-        reader = Reader(faces, lambda: False, [] if skip else None)
+        reader = Reader(faces, lambda: False, unreadable if skip else None)
         for rows, pictures in reader.batches(_BATCH):
             if rows:
                 images[len(kept) : len(kept) + len(rows)] = as_channels(cut(pictures)[0], channels)
@@ -250,7 +259,7 @@ def _decode(
     if not kept:
         raise DataError("None of the pictures can be read.")
     images.flush()
-    return kept
+    return kept, unreadable
 
 
 def _cutter(faces: FaceSet, crop: Crop) -> FaceFinder | Squares:
@@ -285,6 +294,7 @@ class PreparedData:
         sha256: of the recipe as it was given.
         skip_unreadable: whether unreadable pictures are left out.
         pca: fitted on ``train``, None without.
+        unreadable: what was wrong with those that were, over all sides.
     """
 
     recipe: Recipe
@@ -296,6 +306,7 @@ class PreparedData:
     sha256: str
     skip_unreadable: bool = False
     pca: Pca | None = None
+    unreadable: Sequence[str] = ()
 
 
 def prepare(
@@ -333,8 +344,8 @@ def prepare(
     if recipe.data.choose:
         choose, choose_sets = read("choose"), chosen.choose
     else:
-        rows, held = held_out_rows(train, recipe, fold)
-        choose, choose_sets = train.take(held), _held_sets(chosen.train, train, held)
+        rows, held = held_out_rows(train.labels, train.subjects, np.asarray(train.images), recipe, fold)
+        choose, choose_sets = train.take(held), held_sets(chosen.train, train.ids[held])
         train = train.take(rows)
     test = [read("test")] if chosen.test else []  # also to find what is unreadable before training
     if recipe.data.drop_copies:
@@ -348,39 +359,7 @@ def prepare(
     if not recipe.input.mean:
         mean, std = mean_and_std(train.images)
         measured = dataclasses.replace(recipe, input=dataclasses.replace(recipe.input, mean=mean, std=std))
-    return PreparedData(measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca)
-
-
-def held_out_rows(side: Side, recipe: Recipe, fold: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows held out; people and pictures that look the same stay together.
-
-    Raises:
-        DataError: no such fold, or too few groups.
-    """
-    groups = groups_of(len(side), side.subjects, _alike(as_channels(np.asarray(side.images), 1)))
-    if not recipe.data.folds:
-        return hold_out(side.labels, recipe.data.held_out, seed=recipe.seed, groups=groups)
-    if fold is None or not 0 <= fold < recipe.data.folds:
-        last = recipe.data.folds - 1
-        raise DataError(f"{recipe.name} has {recipe.data.folds} folds; choose one with --fold 0 to {last}.")
-    return folds(side.labels, recipe.data.folds, seed=recipe.seed, groups=groups)[fold]
-
-
-def _alike(grey: Pixels) -> NDArray[np.int64]:
-    """Pairs (m, 2) of pictures that look the same; of very many pictures only those whose pixels are equal."""
-    if len(grey) <= MAX_COMPARED:
-        found = near_duplicates(grey)[["first", "second"]].to_numpy()
-        return np.asarray(found, np.int64)
-    _, first, same = np.unique(pixel_hashes(grey), return_index=True, return_inverse=True)
-    return np.stack([first[same], np.arange(len(grey))], axis=1)
-
-
-def _held_sets(parts: Sequence[FaceSet], side: Side, held: NDArray[np.int64]) -> list[FaceSet]:
-    """The held-out pictures of every part as data sets of their own."""
-    wanted = side.ids[held]
-    found = []
-    for faces in parts:
-        rows = np.flatnonzero(np.isin(Mixture((faces,)).ids, wanted))
-        if len(rows):
-            found.append(dataclasses.replace(faces.take(rows), split=HELD_OUT))
-    return found
+    unreadable = [each for side in ("train", "choose", "test") for each in unreadable_in(folder / f"{side}.npy")]
+    return PreparedData(
+        measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca, unreadable
+    )

@@ -22,6 +22,7 @@ from fer_core.models.registry import EmotionNetwork
 from training.export import export_checkpoints
 from training.prepare import PreparedData
 from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe
+from training.results import Results
 from training.settings import Schedule, Stop
 from training.train import start_run
 from training.trainer import build_module, kept_state, train
@@ -139,22 +140,23 @@ def fine_tuning(recipe: Recipe, card: Card, options: dict[str, Any], share: floa
 
 
 def prune_checkpoint(
-    source: Classifier, prepared: PreparedData, *, share: float, epochs: int, run: Path, out: Path, fresh: bool = False
+    source: Classifier, prepared: PreparedData, *, share: float, epochs: int, results: Results, fresh: bool = False
 ) -> Path:
-    """Prune a checkpoint, let it learn again in folder ``run``, and write it to ``out``; returns its folder.
+    """Prune a checkpoint, let it learn again in the folder of the run, and write it; returns its folder.
 
     Raises:
-        RecipeError: it cannot be pruned, or ``run`` holds another run.
+        RecipeError: it cannot be pruned, or the folder holds another run.
     """
     if epochs < 1:
         raise RecipeError(f"A pruned network has to learn for 1 epoch or more, not {epochs}.")
     small, options = prune(source, share)
     recipe = fine_tuning(prepared.recipe, source.card, options, share, epochs)
+    run = results.run
     start_run(run, recipe, f"from {source.sha256}", fresh=fresh)
     mine = dataclasses.replace(prepared, recipe=recipe, sha256=recipe.sha256)
     train(mine, run, net=small)
     folder = export_checkpoints(
-        mine, run=run, state=kept_state(run, recipe), out=out, model=build_module(recipe).model
+        mine, state=kept_state(run, recipe), results=results, model=build_module(recipe).model
     )[0]  # fmt: skip
     card = read_card(folder / "card.json")
     card = dataclasses.replace(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -42,6 +43,8 @@ OWN, FERPLUS = "own", "ferplus"
 FERPLUS7 = "ferplus7"
 """The label set on which the target ``FERPLUS`` is judged."""
 ENSEMBLE, IMAGENET, SCRATCH = "ensemble", "imagenet", "scratch"
+SPLITS = "splits"
+"""Key of what a recipe says of splits that were taken instead of its own."""
 STARTED = "started.txt"
 """File of a run that tells whether it started from ImageNet weights."""
 
@@ -90,6 +93,8 @@ class Recipe:
             one_of(name, "target", (OWN, FERPLUS))
         if FERPLUS in self.targets and self.data.labels > len(EMOTIONS):
             raise ValueError("the votes of FER+ teach seven emotions; take labels: 7, or drop the target.")
+        if FERPLUS in self.targets and self.data.classes:
+            raise ValueError("the votes of FER+ teach all seven emotions; leave classes out, or drop the target.")
         if not self.targets or self.epochs < 1 or self.batch_size < 1 or not 0 <= self.pca < 1:
             raise ValueError("expected a target, 1 or more epochs, batch_size of 1 or more, pca from 0 to below 1.")
 
@@ -179,26 +184,43 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
-def load_recipe(name: str, **overrides: Any) -> Recipe | EnsembleRecipe:
-    """Read a recipe by name or path; ``overrides`` replace top-level keys.
+def load_recipe(
+    name: str, settings: Mapping[str, Any] = MappingProxyType({}), **overrides: Any
+) -> Recipe | EnsembleRecipe:
+    """Read a recipe by name or path; ``overrides`` replace top-level keys, ``settings`` also those of groups, with dots
+    between: ``optimiser.lr``.
 
     Raises:
         RecipeError: no such recipe, an unknown key, a missing key or a value of the wrong kind.
     """
     inherited, _ = extended(name, lambda each: _YAML.read(_path(each)))
     values = {**inherited, **overrides}
+    for key, value in settings.items():
+        _put(values, key.split("."), value, key)
     is_ensemble = values.get("architecture") == ENSEMBLE
     kind: type[EnsembleRecipe | Recipe] = EnsembleRecipe if is_ensemble else Recipe
     return _YAML.build(kind, values, _path(name).stem)
 
 
-def network_recipe(name: str, **overrides: Any) -> Recipe:
+def _put(values: dict[str, Any], path: Sequence[str], value: Any, where: str) -> None:
+    """Set the value at the end of a path of keys; what is on the way is copied, as recipes may share it."""
+    if len(path) == 1:
+        values[path[0]] = value
+        return
+    inside = values.get(path[0], {})
+    if not isinstance(inside, Mapping):
+        raise RecipeError(f"{where}: {path[0]} is {inside!r}, which has no keys of its own.")
+    values[path[0]] = dict(inside)
+    _put(values[path[0]], path[1:], value, where)
+
+
+def network_recipe(name: str, settings: Mapping[str, Any] = MappingProxyType({}), **overrides: Any) -> Recipe:
     """As ``load_recipe``, for recipes of one network.
 
     Raises:
         RecipeError: as ``load_recipe``, or the recipe is an ensemble.
     """
-    recipe = load_recipe(name, **overrides)
+    recipe = load_recipe(name, settings, **overrides)
     if isinstance(recipe, EnsembleRecipe):
         raise RecipeError(f"{recipe.name} is an ensemble of {', '.join(recipe.members)}; it has no network of its own.")
     return recipe
@@ -209,5 +231,5 @@ def _path(name: str) -> Path:
     if not path.is_file():
         near = difflib.get_close_matches(name, recipe_names(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"No recipe {name!r}; known are {', '.join(recipe_names())}.{hint}")
+        raise RecipeError(f"No recipe {name!r}.{hint} Known are {', '.join(recipe_names())}.")
     return path

@@ -69,6 +69,9 @@ class Data:
     Without ``choose``, the share ``held_out`` of the training pictures is kept back, or one of ``folds``; people and
     near-duplicates stay on one side. Pictures of ``choose`` and ``test`` are never trained on; ``drop_copies`` leaves
     out training pictures that are pixel copies of them too, which official splits may hold.
+
+    ``labels`` are the outputs of the network, seven or eight; with ``classes`` only these are taught and tested, and
+    the network never says the others.
     """
 
     train: list[Part]
@@ -78,6 +81,7 @@ class Data:
     folds: int = 0
     labels: int = 7
     drop_copies: bool = False
+    classes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -87,7 +91,17 @@ class Data:
         if not 0 <= self.held_out < 1 or self.folds == 1 or self.folds < 0:
             raise ValueError(f"expected held_out 0-1 and 2 or more folds, got {self.held_out} and {self.folds}.")
         if self.labels not in (len(EMOTIONS), len(EMOTIONS8)):
-            raise ValueError(f"expected 7 or 8 labels, got {self.labels}.")
+            raise ValueError(f"expected 7 or 8 labels, got {self.labels}; for fewer give classes: [happy, sad, …].")
+        for name in self.classes:
+            one_of(name, "class", EMOTIONS8[: self.labels])
+        if len(set(self.classes)) != len(self.classes) or len(self.classes) == 1:
+            raise ValueError(f"expected two classes or more, each once, got {', '.join(self.classes)}.")
+
+    @property
+    def taught(self) -> list[int]:
+        """Labels that are taught and tested."""
+        names = EMOTIONS8[: self.labels]
+        return [names.index(name) for name in self.classes] if self.classes else list(range(self.labels))
 
     @property
     def names(self) -> list[str]:

@@ -95,6 +95,12 @@ def train(
             finished.write_text(schedule, encoding="utf-8")
 
 
+def epochs_done(run: Path) -> int:
+    """Epochs that a run has behind it."""
+    history = run / "history.csv"
+    return max(len(history.read_text(encoding="utf-8").splitlines()) - 1, 0) if history.is_file() else 0
+
+
 def kept_state(run: Path, recipe: Recipe) -> Path:
     """The state that becomes the checkpoint: of the last epoch, or of the best one."""
     return run / ("last.ckpt" if recipe.keep == "last" else "best.ckpt")
@@ -209,8 +215,9 @@ class HistoryFile(Callback):
         told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())
         print(f"epoch {row['epoch']} of {trainer.max_epochs}, {row['minutes']:.1f} min: {told}", flush=True)
         is_new = not self.path.exists() or not self.path.stat().st_size
+        names = list(row) if is_new else self.path.read_text(encoding="utf-8").splitlines()[0].split(",")
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(row))
+            writer = csv.DictWriter(file, names, extrasaction="ignore")
             if is_new:
                 writer.writeheader()
             writer.writerow(row)

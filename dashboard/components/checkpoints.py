@@ -13,6 +13,7 @@ from dashboard.components.frame import clock, go_to, hand_over, megabytes, plain
 from dashboard.components.robustness import robustness_view
 from dashboard.services import checkpoints, datasets, evaluations, jobs, kinds
 from dashboard.services.checkpoints import Entry
+from dashboard.services.kinds import ConvertRequest
 from fer_core.errors import DataError, FerError
 from fer_core.models.card import Card
 from fer_core.models.folders import DEFAULT_CHECKPOINT
@@ -29,7 +30,8 @@ def overview(entries: list[Entry]) -> None:
         column_config=dict.fromkeys(("Accuracy", "Macro recall", "ECE"), percent),
     )  # fmt: skip
     st.caption(
-        "Accuracy, macro recall and ECE are those of the test split named beside them, single view, from the card."
+        "Accuracy, macro recall and ECE are those of the test split named beside them, single view, from the card. "
+        "Where nothing else was measured they are of the split that it was chosen and calibrated on, which flatters."
     )
 
 
@@ -42,7 +44,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "Taught by": _taught_by(card) if card else "",
         "Size": megabytes(entry.n_bytes) if entry.is_runnable or not card else "evaluations only",
         **{title: _percent(figures, key) for title, key in shares.items()},
-        "Measured on": f"{figures.get('split', '?')}, {figures.get('labels', '?')}" if figures else "",
+        "Measured on": entry.measured_on(),
         "Trained": card.date if card else "",
         "Added": entry.is_added,
     }
@@ -145,8 +147,9 @@ def _curves(entry: Entry) -> None:
     except (ValueError, OSError) as error:
         st.error(plain(f"history.csv cannot be read ({error})."), icon=":material/error:")
         return
-    columns = st.columns(2)
-    for column, kind in zip(columns, ("loss", "accuracy"), strict=True):
+    kinds_there = ["loss", "accuracy", *(["f1"] if any(name.endswith("_f1") for name in table.columns) else [])]
+    columns = st.columns(len(kinds_there))
+    for column, kind in zip(columns, kinds_there, strict=True):
         names = [name for name in table.columns if name.endswith(kind)]
         if "epoch" not in table or not names:
             column.info(f"history.csv has no column of {kind}.")
@@ -154,7 +157,7 @@ def _curves(entry: Entry) -> None:
         chart = figure(
             height=300,
             xaxis_title="epoch",
-            yaxis={"title": kind} | ({"tickformat": ".0%"} if kind == "accuracy" else {}),
+            yaxis={"title": "macro F1" if kind == "f1" else kind} | ({} if kind == "loss" else {"tickformat": ".0%"}),
         )
         for name in names:
             line = {
@@ -215,6 +218,8 @@ def _progress(job_id: str, was_active: bool) -> None:
             st.rerun()
         elif job is not None and job.state == "failed":
             st.error(plain(f"{job.name}: {job.error}"), icon=":material/error:")
+        elif job is not None and job.state == "done" and job.info.get("permuted"):
+            st.warning(plain(f"{job.info['permuted']} Convert it again with its labels in another order."))
         elif job is not None and job.state == "done" and job.info.get("left_out"):
             n = job.info["left_out"]
             said = "1 picture could not be read and was" if n == 1 else f"{n} pictures could not be read and were"
@@ -277,14 +282,30 @@ def add_form() -> None:
     """Upload of a checkpoint."""
     with st.expander("Add a checkpoint", icon=":material/upload:"):
         st.caption(
-            "The weights as one .safetensors file with the card.json beside it; history.csv and reference.safetensors "
-            "if you have them. Files that can hold a program (.pt, .pth, .ckpt, .pkl, .h5 …) are never opened."
+            "A checkpoint of the workbench: its .safetensors with the card.json beside it; history.csv, "
+            "reference.safetensors, pca.safetensors and evaluation tables (data-split.parquet) if you have them. "
+            "A network that was trained elsewhere: its weights alone (.pth, .pt, .safetensors, .onnx), with the labels "
+            "in the order of its outputs. Only numbers are read from them; nothing in them is ever run."
         )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            labels = st.text_input(
+                "Labels, without a card", key="add-labels", placeholder="angry,disgust,fear,happy,neutral,sad,surprise",
+                help="What the outputs stand for, in their order; ImageFolder's is alphabetical. - for one to drop.",
+            )  # fmt: skip
+            architecture = st.text_input(
+                "Architecture", key="add-architecture", placeholder="resnet18", width=220,
+                help="One of those of the recipes, or timm:NAME. An ONNX file needs none.",
+            )  # fmt: skip
+            size = st.number_input("Side in px", 0, 1024, 0, key="add-size", width=160, help="0: its own, or 224")
+            st.download_button("Template of card.json", checkpoints.template(), "card.json", icon=":material/download:")
         round_ = st.session_state.get("added-rounds", 0)
         files = st.file_uploader("Files of one checkpoint", accept_multiple_files=True, key=f"files-{round_}")
         if st.button("Add", type="primary", disabled=not files, icon=":material/add:"):
             with show_errors():
-                st.session_state["adding"] = checkpoints.add((each.name, each.getvalue()) for each in files)
+                words = tuple(each.strip() for each in labels.split(",") if each.strip())
+                origin = ConvertRequest(words, architecture.strip(), int(size))
+                given = ((each.name, each.getvalue()) for each in files)
+                st.session_state["adding"] = checkpoints.add(given, origin)
                 st.session_state["added-rounds"] = round_ + 1
                 st.rerun()
         if "adding" in st.session_state:

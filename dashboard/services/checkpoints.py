@@ -1,11 +1,12 @@
 """Checkpoints as pages see them: listed without torch, added by upload, removed again.
 
 An upload is checked in the inspector's process: the weights are read as safetensors, the network is built from its
-card and answers once. Only then the folder moves to where checkpoints are.
+card and answers once; weights without a card are converted first. Only then the folder moves to where checkpoints are.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 from dashboard.services import jobs, kinds, places, queues
 from fer_core.errors import CheckpointError, UploadError
-from fer_core.models.card import WEIGHTS, Card, read_card
+from fer_core.models.card import CHOOSE, WEIGHTS, Card, read_card
 from fer_core.models.folders import (
     added_folder,
     checkpoint_folders,
@@ -28,7 +29,10 @@ from fer_core.models.folders import (
 )
 
 CARD = "card.json"
-OPTIONAL = ("history.csv", "reference.safetensors")
+OPTIONAL = ("history.csv", "reference.safetensors", "pca.safetensors")
+FOREIGN = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".onnx")
+"""Weights that can be converted where their labels are told."""
+_TABLE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}-[a-z0-9_]{1,40}\.parquet")
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".h5", ".hdf5", ".joblib", ".npy", ".npz")
 
 
@@ -58,17 +62,19 @@ class Entry:
         return self.card is not None and weights_in(self.folder) is not None and not self.missing
 
     def figures(self) -> Mapping[str, Any]:
-        """The figures of its card that say most: the test split with the labels that it was taught, single view; or
-        whatever is there."""
-        if self.card is None or not self.card.metrics:
-            return {}
-        data = self.card.data
+        """The figures of its card that say most; see ``Card.headline``."""
+        return self.card.headline if self.card else {}
 
-        def rank(figures: Mapping[str, Any]) -> tuple[bool, ...]:
-            wanted = (("split", data.get("test")), ("labels", data.get("labels")), ("tta", "none"))
-            return tuple(figures.get(key) == value for key, value in wanted)
-
-        return max(self.card.metrics, key=rank)
+    def measured_on(self) -> str:
+        """What those figures are of, and what is wanting there, in words."""
+        figures = self.figures()
+        if self.card is None or not figures:
+            return ""
+        told = f"{figures.get('split', '?')}, {figures.get('labels', '?')}"
+        left = figures.get("left_out")
+        if isinstance(left, Mapping) and left:
+            told += f"; left out: {', '.join(f'{n} {why}' for why, n in left.items())}"
+        return told + "; chosen and calibrated on it" * (self.card.side_of(figures) == CHOOSE)
 
 
 def entries() -> list[Entry]:
@@ -116,40 +122,81 @@ def _card(path: str, changed: int) -> Card:
     return read_card(Path(path))
 
 
-def add(files: Iterable[tuple[str, bytes]]) -> str:
-    """Take the files of a checkpoint; returns the job that checks and keeps them.
+def add(files: Iterable[tuple[str, bytes]], origin: kinds.ConvertRequest = kinds.ConvertRequest()) -> str:
+    """Take the files of a checkpoint; returns the job that checks and keeps them. Weights without a card are converted
+    by what ``origin`` tells of them.
 
     Raises:
         UploadError: something is missing, too much, or a kind of file that is never opened, or the disk is full; the
             message says which.
     """
     given = dict(files)
+    if origin.labels and CARD not in given:
+        return _add_foreign(given, origin)
     refused = [name for name in given if name.lower().endswith(PICKLES)]
     if refused:
         raise UploadError(
             f"{refused[0]} is refused: files of this kind can hold a program (a pickle) that runs as soon as they are "
-            f"opened. Save the weights as {WEIGHTS}, with safetensors.torch.save_file(net.state_dict(), path)."
+            "opened. Leave out the card and give the labels instead: then only the numbers in it are read."
         )
     weights = [name for name in given if name.lower().endswith(".safetensors") and name not in OPTIONAL]
     if len(weights) != 1 or CARD not in given:
         raise UploadError(
-            "A checkpoint is two files: the weights as one .safetensors and its card.json (history.csv and "
-            f"reference.safetensors may come with them). Got {', '.join(sorted(given)) or 'nothing'}."
+            f"A checkpoint is two files: the weights as one .safetensors and its card.json ({', '.join(OPTIONAL)} and "
+            "evaluation tables may come with them). For weights that were trained elsewhere give the labels instead of "
+            f"a card. Got {', '.join(sorted(given)) or 'nothing'}."
         )
+    wanted = {CARD: given[CARD], WEIGHTS: given[weights[0]]} | {k: v for k, v in given.items() if k in OPTIONAL}
+    wanted |= {f"evaluations/{name}": data for name, data in given.items() if _TABLE.fullmatch(name)}
+    return _queue(wanted, weights[0], kinds.ConvertRequest())
+
+
+def _add_foreign(given: Mapping[str, bytes], origin: kinds.ConvertRequest) -> str:
+    if len(given) != 1 or not next(iter(given)).lower().endswith(FOREIGN):
+        raise UploadError(
+            f"Expected one file of weights ({', '.join(FOREIGN)}) beside the labels; got {', '.join(sorted(given))}."
+        )
+    ((name, data),) = given.items()
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).stem).strip("-._")[:60] or "network"
+    return _queue({stem + Path(name).suffix.lower(): data}, name, origin)
+
+
+def _queue(files: Mapping[str, bytes], name: str, origin: kinds.ConvertRequest) -> str:
+    """Write files into a folder of their own and queue what is to become of them."""
     job_id = places.new_id()
     folder = places.upload_folder(job_id)
-    wanted = {CARD: given[CARD], WEIGHTS: given[weights[0]]} | {k: v for k, v in given.items() if k in OPTIONAL}
     try:
         folder.mkdir()
-        for name, data in wanted.items():
-            (folder / name).write_bytes(data)
+        for each, data in files.items():
+            (folder / each).parent.mkdir(exist_ok=True)
+            (folder / each).write_bytes(data)
     except OSError as error:
         places.drop_upload(job_id)
         raise UploadError("The files could not be written to disk. Is there enough space?") from error
-    return queues.ask(kinds.CHECKPOINT, kinds.Request(), name=weights[0], job_id=job_id)
+    return queues.ask(kinds.CHECKPOINT, origin, name=name, job_id=job_id)
 
 
-def keep(job: jobs.Job) -> None:
+def _convert(folder: Path, origin: kinds.ConvertRequest) -> None:
+    """Put a converted checkpoint in the place of the one file of weights in a folder."""
+    from fer_core.models.convert import ForeignNetwork, convert
+
+    (path,) = folder.iterdir()
+    network = ForeignNetwork(origin.labels, origin.architecture, size=origin.size)
+    convert(path, folder, network, name=path.stem)
+    path.unlink()
+
+
+def template() -> str:
+    """A ``card.json`` to fill in; docs/own-network.md explains its fields."""
+    from fer_core.emotions import EMOTIONS
+    from fer_core.faces.geometry import CropGeometry
+    from fer_core.models.card import InputSpec
+
+    spec = InputSpec(224, 3, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    return Card("my-network", "resnet18", list(EMOTIONS), spec, CropGeometry(224), 1.0).to_json()
+
+
+def keep(job: jobs.Job, origin: kinds.ConvertRequest) -> None:
     """The worker's part of ``add``.
 
     Raises:
@@ -157,14 +204,19 @@ def keep(job: jobs.Job) -> None:
     """
     import numpy as np
 
+    from fer_core.evaluation import read_evaluation
     from fer_core.models.classifier import load
 
     folder = places.upload_folder(job.id)
+    if origin.labels:
+        _convert(folder, origin)
     classifier = load(folder)
     size = classifier.card.crop.size
     if not np.isfinite(classifier.predict(np.zeros((1, size, size, 3), np.uint8)).logits).all():
         raise CheckpointError("The network answers a blank picture with numbers that are not finite.")
     name = classifier.name
+    for table in folder.glob("evaluations/*"):
+        read_evaluation(table, name)
     if name in checkpoint_names():
         raise CheckpointError(f"There is a checkpoint {name!r} already. Change the name in card.json, or remove it.")
     added_folder().mkdir(exist_ok=True)

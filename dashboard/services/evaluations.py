@@ -161,7 +161,7 @@ def make(job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: OnProgress, s
         CheckpointError, DataError, InputError, Cancelled: as their messages say.
     """
     from dashboard.services import datasets
-    from fer_core.evaluation import evaluate_faces, write_table
+    from fer_core.evaluation import better_order, evaluate_faces, labels_of, table_array, write_table
 
     faces = datasets.faces(asked.dataset, asked.split)
     if not len(faces):
@@ -173,4 +173,7 @@ def make(job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: OnProgress, s
     checkpoint_named(asked.checkpoint)  # may be removed meanwhile, and the next of its name is another one
     write_table(table, places.below("evaluations") / asked.checkpoint / f"{asked.dataset}-{asked.split}.parquet")
     unreadable = table.attrs.get("unreadable", [])
-    jobs.tell(job.id, {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""})
+    told = {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""}
+    if found := better_order(table_array(table, "p_"), labels_of(table, faces.name)):
+        told["permuted"] = found.in_words(warm.classifier(asked.checkpoint).labels)
+    jobs.tell(job.id, told)

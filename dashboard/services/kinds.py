@@ -161,6 +161,16 @@ class MapRequest(Request):
     seed: int
 
 
+@dataclass(frozen=True)
+class ConvertRequest(Request):
+    """What has to be known of weights that came without a card: see ``fer_core.models.convert``; ``labels`` is empty
+    where a card came with them."""
+
+    labels: tuple[str, ...] = ()
+    architecture: str = ""
+    size: int = 0
+
+
 R = TypeVar("R", bound=Request)
 
 
@@ -208,7 +218,7 @@ WHY_CLIP = Kind("why_clip", INSPECTOR, WhySpanRequest)
 EXPLAIN = Kind("explain", INSPECTOR, ExplainRequest)
 EVALUATE = Kind("evaluate", ANALYSES, EvaluateRequest, priority=1)
 MAP = Kind("map", ANALYSES, MapRequest, priority=1)
-CHECKPOINT = Kind("checkpoint", INSPECTOR, Request)
+CHECKPOINT = Kind("checkpoint", INSPECTOR, ConvertRequest)
 KINDS: tuple[Kind[Any], ...] = (
     VIDEO, PICTURE, ANNOTATE, COPY, WHY, WHY_SPAN, WHY_CLIP, EXPLAIN, EVALUATE, MAP, CHECKPOINT,
 )  # fmt: skip

@@ -190,7 +190,7 @@ def _map(job: Job, asked: kinds.MapRequest) -> None:
 
 
 @_does(kinds.CHECKPOINT)
-def _checkpoint(job: Job, asked: kinds.Request) -> None:
+def _checkpoint(job: Job, asked: kinds.ConvertRequest) -> None:
     from dashboard.services import checkpoints
 
-    checkpoints.keep(job)
+    checkpoints.keep(job, asked)

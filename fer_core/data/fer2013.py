@@ -1,8 +1,9 @@
 """FER2013 with its FER+ votes, in the three layouts in which people have it.
 
 * ``<split>.parquet``: columns ``row``, ``emotion``, ``image`` (encoded picture) and ``votes_*``;
-* ``fer2013.csv`` of the Kaggle challenge (``emotion``, ``pixels``, ``Usage``), with FER+'s ``fer2013new.csv`` beside
-  it if there are votes;
+* ``fer2013.csv`` of the Kaggle challenge (``emotion``, ``pixels``, ``Usage``), also as ``icml_face_data.csv``, as
+  ``train.csv`` without ``Usage`` (all of it is ``training``), or under a name of its own that is given (without
+  ``Usage`` all of it is ``all``); with FER+'s ``fer2013new.csv`` beside it if there are votes;
 * Kaggle's folders ``train/angry/*.jpg`` and ``test/angry/*.jpg`` (here ``test`` is public and private test together).
 """
 
@@ -30,8 +31,10 @@ from fer_core.errors import DataError
 
 FER2013_PX = 48
 SPLITS: tuple[str, ...] = ("training", "public_test", "private_test")
+ALL = "all"
 _USAGE = {b"Training": "training", b"PublicTest": "public_test", b"PrivateTest": "private_test"}
-_CSV, _VOTES_CSV = "fer2013.csv", "fer2013new.csv"
+_CSV, _VOTES_CSV, _TRAIN_CSV = "fer2013.csv", "fer2013new.csv", "train.csv"
+_CSVS = (_CSV, "icml_face_data.csv", _TRAIN_CSV)
 
 
 def load_fer2013(root: str | Path, split: str) -> LabelledFaces:
@@ -41,8 +44,9 @@ def load_fer2013(root: str | Path, split: str) -> LabelledFaces:
         DataError: nothing readable there, or the split is unknown; the message says what was looked for.
     """
     folder = Path(root).parent if Path(root).suffix == ".csv" else Path(root)
+    given = open_csv(Path(root), "") if Path(root).suffix == ".csv" else None
     for find in (find_parquet, find_csv, _find_fer2013_folders):
-        found = find(folder, "")
+        found = given or find(folder, "")
         if found is not None and split in found.splits:
             return _in_memory(found.read(split))
     raise DataError(
@@ -155,48 +159,72 @@ class _ParquetPictures:
 
 
 def find_csv(root: Path, name: str) -> DataSet | None:
-    """FER2013 as the csv of the Kaggle challenge in ``root``, or None if it is not there.
+    """FER2013 as one of the csvs of the Kaggle challenge in ``root``, or None if there is none.
+
+    Raises:
+        DataError: as ``open_csv``.
+    """
+    paths = (root / file for file in _CSVS)
+    return next((found for path in paths if (found := open_csv(path, name)) is not None), None)
+
+
+def open_csv(path: Path, name: str) -> DataSet | None:
+    """A table as Kaggle's of FER2013 in a file; None where it is not there, or under another name than Kaggle's has
+    neither pixels nor emotions.
 
     Only where the rows begin and end is found out; pixels are read when a picture is asked for.
 
     Raises:
         DataError: the file is no such table; the message names the row.
     """
-    path = root / _CSV
-    if not path.is_file():
+    if not path.is_file() or (path.name != _CSV and not _has_pixels(path)):
         return None
     table = _index_csv(path)
-    splits = tuple(split for split in SPLITS if (table.split == split).any())
+    splits = tuple(split for split in (*SPLITS, ALL) if (table.split == split).any())
 
     def read(called: str, split: str) -> FaceSet:
         chosen = np.flatnonzero(table.split == split)
-        _check_labels(table.emotion[chosen], _CSV)
+        _check_labels(table.emotion[chosen], path.name)
         return FaceSet(
             name=called,
             split=split,
             ids=chosen.astype(str),
             labels=table.emotion[chosen],
-            votes=_ferplus_csv(root / _VOTES_CSV, len(table.split))[chosen],
+            votes=_ferplus_csv(path, len(table.split))[chosen] if table.has_usage else no_votes(len(chosen)),
             subjects=np.full(len(chosen), ""),
             cut=True,
-            source=_CsvPictures(table.content, chosen, table.pixels[chosen]),
+            source=_CsvPictures(path.name, table.content, chosen, table.pixels[chosen]),
         )
 
-    return FER2013.opened(name, "Kaggle's csv", root, splits, read) if splits else None
+    return FER2013.opened(name, "Kaggle's csv", path.parent, splits, read) if splits else None
+
+
+def _has_pixels(path: Path) -> bool:
+    with path.open("rb") as file:
+        names = _header(file.readline(100_000))[0]
+    return {"emotion", "pixels"} <= set(names)
+
+
+def _header(line: bytes) -> tuple[list[str], bytes]:
+    """Names of the columns, and what stands between them."""
+    between = b";" if b";" in line and b"," not in line else b","
+    names = [field.strip(b'" \r\n\xef\xbb\xbf').decode("latin-1") for field in line.split(between)]
+    return [{"usage": "Usage"}.get(each.lower(), each) for each in names], between
 
 
 @dataclass(frozen=True)
 class _CsvTable:
-    """Where the rows of ``fer2013.csv`` are.
+    """Where the rows of a csv are.
 
     ``content`` is the whole file, mapped; ``emotion`` int64 (n,); ``split`` str (n,), "" where ``Usage`` names none;
-    ``pixels`` int64 (n, 2), first byte and end of the pixels in ``content``.
+    ``pixels`` int64 (n, 2), first byte and end of the pixels in ``content``; ``has_usage``: whether it tells splits.
     """
 
     content: mmap.mmap
     emotion: NDArray[np.int64]
     split: NDArray[np.str_]
     pixels: NDArray[np.int64]
+    has_usage: bool
 
 
 def _index_csv(path: Path) -> _CsvTable:
@@ -205,39 +233,43 @@ def _index_csv(path: Path) -> _CsvTable:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except ValueError as error:  # nothing to map
             raise DataError(f"{path.name} is empty; copy it again.") from error
-    names = [field.strip(b'" \r\n\xef\xbb\xbf').decode("latin-1") for field in content.readline().split(b",")]
-    if missing := {"emotion", "pixels", "Usage"} - set(names):
-        raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
+    names, between = _header(content.readline())
+    has_usage = "Usage" in names or path.name == _CSV
+    if missing := {"emotion", "pixels", *(["Usage"] if has_usage else [])} - set(names):
+        told = ", ".join(names)[:200]
+        raise DataError(f"{path.name} lacks the columns {', '.join(sorted(missing))}; it has {told}.")
+    only = "training" if path.name == _TRAIN_CSV else ALL
     emotion: list[int] = []
     usage: list[str] = []
     pixels: list[tuple[int, int]] = []
     start = content.tell()
     for line in iter(content.readline, b""):
-        fields = line.rstrip().split(b",")
+        fields = line.rstrip().split(between)
         if len(fields) == len(names):
             at = names.index("pixels")
             first = start + sum(len(field) + 1 for field in fields[:at])
             pixels.append((first, first + len(fields[at])))
-            usage.append(_USAGE.get(fields[names.index("Usage")].strip(b'" '), ""))
-            emotion.append(_number(fields[names.index("emotion")], len(emotion)))
+            usage.append(_USAGE.get(fields[names.index("Usage")].strip(b'" '), "") if has_usage else only)
+            emotion.append(_number(fields[names.index("emotion")], len(emotion), path.name))
         elif line.strip():
             raise DataError(
                 f"{path.name}: row {len(emotion)} has {len(fields)} fields, expected {len(names)}; copy it again."
             )
         start += len(line)
     spans = np.array(pixels, np.int64).reshape(-1, 2)
-    return _CsvTable(content, np.array(emotion, np.int64), np.array(usage, dtype=str), spans)
+    return _CsvTable(content, np.array(emotion, np.int64), np.array(usage, dtype=str), spans, has_usage)
 
 
-def _number(field: bytes, row: int) -> int:
+def _number(field: bytes, row: int, file: str) -> int:
     word = field.strip(b'" ')
     if len(word) != 1 or not word.isdigit():
-        raise DataError(f"{_CSV}: the emotion of row {row} is {word[:20]!r}; expected a code from 0 to 6.")
+        raise DataError(f"{file}: the emotion of row {row} is {word[:20]!r}; expected a code from 0 to 6.")
     return int(word)
 
 
 @dataclass(frozen=True)
 class _CsvPictures:
+    file: str
     content: mmap.mmap
     rows: NDArray[np.int64]
     spans: NDArray[np.int64]
@@ -247,21 +279,22 @@ class _CsvPictures:
         try:
             values = np.array(self.content[first:end].strip(b'" ').split(), np.uint8)
         except (ValueError, OverflowError) as error:
-            raise DataError(f"{_CSV}: row {self.rows[i]} holds other things than pixels from 0 to 255.") from error
+            raise DataError(f"{self.file}: row {self.rows[i]} holds other things than pixels from 0 to 255.") from error
         if values.size != FER2013_PX**2:
-            raise DataError(f"{_CSV}: row {self.rows[i]} does not hold {FER2013_PX}×{FER2013_PX} pixels.")
+            raise DataError(f"{self.file}: row {self.rows[i]} does not hold {FER2013_PX}×{FER2013_PX} pixels.")
         return values.reshape(FER2013_PX, FER2013_PX)
 
     def encoded(self, i: int) -> tuple[bytes, str]:
         return as_png(self.picture(i))
 
 
-def _ferplus_csv(path: Path, n: int) -> NDArray[np.int64]:
-    """Votes (n, 10) in our order from FER+'s csv, or (n, 0) if it is not there.
+def _ferplus_csv(table: Path, n: int) -> NDArray[np.int64]:
+    """Votes (n, 10) in our order from FER+'s csv beside a ``table`` of n pictures, or (n, 0) if it is not there.
 
     Raises:
-        DataError: not row for row with ``fer2013.csv``, or no numbers.
+        DataError: not row for row with the table, or no numbers.
     """
+    path = table.with_name(_VOTES_CSV)
     if not path.is_file():
         return no_votes(n)
     try:
@@ -270,7 +303,7 @@ def _ferplus_csv(path: Path, n: int) -> NDArray[np.int64]:
     except csv.Error as error:
         raise DataError(f"{path.name} cannot be read as a table ({error}); copy it again.") from error
     if len(rows) != n or any(len(row) != 12 for row in rows):
-        raise DataError(f"{path.name} has {len(rows)} rows; expected {n} of 12 fields, row for row with {_CSV}.")
+        raise DataError(f"{path.name} has {len(rows)} rows; expected {n} of 12 fields, row for row with {table.name}.")
     try:
         votes = np.array([row[2:] for row in rows], dtype=str).astype(np.int64).reshape(n, 10)
     except ValueError as error:
@@ -300,7 +333,8 @@ FER2013 = Layout(
     in_folders=_in_folders,
     note="parquet tables, csv, folders",
     holds={
-        "FER2013, Kaggle csv": f"`{_CSV}`; FER+ votes where `{_VOTES_CSV}` lies beside it",
+        "FER2013, Kaggle csv": "`fer2013.csv`, `icml_face_data.csv`, `train.csv`, or a csv of these columns itself; "
+        f"FER+ votes where `{_VOTES_CSV}` lies beside it",
         "FER2013, Kaggle folders": "`train/angry/*.jpg` …, `test/angry/*.jpg` …",
         "FER2013 with votes": "`training.parquet`, `public_test.parquet`, `private_test.parquet`",
     },

@@ -37,6 +37,8 @@ SPLIT_FOLDERS: Mapping[str, str] = MappingProxyType(
 )
 """What a split is called, by the name of its folder in small letters."""
 
+_NUMBERED = re.compile(r"^\d{1,2}\s*[-_. ]\s*")
+"""What may stand before an emotion in the name of its folder: ``0 - Anger``, ``3_happy``."""
 _EXPECTED = (
     f"Expected one folder per emotion ({', '.join(EMOTIONS8)}), or one per code of a known data set, such as 0 to 7."
 )
@@ -143,7 +145,7 @@ def _by_name(folders: Sequence[Path]) -> dict[str, str]:
     labels, unknown = {}, []
     for folder in folders:
         try:
-            labels[folder.name] = emotion_of_name(folder.name)
+            labels[folder.name] = emotion_of_name(_NUMBERED.sub("", folder.name))
         except DataError:
             unknown.append(folder.name)
     if unknown:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from fer_core.data.affectnet import AFFECTNET
 from fer_core.data.ckplus import CKPLUS
-from fer_core.data.fer2013 import FER2013
+from fer_core.data.fer2013 import FER2013, open_csv
 from fer_core.data.ferplus import FERPLUS
 from fer_core.data.folders import ANY_FOLDERS, find_folders
 from fer_core.data.kdef import KDEF
@@ -22,6 +22,7 @@ from fer_core.data.layout import PER_EMOTION, Layout
 from fer_core.data.pictures import folders_in
 from fer_core.data.rafdb import RAFDB
 from fer_core.data.records import DataSet, readable
+from fer_core.data.yolo import YOLO
 from fer_core.errors import DataError
 
 
@@ -35,11 +36,11 @@ def registered(layouts: Iterable[Layout]) -> Mapping[str, Layout]:
     return MappingProxyType(found)
 
 
-LAYOUTS = registered((CKPLUS, FER2013, RAFDB, AFFECTNET, KDEF, FERPLUS, ANY_FOLDERS))
+LAYOUTS = registered((CKPLUS, FER2013, RAFDB, AFFECTNET, KDEF, FERPLUS, YOLO, ANY_FOLDERS))
 """All by key. The first that knows a folder is taken, so what looks more closely stands first: CK+ by the names of its
 frames, FER2013 by the size of its pictures, RAF-DB by fewer codes than AffectNet."""
 PUBLISHED: tuple[Layout, ...] = tuple(
-    sorted((layout for layout in LAYOUTS.values() if layout.find), key=lambda layout: layout.title)
+    sorted((layout for layout in LAYOUTS.values() if layout.find and layout.title), key=lambda layout: layout.title)
 )
 """Those with pictures that authors give out, in the order in which people read them."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
@@ -53,7 +54,7 @@ def open_dataset(root: str | Path, name: str | None = None) -> DataSet:
     Known are all of ``LAYOUTS``: those published, and any data set with one folder per emotion.
 
     Args:
-        root: a folder, or ``fer2013.csv`` itself.
+        root: a folder, or a csv as Kaggle has it of FER2013, by whatever name.
         name: what evaluations on it are called after (small letters, digits, ``_ . -``); default: the data set's own.
 
     Raises:
@@ -65,6 +66,8 @@ def open_dataset(root: str | Path, name: str | None = None) -> DataSet:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. Pass the folder that holds the data set.")
     with readable(str(root)):
+        if Path(root).suffix == ".csv" and (table := open_csv(Path(root), name or "")) is not None:
+            return table
         for _ in range(_DEPTH):
             if (found := _found(folder, name or "")) is not None:
                 return found

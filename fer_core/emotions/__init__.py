@@ -14,6 +14,7 @@ from fer_core.emotions.labels import (
     CONTEMPT,
     EMOTIONS,
     EMOTIONS8,
+    NOT_OURS,
     emotion_of_name,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "EMOTION_COLOURS",
     "GROUPS",
     "GROUP_COLOURS",
+    "NOT_OURS",
     "OWN_GROUP",
     "check_group_map",
     "emotion_of_name",

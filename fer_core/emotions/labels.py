@@ -16,7 +16,8 @@ EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surpri
 CONTEMPT = "contempt"
 EMOTIONS8: tuple[str, ...] = (*EMOTIONS, CONTEMPT)
 """The seven and contempt (index 7), as FER+, AffectNet-8 and CK+ have it."""
-
+NOT_OURS = "-"
+"""In a list of labels: one that is none of these, such as an output of a network that is dropped."""
 
 _SPELLINGS: Mapping[str, str] = MappingProxyType(
     {

@@ -5,4 +5,4 @@ Names stand in ``__init__.pyi`` and are imported when they are first used: only 
 
 from fer_core.lazy import exports
 
-__getattr__, __all__ = exports(__name__, __file__)
+__getattr__, __dir__, __all__ = exports(__name__, __file__)

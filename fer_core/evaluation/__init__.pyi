@@ -31,6 +31,8 @@ from fer_core.evaluation.duplicates import contradictions as contradictions
 from fer_core.evaluation.duplicates import near_duplicates as near_duplicates
 from fer_core.evaluation.history import History as History
 from fer_core.evaluation.history import read_history as read_history
+from fer_core.evaluation.label_order import BetterOrder as BetterOrder
+from fer_core.evaluation.label_order import better_order as better_order
 from fer_core.evaluation.label_quality import confident_joint as confident_joint
 from fer_core.evaluation.label_quality import estimated_errors as estimated_errors
 from fer_core.evaluation.label_quality import label_quality_report as label_quality_report
@@ -71,6 +73,7 @@ from fer_core.evaluation.run import face_crop as face_crop
 from fer_core.evaluation.run import figures_of as figures_of
 from fer_core.evaluation.run import label_sets as label_sets
 from fer_core.evaluation.run import labels_of as labels_of
+from fer_core.evaluation.run import table_array as table_array
 from fer_core.evaluation.run import write_table as write_table
 from fer_core.evaluation.selection import Selection as Selection
 from fer_core.evaluation.slices import SLICES as SLICES

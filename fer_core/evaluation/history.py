@@ -57,12 +57,12 @@ class History:
 
 
 def read_history(folder: Path) -> History:
-    """The learning curves in a checkpoint folder.
+    """The learning curves in a checkpoint folder, or of a file of them; none where there is no file.
 
     Raises:
         CheckpointError: the file is damaged; the message names it.
     """
-    path = folder / FILE
+    path = folder / FILE if folder.suffix != ".csv" else folder
     if not path.is_file():
         return History(np.zeros(0, np.int64), {})
     try:
@@ -72,7 +72,7 @@ def read_history(folder: Path) -> History:
         names = [name for name in (rows[0] if rows else {}) if name != "epoch"]
         return History(epochs, {name: np.array([_number(row[name]) for row in rows]) for name in names})
     except (OSError, ValueError, TypeError, KeyError, csv.Error, CheckpointError) as error:
-        raise CheckpointError(f"{folder.name}/{FILE} cannot be read as learning curves ({error}).") from error
+        raise CheckpointError(f"{path.parent.name}/{path.name} cannot be read as learning curves ({error}).") from error
 
 
 def _number(text: str | None) -> float:

@@ -61,6 +61,12 @@ class Outcomes:
     disagreement: NDArray[np.float64]
     reason: NDArray[np.int8]
 
+    def __repr__(self) -> str:
+        of = self.evaluation
+        right = f", {(self.label == self.prediction).mean():.1%} right" if len(self.rows) else ""
+        told = f"{len(self.rows)} pictures judged by {self.label_set}{right}"
+        return f"<Outcomes of {of.checkpoint} on {of.dataset} {of.split}: {told}>"
+
     def __post_init__(self) -> None:
         n = len(self.rows)
         for name in ("label", "prediction", "confidence", "loss", "disagreement", "reason"):

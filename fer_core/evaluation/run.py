@@ -53,7 +53,8 @@ def evaluate(
         labels: name of the data set for its own labels (the default), or a FER+ protocol where there are votes
             (``ferplus7``, ``ferplus8_majority``, ``ferplus8_argmax``).
         tta: ``none``, ``flip`` (mean with the mirror image) or ``tencrop``.
-        progress: told how many pictures are done, and of how many.
+        progress: called after every batch with a ``fer_core.progress.Progress`` (pictures done and in all, share);
+            ``fer_core.progress_bar()`` draws it.
 
     Returns:
         ``checkpoint, data, split, labels, tta`` and everything of ``fer_core.evaluation.metrics.report``; where copies

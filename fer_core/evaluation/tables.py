@@ -57,6 +57,11 @@ class Evaluation:
     features: NDArray[np.float32]
     qualities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        (n, d), sets = self.features.shape, ", ".join(self.labels)
+        told = f"{n} pictures, labels {sets}; {d} features"
+        return f"<Evaluation of {self.checkpoint} on {self.dataset} {self.split}: {told}>"
+
     def __post_init__(self) -> None:
         n, k = len(self.ids), len(self.classes)
         if self.classes not in (EMOTIONS, EMOTIONS8):

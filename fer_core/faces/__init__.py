@@ -6,4 +6,4 @@ detectors without loading OpenCV.
 
 from fer_core.lazy import exports
 
-__getattr__, __all__ = exports(__name__, __file__)
+__getattr__, __dir__, __all__ = exports(__name__, __file__)

@@ -27,8 +27,14 @@ ENSEMBLE, MEMBER_SHA256 = "ensemble", "weights_sha256"
 """Architecture of several networks in one, and the option of a member whose weights are in a folder of their own."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # becomes part of file names
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-COMMAND_OPTIONS = ("dataset", "fold", "epochs", "minutes", "limit")
-"""Options of ``training.train`` that a card's ``data["command"]`` may name beside its ``recipe``."""
+_AT_MOST = re.compile(r" \(at most [^)]*\)")
+TEST, CHOOSE = "test", "choose"
+"""Sides of a training that are measured at its end; figures of a card say theirs under ``side``."""
+PART = "_part"
+"""Ending of a split that is not whole; its figures say under ``left_out`` what is not there, and why."""
+COMMAND_OPTIONS = ("dataset", "classes", "fold", "epochs", "minutes", "limit", "seed", "lr", "batch-size")
+"""Options of ``training.train`` that a card's ``data["command"]`` may name beside ``recipe``; ``set`` lists others."""
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,=+-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,12 @@ class InputSpec:
             raise CheckpointError(f"input {self} is outside 8-1024 px, 1 or 3 channels, field 0.2-1.")
         if len(self.mean) != self.channels or len(self.std) != self.channels or min(self.std) <= 0:
             raise CheckpointError(f"input needs {self.channels} mean and positive std values, got {self}.")
+
+
+def check_name(name: object) -> None:
+    """Raise ``CheckpointError`` unless a checkpoint can be called so."""
+    if not _matches(_NAME, name):
+        raise CheckpointError(f"name {name!r} must be 1-64 letters, digits, dots, dashes and underscores.")
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:
@@ -92,8 +104,7 @@ class Card:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if not _matches(_NAME, self.name):
-            raise CheckpointError(f"name {self.name!r} must be 1-64 letters, digits, dots, dashes and underscores.")
+        check_name(self.name)
         if not isinstance(self.options, Mapping):
             raise CheckpointError(f"options are {self.options!r}; expected names and values.")
         if tuple(self.labels) not in (EMOTIONS, EMOTIONS8):
@@ -121,6 +132,29 @@ class Card:
             raise CheckpointError(f"temperature {self.temperature} is outside 0.05-20.")
 
     @property
+    def headline(self) -> Mapping[str, Any]:
+        """The figures that say most: of the test side, by the labels that it was taught, single view; where nothing was
+        measured on a test side those of the side it was chosen on, and nothing where there are no figures."""
+
+        def rank(figures: Mapping[str, Any]) -> tuple[bool, ...]:
+            wanted = (("labels", self.data.get("labels")), ("tta", "none"))
+            return self.side_of(figures) == TEST, *(figures.get(key) == value for key, value in wanted)
+
+        return max(self.metrics, key=rank, default={})
+
+    def side_of(self, figures: Mapping[str, Any]) -> str:
+        """``test``, or ``choose`` for figures of pictures on which the epoch was chosen and the temperature fitted;
+        "" where the card does not tell."""
+        if (told := figures.get("side")) in (TEST, CHOOSE):
+            return str(told)
+        split = str(figures.get("split", "")).removesuffix(PART)  # cards of before say it by the splits of their data
+        names = {split, f"{figures.get('data')} {split}"}
+        for side in (TEST, CHOOSE):
+            if names & set(_AT_MOST.sub("", str(self.data.get(side, ""))).split(", ")):
+                return side
+        return ""
+
+    @property
     def weights_file(self) -> str:
         """Name of the file in the checkpoint's folder that holds the weights."""
         return ONNX_WEIGHTS if self.architecture == ONNX else WEIGHTS
@@ -142,7 +176,7 @@ class Card:
     @property
     def training_command(self) -> str:
         """What trains these weights again; "" where the card names no recipe, or names that are none."""
-        if self.architecture == ONNX:
+        if self.architecture == ONNX and self.options.get("of") != "":
             return f"python -m training.edge {self.options.get('of', 'CHECKPOINT')}"
         if isinstance(pruned := self.data.get("pruned"), Mapping):
             epochs = self.data.get("epochs")
@@ -150,10 +184,12 @@ class Card:
             return f"python -m training.edge {pruned.get('of')} --prune {pruned.get('share')}{more}"
         said = self.data.get("command")
         words = dict(said) if isinstance(said, Mapping) else {"recipe": self.recipe}
-        recipe, given = words.get("recipe", ""), {key: words[key] for key in COMMAND_OPTIONS if key in words}
-        if not all(_NAME.fullmatch(str(word)) for word in (recipe, *given.values())):
+        recipe, given = words.get("recipe", ""), [(key, words[key]) for key in COMMAND_OPTIONS if key in words]
+        if isinstance(settings := words.get("set"), list):
+            given += [("set", each) for each in settings]
+        if not (_matches(_NAME, recipe) and all(_WORD.fullmatch(str(word)) for _, word in given)):
             return ""  # it is shown to be copied into a shell
-        return " ".join(["python -m training.train", recipe, *(f"--{key} {word}" for key, word in given.items())])
+        return " ".join(["python -m training.train", recipe, *(f"--{key} {word}" for key, word in given)])
 
     def to_json(self) -> str:
         """The text of ``card.json``."""

@@ -78,12 +78,13 @@ def _read_weights(path: Path, card: Card) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{where} is not a whole safetensors file ({error}); copy it again.") from error
 
 
-def save_checkpoint(folder: Path, net: nn.Module, card: Card) -> None:
-    """Write weights in half precision, without those of members that the card names by their hash, and the card."""
+def save_checkpoint(folder: Path, net: nn.Module, card: Card, *, half: bool = True) -> None:
+    """Write weights in half precision, or as they are, and the card. Those of members that the card names by their hash
+    stay where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     elsewhere = tuple(MEMBER.format(i) for i, _, _ in card.members)
     state = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        name: (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
         for name, value in net.state_dict().items()
         if not name.startswith(elsewhere)
     }

@@ -41,6 +41,10 @@ class Scores:
     def __len__(self) -> int:
         return len(self.probabilities)
 
+    def __repr__(self) -> str:
+        (n, k), d = self.probabilities.shape, self.features.shape[1]
+        return f"<Scores of {n} faces: logits and probabilities ({n}, {k}), features ({n}, {d})>"
+
 
 class Classifier:
     """A network with its card, on a device.
@@ -69,6 +73,11 @@ class Classifier:
         self.card, self.sha256, self.reference, self.pca = card, sha256, reference, pca
         self.faster: dict[tuple[int, float], tuple[Classifier, Any]] = {}  # see ``fer_core.models.runtime``
 
+    def __repr__(self) -> str:
+        spec = self.card.input
+        seen = f"{spec.size} px {'grey' if spec.channels == 1 else 'RGB'} of crops of {self.card.crop.size} px"
+        return f"<Classifier {self.name}: {self.card.network}, {seen}, {', '.join(self.labels)}; on {self.device}>"
+
     @property
     def name(self) -> str:
         return self.card.name
@@ -92,10 +101,17 @@ class Classifier:
             batch_size: crops per pass; the result does not depend on it.
 
         Raises:
-            InputError: an array of another kind.
+            InputError: an array of another kind, or an unknown ``tta``.
         """
+        views(tta)
+        if not isinstance(crops, np.ndarray):
+            raise InputError(f"Expected crops as a numpy array uint8 (n, s, s) or (n, s, s, 3), got {type(crops)}.")
         if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or (crops.ndim == 4 and crops.shape[3] != 3):
             raise InputError(f"Expected crops uint8 (n, s, s) or (n, s, s, 3), got {crops.dtype} {crops.shape}.")
+        if crops.shape[1] != crops.shape[2]:
+            raise InputError(f"Expected square crops, got {crops.shape}; cut the face out as the card's crop says.")
+        if batch_size < 1:
+            raise InputError(f"Expected a batch_size of 1 or more, got {batch_size}.")
         if not len(crops):  # layers refuse an empty batch: the shapes come from a blank face
             blank = self.predict(np.zeros((1, *crops.shape[1:]), np.uint8), tta=tta)
             return Scores(blank.logits[:0], blank.probabilities[:0], blank.features[:0])
@@ -152,7 +168,12 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 def load(checkpoint: str | Path, *, device: str = "auto") -> Classifier:
-    """Load a classifier from a checkpoint folder, given its path or its name among the shipped ones.
+    """Load a classifier from a checkpoint folder, given its path or its name among the shipped and added ones; ask it
+    with ``predict``.
+
+    Args:
+        checkpoint: name or folder.
+        device: ``auto`` (CUDA or MPS where there is one), ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
         CheckpointError: the folder is missing, incomplete, of another format or unsafe.

@@ -1,7 +1,7 @@
 """Where checkpoint folders are, and which there are. Needs no torch, so that pages can list them.
 
-Shipped ones are in ``FER_CHECKPOINTS``, else in ``checkpoints/`` beside the package. Those that were added in the
-dashboard are in ``checkpoints/`` of its data folder (``FER_HOME``, else ``~/.fer-workbench``).
+Shipped ones are in ``FER_CHECKPOINTS``, else in ``checkpoints/`` beside the package. Those that a user trained,
+converted or added are in ``checkpoints/`` of the data folder (``FER_HOME``, else ``~/.fer-workbench``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fer_core.errors import CheckpointError
+from fer_core.files import TEMPORARY
 from fer_core.models.card import ONNX_WEIGHTS, WEIGHTS, Card, read_card
 from fer_core.places import data_home
 
@@ -24,15 +25,18 @@ def checkpoints_folder() -> Path:
 
 
 def added_folder() -> Path:
-    """Where checkpoints are that were added in the dashboard."""
+    """Where checkpoints are that were trained, converted or added by the user."""
     return data_home() / "checkpoints"
 
 
 def checkpoint_folders(root: Path | None = None) -> dict[str, Path]:
-    """Folders that have a card, by name, the default first: below ``root``, or shipped and added (a shipped one counts
-    where both have a name)."""
-    roots = [root] if root else [added_folder(), checkpoints_folder()]
-    found = {path.parent.name: path.parent for each in roots for path in each.glob("*/card.json")}
+    """Folders that have a card, by name, the default first: below ``root``, or shipped and added (where both have a
+    name the shipped one counts, unless only the other one has its weights)."""
+    found: dict[str, Path] = {}
+    for each in [root] if root else [added_folder(), checkpoints_folder()]:
+        for folder in (path.parent for path in each.glob("*/card.json") if path.parent.suffix != TEMPORARY):
+            if folder.name not in found or weights_in(folder) or not weights_in(found[folder.name]):
+                found[folder.name] = folder
     return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT_CHECKPOINT, name))}
 
 

@@ -39,7 +39,7 @@ class OnnxNetwork(EmotionNetwork):
 
     Args:
         model: content of ``model.onnx``, checked by ``read_onnx``.
-        of: name of the checkpoint that it was made from.
+        of: name of the checkpoint that it was made from; "" for a graph from elsewhere.
         device: where it runs; see ``providers``.
 
     Raises:
@@ -49,8 +49,8 @@ class OnnxNetwork(EmotionNetwork):
     def __init__(self, model: bytes, *, of: str, device: torch.device = CPU) -> None:
         super().__init__()
         self.head = torch.nn.Identity()
-        self.closed = (
-            f"ONNX Runtime gives scores alone, no maps and no gradients. Choose {of}, the checkpoint it was made from."
+        self.closed = "ONNX Runtime gives scores alone, no maps and no gradients." + (
+            f" Choose {of}, the checkpoint it was made from." if of else ""
         )
         self.session = _open(model, device)
 
@@ -85,7 +85,7 @@ def open_onnx(folder: Path, card: Card, device: torch.device = CPU) -> OnnxNetwo
     of, precision = card.options.get("of"), card.options.get("precision")
     if not isinstance(of, str) or precision not in ONNX_PRECISIONS:
         raise CheckpointError(
-            f"{folder.name}/card.json: expected the options of (a checkpoint's name) and precision "
+            f"{folder.name}/card.json: expected the options of (a checkpoint's name, or nothing) and precision "
             f"({' or '.join(ONNX_PRECISIONS)}), got {dict(card.options)}."
         )
     model = read_onnx(path)

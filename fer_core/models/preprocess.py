@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from fer_core.errors import InputError
+
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 """Rec. 601 weights of red, green and blue, as the grey pictures of the data sets were made."""
 TEN_CROP_SHIFTS: tuple[tuple[float, float], ...] = ((0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1))
@@ -64,14 +66,18 @@ def view(
 
 
 def views(tta: str) -> list[tuple[tuple[float, float], bool]]:
-    """(shift, mirror) of every view of a test-time augmentation: ``none`` 1, ``flip`` 2, ``tencrop`` 10 views."""
+    """(shift, mirror) of every view of a test-time augmentation: ``none`` 1, ``flip`` 2, ``tencrop`` 10 views.
+
+    Raises:
+        InputError: another one.
+    """
     if tta == "none":
         return [((0.0, 0.0), False)]
     if tta == "flip":
         return [((0.0, 0.0), False), ((0.0, 0.0), True)]
     if tta == "tencrop":
         return [(shift, mirror) for mirror in (False, True) for shift in TEN_CROP_SHIFTS]
-    raise ValueError(f"Unknown test-time augmentation {tta!r}; expected none, flip or tencrop.")
+    raise InputError(f"Unknown test-time augmentation {tta!r}; expected none, flip or tencrop.")
 
 
 def as_channels(crops: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -127,23 +127,26 @@ def describe(name: str) -> Architecture:
     Raises:
         CheckpointError: unknown architecture.
     """
-    _check_name(name)
-    return _DESCRIPTIONS[name]
+    return _DESCRIPTIONS[_check_name(name)]
 
 
 def build(name: str, *, n_labels: int, channels: int, **options: Any) -> EmotionNetwork:
-    """Build an untrained network.
+    """Build an untrained network; of an architecture that stands for many, such as timm's, by ``timm:NAME``.
 
     Raises:
         CheckpointError: unknown architecture or options it does not take.
     """
-    _check_name(name)
+    kind = _check_name(name)
+    model = {"model": name.partition(":")[2]} if ":" in name else {}
     try:
-        return _BUILDERS[name](n_labels=n_labels, channels=channels, **options)
+        return _BUILDERS[kind](n_labels=n_labels, channels=channels, **{**options, **model})
     except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
         raise CheckpointError(f"Architecture {name!r} does not take these options: {error}.") from error
 
 
-def _check_name(name: str) -> None:
-    if name not in _BUILDERS:
+def _check_name(name: str) -> str:
+    """The name under which an architecture is registered."""
+    kind = name.partition(":")[0]
+    if kind not in _BUILDERS:
         raise CheckpointError(f"Unknown architecture {name!r}; known are {', '.join(architectures())}.")
+    return kind

@@ -1,15 +1,18 @@
-"""ResNet50V2 and EfficientNetV2-B0, which timm has and torchvision does not: ``ubb-2021`` and ``shsu-2023``.
+"""Networks of timm: ResNet50V2 and EfficientNetV2-B0, which torchvision does not have (``ubb-2021`` and
+``shsu-2023``), and any other one by its name there.
 
 timm is imported when one of them is built, so that everything else runs without it.
 """
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from fer_core.errors import CheckpointError
 from fer_core.models.registry import EmotionNetwork, register
 from fer_core.models.trunks import (
     Hidden,
@@ -17,6 +20,7 @@ from fer_core.models.trunks import (
     TrunkNetwork,
     check_stem,
     stem_of,
+    timm_names,
     timm_network,
     timm_weights,
     trunk_of,
@@ -95,3 +99,82 @@ def efficientnetv2_b0(*, n_labels: int, channels: int, stem: str = "imagenet", *
 def _efficientnet_state() -> State:
     state = timm_weights(EFFICIENTNETV2B0)
     return {name.replace("blocks.", "block", 1): value for name, value in state.items()}
+
+
+SHAPES = ("img_size", "patch_size", "drop_rate", "drop_path_rate")
+"""Options of timm that a card may name; others can fetch and open files."""
+
+
+class TimmNetwork(EmotionNetwork):
+    """A network as timm makes it: ``backbone`` is all of it but its last layer, which is ``head``.
+
+    Args:
+        model: its name in timm.
+        n_labels: number of classes.
+        channels: of the pictures.
+        options: some of ``SHAPES``.
+
+    Raises:
+        CheckpointError: timm is not installed, or its network has no single last layer.
+        ValueError: a name or an option that is none.
+    """
+
+    def __init__(self, model: str, n_labels: int, channels: int, options: dict[str, Any]) -> None:
+        super().__init__()
+        if unknown := set(options) - set(SHAPES):
+            raise ValueError(f"{sorted(unknown)[0]} is none of {', '.join(SHAPES)}")
+        self.model, self.options = model, {"in_chans": channels, **options}
+        net: Any = timm_network(model, num_classes=n_labels, **self.options)
+        last = net.get_classifier()
+        if not isinstance(last, nn.Linear):
+            raise CheckpointError(f"{model} has no single full layer at its end; take another network of timm.")
+        self.head = nn.Linear(last.in_features, n_labels)
+        self.head.load_state_dict(last.state_dict())
+        self.classifier = str(net.pretrained_cfg.get("classifier", ""))
+        """Name of the last layer in timm."""
+        net.reset_classifier(0)
+        for module in net.modules():  # a map that a heatmap looks at must not change after its layer made it
+            if getattr(module, "inplace", None) is True:
+                module.inplace = False
+        self.backbone = net
+
+    def features(self, x: Tensor) -> Tensor:
+        features: Tensor = self.backbone(x)
+        return features
+
+    def load_imagenet(self) -> None:
+        """Start all but the last layer from the weights that timm gives first.
+
+        Raises:
+            CheckpointError: they cannot be fetched.
+        """
+        net: Any = timm_network(self.model, pretrained=True, **self.options)
+        net.reset_classifier(0)
+        self.backbone.load_state_dict(net.state_dict())
+
+
+@register(
+    "timm",
+    input_px=224,
+    min_px=32,
+    source="Wightman et al., timm",
+    about="any network of timm, by its name there: timm:mobilenetv3_small_050",
+)
+def timm_by_name(*, n_labels: int, channels: int, model: str, **options: Any) -> EmotionNetwork:
+    """A network of timm as it is published, with a last layer for the labels.
+
+    Args:
+        n_labels: number of classes.
+        channels: 1 (grey) or 3 (RGB).
+        model: one that ``timm.list_models()`` lists; never an address or a file.
+        options: ``img_size`` and ``patch_size`` of a transformer, ``drop_rate``, ``drop_path_rate``.
+
+    Raises:
+        CheckpointError: timm is not installed.
+        ValueError: there is no such network.
+    """
+    known = timm_names()
+    if model not in known:
+        near = difflib.get_close_matches(model, known, n=3)
+        raise ValueError(f"timm has no network {model!r}{'; near are ' * bool(near)}{', '.join(near)}")
+    return TimmNetwork(model, n_labels, channels, dict(options))

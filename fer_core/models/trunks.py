@@ -203,6 +203,16 @@ def timm_network(name: str, **options: Any) -> nn.Module:
     return net
 
 
+def timm_names() -> list[str]:
+    """Names of all networks of timm; empty where it is not installed."""
+    try:
+        import timm
+    except ImportError:
+        return []
+    names: list[str] = timm.list_models()
+    return names
+
+
 def timm_weights(name: str) -> dict[str, Tensor]:
     """State of a timm network with its ImageNet weights.
 

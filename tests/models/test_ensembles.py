@@ -32,6 +32,7 @@ from fer_core.models.onnx_net import OnnxNetwork, exported
 from tests.support.faces_csv import FERPLUS_COLUMNS, write_fer2013_csv
 from training.ensemble import fit, in_folds, run_ensemble, weights_by
 from training.recipe import FERPLUS, EnsembleRecipe, load_recipe
+from training.results import Results
 from training.settings import Data, Fit, Part
 
 RECIPE = EnsembleRecipe(
@@ -67,7 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def made_by(recipe: EnsembleRecipe, made: tuple[Path, Path], run: Path) -> Path:
-    return run_ensemble(recipe, {"drawn": made[0]}, run=run, out=made[1])
+    return run_ensemble(recipe, {"drawn": made[0]}, results=Results(made[1], run, replaces=True))
 
 
 def test_an_ensemble_says_what_its_members_say_on_average(made: tuple[Path, Path], tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_an_ensemble_for_votes_is_fitted_on_votes(made: tuple[Path, Path], tmp_p
     public = votes["Usage"] == "PublicTest"
     votes.loc[public, columns] = np.roll(votes.loc[public, columns].to_numpy(), 1, axis=1)  # other than the labels
     votes.to_csv(root / "fer2013new.csv", index=False)
-    folder = run_ensemble(recipe, {"fer2013": root}, run=tmp_path, out=made[1])
+    folder = run_ensemble(recipe, {"fer2013": root}, results=Results(made[1], tmp_path, replaces=True))
     card = load(folder).card
     faces = open_dataset(root).read("public_test")
     truth = ferplus_labels(faces.votes, "ferplus7")
@@ -253,7 +254,9 @@ def apart(made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FER_CHECKPOINTS", str(out))
 
     def make(**changes: Any) -> Path:
-        return run_ensemble(dataclasses.replace(RECIPE, **changes), {"drawn": made[0]}, run=tmp_path, out=out)
+        return run_ensemble(
+            dataclasses.replace(RECIPE, **changes), {"drawn": made[0]}, results=Results(out, tmp_path, replaces=True)
+        )
 
     return make
 

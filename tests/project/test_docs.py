@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 
-from tests.support import ROOT
+import pytest
+
+from tests.support import ROOT, notebook
 
 
 def test_the_notebook_example_runs_on_a_fresh_clone() -> None:
@@ -25,3 +27,15 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.nightly  # half a minute
+def test_the_notebook_runs_and_gives_out_what_stands_in_it() -> None:
+    stored = notebook.read(ROOT / "docs" / "notebook.ipynb")
+    kept = [cell["outputs"] for cell in stored["cells"] if cell["cell_type"] == "code"]
+    found = notebook.run(stored)
+    kinds = [[sorted(each.get("data", {"stream": 0})) for each in outputs] for outputs in found]
+    assert kinds == [[sorted(each.get("data", {"stream": 0})) for each in outputs] for outputs in kept]
+    assert sum("image/png" in each for outputs in kinds for each in outputs) == 2
+    for cell in (0, 4):  # what the classifier and the outcomes say of themselves
+        assert found[cell] == kept[cell]

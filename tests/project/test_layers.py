@@ -34,7 +34,7 @@ ORDER = (
     "explain",
     "video",
 )
-ABOVE = ("cli", "cli_parts", "cli_evaluate", "cli_robustness", "__main__", "__init__")
+ABOVE = ("cli", "cli_parts", "cli_convert", "cli_evaluate", "cli_robustness", "__main__", "__init__")
 
 
 def modules(folder: str) -> list[Path]:
@@ -104,6 +104,7 @@ def test_packages_of_the_core_import_only_what_stands_before_them() -> None:
 def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
     allowed = {
         "fer_core/cli.py",
+        "fer_core/cli_convert.py",
         "fer_core/cli_parts.py",
         "fer_core/cli_evaluate.py",
         "fer_core/cli_robustness.py",
@@ -112,6 +113,7 @@ def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
         "training/drawn.py",
         "training/edge.py",
         "training/measure.py",
+        "training/options.py",
         "training/recipes/__main__.py",
         "training/reference.py",
         "dashboard/sample/make.py",
@@ -190,7 +192,7 @@ for page in {pages}:
 def test_the_public_surface_is_what_it_was() -> None:
     """A change here is a change for everybody who uses the library: say so in the changelog."""
     assert sorted(fer_core.__all__) == [
-        "FerError", "Settings", "__version__", "analyze", "evaluate", "load", "open_analysis",
+        "FerError", "Settings", "__version__", "analyze", "evaluate", "load", "open_analysis", "progress_bar",
     ]  # fmt: skip
     assert all(getattr(fer_core, name) is not None for name in fer_core.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'predict'"):
@@ -205,6 +207,7 @@ def test_what_a_stub_promises_is_there(package: Path) -> None:
     assert len(listed) == stub.count("\nfrom ")
     module = importlib.import_module(".".join(package.relative_to(ROOT).parts))
     assert sorted(set(module.__all__) - {"__version__"}) == sorted(listed)
+    assert set(listed) <= set(dir(module)) and "__name__" in dir(module), "Tab finds what there is"
     assert all(getattr(module, name) is not None for name in listed)
     with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'nothing'"):
         _ = module.nothing

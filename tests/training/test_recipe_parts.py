@@ -27,7 +27,8 @@ from training import train as command
 from training import trainer
 from training.augment import mix, named_transforms, train_batch
 from training.data import EpochBatches, FaceTensors, FerDataModule, balanced
-from training.prepare import choose_pictures, find_all, held_out_rows, mean_and_std, prepare
+from training.held_out import held_out_rows
+from training.prepare import choose_pictures, find_all, mean_and_std, prepare
 from training.recipe import Recipe, load_recipe, network_recipe
 from training.schedule import LearningRate, freeze, make_optimiser
 from training.settings import OPTIMISERS, Augment, Balance, Data, Mix, Optimiser, Part, Phase, Schedule
@@ -246,7 +247,7 @@ def test_people_stand_on_one_side_only(drawn: Path, tmp_path: Path) -> None:
     assert [faces.split for faces in prepared.choose_sets] == ["held_out"]
     assert len(prepared.choose_sets[0]) == len(prepared.choose)
     known = dataclasses.replace(prepared.train, subjects=np.array([f"s{i % 6}" for i in range(len(prepared.train))]))
-    rows, held = held_out_rows(known, DEMO, None)
+    rows, held = held_out_rows(known.labels, known.subjects, known.images, DEMO, None)
     assert not set(known.subjects[rows]) & set(known.subjects[held])
 
 

@@ -31,6 +31,7 @@ from training.export import export_checkpoints
 from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.recipe import Recipe, load_recipe, recipe_names
 from training.recipes import __main__ as listing
+from training.results import Results
 from training.settings import Phase
 
 RECIPES = {name: recipe for name in recipe_names() if isinstance(recipe := load_recipe(name), Recipe)}
@@ -169,7 +170,7 @@ def test_a_recipe_trains_resumes_and_becomes_a_checkpoint(
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
     model = trainer.build_module(dataclasses.replace(prepared.recipe, weights="scratch", phases=[])).model
-    folders = export_checkpoints(prepared, run=run, state=trainer.kept_state(run, small), out=out, model=model)
+    folders = export_checkpoints(prepared, state=trainer.kept_state(run, small), results=Results(out, run), model=model)
     monkeypatch.setenv("FER_CHECKPOINTS", str(out))
     listed = {entry.name: entry for entry in checkpoints.entries()}
     for folder in folders:
