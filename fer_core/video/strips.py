@@ -22,7 +22,7 @@ from fer_core.video.reader import RGB
 
 SPANS, FIRST_SPAN_S = 8, 0.25
 """Pictures of a stretch at most, and seconds that the first ones stand for; they stand for more as it grows."""
-PER_STRIP, EACH_S, MAX_STRETCHES = 3, 4.0, 3
+PER_STRIP, EACH_S, MAX_STRETCHES = 3, 2.0, 3
 JUMP, JUMP_TIMES = 0.6, 2.5
 """The look jumps where it changes by so much (``Strip.follow``), and by so many times its usual change."""
 
