@@ -2,7 +2,7 @@
 
 A strip is cut into stretches where the look jumps: there it may have become somebody else's. Of each stretch a few
 pictures are kept, the best one of each span of its time; never every frame. In the end at most three are described, no
-more than one for every four seconds; of a strip with more stretches one of each; and a few more where two differ
+more than one for every two seconds; of a strip with more stretches one of each; and a few more where two differ
 surely, to find the place.
 """
 
@@ -22,9 +22,10 @@ from fer_core.video.reader import RGB
 
 SPANS, FIRST_SPAN_S = 8, 0.25
 """Pictures of a stretch at most, and seconds that the first ones stand for; they stand for more as it grows."""
-PER_STRIP, EACH_S, MAX_STRETCHES = 3, 4.0, 3
-JUMP, JUMP_TIMES = 0.6, 2.5
-"""The look jumps where it changes by so much (``Strip.follow``), and by so many times its usual change."""
+PER_STRIP, EACH_S, MAX_STRETCHES = 3, 2.0, 3
+JUMP, JUMP_TIMES, BRIEF_S = 0.6, 2.5, 0.3
+"""The look jumps where it changes by so much (``Strip.follow``), and by so many times its usual change. A stretch that
+ends so soon is no person's: something passed before the face."""
 
 
 class Picture(NamedTuple):
@@ -99,6 +100,7 @@ class Strip:
         look = (look - look.mean()) / (look.std() + 1)
         change = float(np.abs(look - self._look).mean()) if len(self._look) else 0.0
         if not self._stretches or (change >= JUMP and change >= JUMP_TIMES * self._usual):
+            self._forget_brief(time_s)
             self._stretches.append(_Stretch(frame, time_s, change))
             self._forget_least_jump()
         else:
@@ -175,6 +177,11 @@ class Strip:
         low, high = sorted(int(i) for i in np.unravel_index(int(apart.argmax()), apart.shape))
         at = low + 1 + int(np.argmax([apart[i, i + 1] for i in range(low, high)]))
         return [*self._parted(described[:at], likeness), *self._parted(described[at:], likeness)]
+
+    def _forget_brief(self, now_s: float) -> None:
+        """The last stretch, if it was one in passing."""
+        if len(self._stretches) > 1 and now_s - self._stretches[-1].start_s < BRIEF_S:
+            self._stretches.pop()
 
     def _forget_least_jump(self) -> None:
         """Of too many stretches, those on both sides of the least jump become one."""

@@ -150,7 +150,7 @@ def test_between_sure_and_different_lies_a_proposal() -> None:
 # what is described
 
 
-@pytest.mark.parametrize(("n", "wanted"), [(1, 1), (30, 1), (60, 2), (120, 3), (400, 3)])
+@pytest.mark.parametrize(("n", "wanted"), [(1, 1), (12, 1), (30, 2), (120, 3), (400, 3)])
 def test_of_a_strip_at_most_three_faces_are_described_from_its_whole_time(n: int, wanted: int) -> None:
     describer = Colours()
     found = recognised(shots((n, [(0, 100, RED)])), describer)
