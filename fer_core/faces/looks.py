@@ -6,13 +6,14 @@ directions of its edges in blocks (histograms of oriented gradients, Dalal and T
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.faces.crops import crop_squares, shrunk
+from fer_core.faces.crops import crop_squares
 from fer_core.faces.records import RGB, ArrayF, Faces
 
 SIDE, MARGIN, CELL = 48, 1.3, 8
@@ -106,21 +107,19 @@ def looks_at(image: RGB, squares: NDArray[np.float64], scene: SceneLook) -> Face
     blocks = np.array([_EDGES.compute(grey) for grey in greys], np.float32).reshape(len(crops), ROW**2, 36)
     blocks -= blocks.mean(axis=2, keepdims=True)
     blocks /= np.maximum(np.linalg.norm(blocks, axis=2, keepdims=True), 1e-3)
-    logs = np.log(crops.reshape(len(crops), SIDE**2, 3).mean(axis=1, dtype=np.float32) + 16)
+    logs = np.log(np.array([cv2.mean(crop)[:3] for crop in crops], np.float32).reshape(-1, 3) + 16)
     tint = np.stack([logs, logs - np.log(scene.colour + 16)], axis=1)
     return FaceLooks(blocks, _textured(greys), np.asarray(tint - tint.mean(axis=2, keepdims=True), np.float32))
 
 
 def _cut(image: RGB, square: NDArray[np.float64]) -> RGB:
-    """What is in a square, more coarsely than the networks see it."""
-    times = int(np.clip(np.linalg.norm(square[1]) / SIDE, 1, 64))
-    part, corner = shrunk(image, square, times)
+    """What is in a square; of a large face every so many pixels, which tell as much as all."""
+    times = 1 if math.hypot(*square[1]) <= SIDE else 2
     step = square[1:].T / (times * SIDE)
-    start = (square[0] - corner) / times + step.sum(axis=1) / 2 - 0.5  # from middles of pixels to middles of pixels
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(
-        part, np.column_stack([step, start]), (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
+    start = square[0] + step.sum(axis=1) / 2 - 0.5  # from middles of pixels to middles of pixels
+    size, flags = (times * SIDE, times * SIDE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpAffine(image, np.column_stack([step, start]), size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cut if times == 1 else cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def look_squares(faces: Faces) -> NDArray[np.float64]:
@@ -135,14 +134,17 @@ def look_squares(faces: Faces) -> NDArray[np.float64]:
 
 def _textured(greys: list[NDArray[np.uint8]]) -> NDArray[np.bool_]:
     """Whether a block of each grey picture shows anything, (n, b), in the order of the histograms: by columns."""
-    cells = np.array(greys, np.float32).reshape(len(greys), ROW + 1, CELL, ROW + 1, CELL)
-    sums, squares = cells.sum(axis=(2, 4)), (cells**2).sum(axis=(2, 4))
-    sums, squares = (
-        each[:, :-1, :-1] + each[:, 1:, :-1] + each[:, :-1, 1:] + each[:, 1:, 1:] for each in (sums, squares)
-    )
-    area = 4 * CELL**2
-    variance = squares / area - (sums / area) ** 2
+    floats = [grey.astype(np.float32) for grey in greys]
+    cells = np.array([_cells(each) for each in floats] + [_cells(each * each) for each in floats], np.float32)
+    cells = cells.reshape(2, len(greys), ROW + 1, ROW + 1)
+    blocks = (cells[..., :-1, :-1] + cells[..., 1:, :-1] + cells[..., :-1, 1:] + cells[..., 1:, 1:]) / 4
+    variance = blocks[1] - blocks[0] ** 2
     return np.asarray(variance.transpose(0, 2, 1).reshape(len(greys), ROW**2) > LEAST_TEXTURE**2)
+
+
+def _cells(grey: ArrayF) -> ArrayF:
+    """Mean of each cell."""
+    return np.asarray(cv2.resize(grey, (ROW + 1, ROW + 1), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def likeness(a: FaceLooks, b: FaceLooks) -> ArrayF:

@@ -37,7 +37,7 @@ class Run:
         with_people = settings.identity and not reader.info.is_picture  # nobody comes back in a picture
         self.parts = PartWriter(folder, scores, Recogniser(make_describer()) if with_people else None)
         self.repeated = 0
-        self._last_look: RGB = np.zeros((0, 0, 3), np.uint8)
+        self._before: Frame | None = None
         self.progress, self.should_stop = progress, should_stop
         self.stopped, self.last_s = False, settings.start_s
         self.started, self._told = time.monotonic(), -1.0
@@ -56,7 +56,7 @@ class Run:
                 order = np.argsort(tracks)
                 if not self._keep(frame, faces[order], tracks[order], sources[order]):
                     break
-                self._compare(frame.image)
+                self._compare(frame)
                 self._tell("analysing", frame.time_s - settings.start_s)
                 if self.should_stop():
                     self.stopped = True
@@ -107,11 +107,11 @@ class Run:
                 return way
         return ""
 
-    def _compare(self, image: RGB) -> None:
-        """Count a frame whose picture is the one before once more."""
-        look = image[::8].copy()  # whole rows: single pixels take longer to gather
-        self.repeated += np.array_equal(look, self._last_look)
-        self._last_look = look
+    def _compare(self, frame: Frame) -> None:
+        """Count a frame whose picture is the one before once more; few need to be compared as a whole."""
+        before, self._before = self._before, frame
+        if before is not None and np.array_equal(before.look.shape, frame.look.shape):
+            self.repeated += np.array_equal(before.image[::8], frame.image[::8])
 
     def _goes_on(self) -> bool:
         before = self.settings.start_s and not self.parts.frames

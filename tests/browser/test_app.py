@@ -146,10 +146,10 @@ def test_several_files_of_kinds_that_browsers_do_not_show(page: Any, tmp_path: P
     clip = write_clip(tmp_path / "part.mp4", [j / 10 for j in range(10)], pictures=[portrait] * 10)
     pictures = [Image.fromarray(np.roll(portrait, j, axis=1)) for j in range(5)]
     pictures[0].save(tmp_path / "moves.webp", save_all=True, append_images=pictures[1:], duration=100)
-    pictures[0].save(tmp_path / "face", "TIFF")
-    page.locator(".uploader input").set_input_files([str(clip), str(tmp_path / "moves.webp"), str(tmp_path / "face")])
+    pictures[0].save(tmp_path / "scan", "TIFF")
+    page.locator(".uploader input").set_input_files([str(clip), str(tmp_path / "moves.webp"), str(tmp_path / "scan")])
     page.get_by_role("button", name="Analyze all 3").click()
-    open_review(page, "face")
+    open_review(page, "scan")
     page.locator(".player .picture img").wait_for()
     assert page.locator(".player .picture img").evaluate("img => img.naturalWidth") == portrait.shape[1]
     page.locator(".reading").filter(has_text="happy").wait_for()
