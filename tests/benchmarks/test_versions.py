@@ -18,6 +18,7 @@ def test_a_version_beside_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["new_s"][0] < told["old_s"][0]  # two frames a second instead of all
 
 
+@pytest.mark.nightly
 def test_a_side_that_fails_says_so() -> None:
     with versions.Side(versions.ROOT, {"no such": "setting"}) as side, pytest.raises(RuntimeError, match="failed"):
         side.seconds(SAMPLE)

@@ -290,7 +290,11 @@ SHOWN_LEVEL = """async (player) => {
 """Brightness of the frame that is really on screen."""
 
 
-@pytest.mark.parametrize("rate", RATES, ids=lambda rate: f"{float(rate):g}")
+@pytest.mark.parametrize(
+    "rate",
+    [rate if rate in (Fraction(24000, 1001), 60) else pytest.param(rate, marks=pytest.mark.nightly) for rate in RATES],
+    ids=lambda rate: f"{float(rate):g}",
+)
 def test_a_link_opens_its_very_frame_at_every_rate(page: Any, address: str, rate: Fraction) -> None:
     """Times in addresses are rounded, to ms in those of earlier versions; frames are told apart by their brightness."""
     folder = RATES[rate]
