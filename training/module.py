@@ -24,8 +24,9 @@ from training.recipe import FERPLUS, FERPLUS7, OWN, Recipe
 from training.schedule import LearningRate, freeze, make_optimiser
 
 LABELS = (OWN, FERPLUS)
-MAX_LOSS = 1e4
-"""A loss above this, in nats, is no learning any more: the network is sure of the wrong class beyond measure."""
+MAX_LOSS = 1e6
+"""A loss above this, in nats, is no learning any more; the first steps of a deep network that starts from scratch may
+have tens of thousands."""
 _LOOK_EVERY = 20
 """Steps after which a GPU is asked for the loss, as it has to be waited for."""
 LABELS_OF_TARGET = {OWN: "own", FERPLUS: FERPLUS7}
