@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 export PYTHONPATH := $(CURDIR)
 
@@ -34,7 +34,7 @@ demo-train: $(VENV)/run.stamp
 	$(BIN)/python -m training.drawn folders $(FER_HOME)/demo/drawn --per-class $(DEMO_FACES)
 	FER_RUNS=$(FER_HOME)/demo/runs $(BIN)/python -m training.train demo --fresh --replace $(DEMO_OPTIONS) \
 		--data $(FER_HOME)/demo/drawn
-	@echo "The checkpoint demo is on the dashboard's page Checkpoints (make run)."
+	@echo "The checkpoint demo is on the dashboard's page Models (make run)."
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
@@ -47,8 +47,9 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 requirements: $(VENV)/test.stamp
-	$(COMPILE) -o requirements.txt
-	$(COMPILE) --group dev --extra identity -o tests/requirements.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --group dev --extra identity --extra pretrained -o tests/requirements.txt
+	$(COMPILE) requirements.txt --no-deps --generate-hashes -o requirements.lock  # the same versions
 
 clean:
 	rm -rf $(VENV)

@@ -21,7 +21,7 @@ from fer_core.data.locate import find_dataset
 from fer_core.explain import Sanity, layers, sanity
 from fer_core.explain.checks import MAX_SIMILARITY, RANDOM_NETWORKS, STEPS, judged, randomised
 from fer_core.explain.gradcam import class_indices, maps_of_input
-from fer_core.explain.network import pick_layer
+from fer_core.explain.network import map_sides, pick_layer, pick_method
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
@@ -29,9 +29,14 @@ RGB = NDArray[np.uint8]
 Check = Callable[[RGB, int], Sanity]
 
 
+def last_of(classifier: Classifier, cells: int) -> str:
+    """The last layer with so many cells along a side."""
+    return next(name for name, side in map_sides(classifier).items() if side >= cells)
+
+
 def passed_off(classifier: Classifier, crop: RGB, target: str, seed: int) -> Sanity:
     """The check of a map whose weights are random, against other such maps."""
-    layer, classes = pick_layer(classifier), [class_indices(classifier, target)]
+    layer, classes = last_of(classifier, 5), [class_indices(classifier, target)]
     nets = [randomised(classifier, 1000 + seed * (RANDOM_NETWORKS + 1) + i) for i in range(RANDOM_NETWORKS + 1)]
     maps = np.concatenate([maps_of_input(classifier, net, crop[None], classes, "gradcam", layer) for net in nets])
     return judged(classifier, crop, maps, target, method="gradcam", layer=layer, seed=seed, steps=STEPS)
@@ -74,7 +79,7 @@ def main() -> None:
     crops = np.repeat(faces[chosen][..., None], 3, axis=3)
     ranked = np.argsort(-classifier.predict(crops).logits, axis=1)
     first, second = ([classifier.labels[top] for top in ranked[:, i]] for i in (0, 1))
-    names, default = layers(classifier), pick_layer(classifier)
+    names, default, own = layers(classifier), last_of(classifier, 5), pick_layer(classifier)
 
     def by(targets: list[str], method: str = "gradcam", layer: str = default) -> Check:
         return lambda crop, i: sanity(classifier, crop, targets[i], method=method, layer=layer, seed=i)
@@ -84,6 +89,7 @@ def main() -> None:
         f"{'map':34}{'passed':>8}{'similar':>8}{'random':>8}{'similarity':>14}{'own':>14}{'random':>14}{'spot':>14}"
         f"{'> spot':>8}{'s':>7}"
     )
+    show(f"{pick_method(classifier)} {own}, its own", by(first, pick_method(classifier), own), crops)
     show(f"gradcam {default}", by(first), crops)
     show(f"gradcam {default}, next emotion", by(second), crops)
     show(f"gradcam {names[0]}", by(first, layer=names[0]), crops)

@@ -119,7 +119,7 @@ def run(scene: Scene, people: Sequence[Head], detector: Detector, mode: str, see
     frames = (Frame(i, i / FPS, each.image) for i, each in enumerate(drawn))
     tracker, found = Tracker(), list[tuple[int, int, int]]()
     with closing(scan(frames, detector, mode)) as scanned:
-        for frame, faces, _ in scanned:
+        for frame, faces, *_ in scanned:
             strips = tracker.update(frame.time_s, faces, frame.image, frame.look).astype(np.int64)
             joiner.see(frame, faces, strips)
             shown = matched(faces.boxes, drawn[frame.index])

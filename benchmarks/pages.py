@@ -22,11 +22,10 @@ from tests.support.pages import ZOOM
 
 HALF_HOUR, TWO_HOURS = "5e" * 16, "3c" * 16
 PAGES = {
-    "": ".uploader",
-    "library": "[class*=st-key-row-]",
+    "": "[class*=st-key-row-]",
     f"review?analysis={HALF_HOUR}": ".player[data-ready=yes]",
-    "inspect": "h1",
-    "checkpoints": "h1",
+    "model": "h1",
+    "models": "h1",
     "systems": "h1",
 }
 """Pages, and what is there once they can be used."""
@@ -57,7 +56,7 @@ def visits(browser: Any, address: str, rounds: int) -> dict[str, tuple[float, fl
 def long_review(browser: Any, address: str) -> tuple[float, list[float]]:
     """Seconds from the click on Open until the timeline of two hours is drawn, and ms of the zoom steps after it."""
     with watched_tab(browser) as tab:
-        tab.goto(f"{address}/library")
+        tab.goto(f"{address}/")
         row = tab.locator("[class*=st-key-row-]", has_text="two hours.mp4").first
         opened = row.get_by_role("button", name="Open")
         opened.wait_for()

@@ -1,9 +1,10 @@
 """A clip for the benchmark where no real one may be shipped: six faces that enter, cross and leave, in 1920×1080.
 
-    python -m benchmarks.street street.mp4 [--seconds 10] [--size 1920x1080] [--people 6]
+    python -m benchmarks.street street.mp4 [--seconds 10] [--size 1920x1080] [--people 6] [--sitting]
 
 Faces are those of the bundled sample (a public-domain portrait whose expression changes), 60 to 300 px wide, tinted and
 mirrored so that people differ. They move before a textured wall that a camera pans over; halfway the scene is cut.
+With ``--sitting`` they sit side by side, as around a table, in one scene before a camera that stands.
 """
 
 from __future__ import annotations
@@ -81,16 +82,28 @@ def walkers(random: np.random.Generator, n: int, size: tuple[int, int]) -> list[
     return made
 
 
-def frames(seconds: float, size: tuple[int, int], n: int, seed: int = 0) -> Iterator[RGB]:
-    """The frames of the clip, RGB uint8 (h, w, 3), with a cut halfway."""
+def sitters(random: np.random.Generator, n: int, size: tuple[int, int]) -> list[Walker]:
+    """People side by side, who stay where they are."""
+    made = []
+    for i in range(n):
+        place = np.array([(i + 0.5) / n, random.uniform(0.4, 0.6)])
+        width = random.uniform(0.35, 0.5) * size[0] / n
+        tint = random.uniform(0.75, 1.15, 3).astype(np.float32)
+        made.append(Walker(width, place, place, int(random.integers(1000)), bool(i % 2), tint))
+    return made
+
+
+def frames(seconds: float, size: tuple[int, int], n: int, seed: int = 0, sitting: bool = False) -> Iterator[RGB]:
+    """The frames of the clip, RGB uint8 (h, w, 3): a cut halfway, or one scene of people who are ``sitting``."""
     random = np.random.default_rng(seed)
     faces, face_px = patches()
     soft = _soft(faces[0].shape[:2])
-    total = round(seconds * FPS)
-    for scene in range(2):
-        wall = clouds(random, (round(size[0] * 1.25), round(size[1] * 1.1)))
-        people = walkers(random, n, size)
-        count = total // 2 + (total % 2) * scene
+    total, scenes = round(seconds * FPS), 1 if sitting else 2
+    spare = (1.0, 1.0) if sitting else (1.25, 1.1)
+    for scene in range(scenes):
+        wall = clouds(random, (round(size[0] * spare[0]), round(size[1] * spare[1])))
+        people = (sitters if sitting else walkers)(random, n, size)
+        count = total // scenes + (total % scenes) * scene
         for i in range(count):
             share = i / max(count - 1, 1)
             left, top = (
@@ -131,13 +144,15 @@ def _paste(
     part[:] = np.clip(share * drawn * person.tint + (1 - share) * part, 0, 255)
 
 
-def write(path: Path, *, seconds: float = SECONDS, size: tuple[int, int] = SIZE, n: int = PEOPLE) -> Path:
+def write(
+    path: Path, *, seconds: float = SECONDS, size: tuple[int, int] = SIZE, n: int = PEOPLE, sitting: bool = False
+) -> Path:
     """Write the clip as H.264; the same every time."""
     new = path.with_suffix(".new.mp4")
     with av.open(str(new), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "21", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for i, image in enumerate(frames(seconds, size, n)):
+        for i, image in enumerate(frames(seconds, size, n, sitting=sitting)):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = i, Fraction(1, FPS)
             container.mux(stream.encode(frame))
@@ -153,9 +168,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--size", default="x".join(map(str, SIZE)), help="width x height in px")
     parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--sitting", action="store_true", help="they sit side by side instead of walking about")
     args = parser.parse_args(argv)
     width, height = (int(each) for each in args.size.split("x"))
-    print(write(args.out, seconds=args.seconds, size=(width, height), n=args.people))
+    print(write(args.out, seconds=args.seconds, size=(width, height), n=args.people, sitting=args.sitting))
     return 0
 
 

@@ -1,16 +1,15 @@
-"""From where on scores go wrong: what the default limits of ``fer_core.video.trust`` are chosen on.
+"""Turned and covered faces, for the limits of ``fer_core.video.trust``; all others are in ``benchmarks.doubts``.
 
     python -m benchmarks.trust_limits --data /path/to/fer2013 [--n 1000] [--clip CLIP --covered START_S END_S]
 
-Accuracy (labels ``ferplus7``) on pictures of public_test as they are blurred, darkened and made small, and by bins of
-what the limits compare. Then how well covered faces are told from free ones: drawn covers of a kind that the regression
-was not fitted on, and, with ``--clip``, a real video with one face that is covered from START_S to END_S.
+Accuracy (labels ``ferplus7``) on pictures of public_test by how the head is turned. Then how well covered faces are
+told from free ones: drawn covers of a kind that the regression was not fitted on, and, with ``--clip``, a real video
+with one face that is covered from START_S to END_S.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.doubts import entropy
 from fer_core.data import ferplus_labels, load_fer2013
 from fer_core.data.locate import find_dataset
-from fer_core.faces import CropGeometry, crop_faces, crop_qualities, make_detector
-from fer_core.models.classifier import Classifier, Scores, load
+from fer_core.faces import CropGeometry, crop_faces, make_detector
+from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT, find_checkpoint
 from fer_core.models.reference import Reference, edge_histograms, load_reference
 from fer_core.signals import POSE, Seen
@@ -31,35 +31,13 @@ from training.reference import OCCLUDERS, cover, fit_probe
 
 Pictures = NDArray[np.uint8]
 Values = NDArray[np.float32]
-BLUR_PX = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-LIGHT = (0.5, 0.25, 0.15, 0.1, 0.05)
-SIDE_PX = (32, 24, 20, 16, 12, 8)
 BINS = {
-    "sharpness": (50, 100, 200, 400, 800, 1600),
-    "brightness": (0.03, 0.06, 0.1, 0.2, 0.4),
     "turn": (0.1, 0.2, 0.3, 0.4, 0.5),
     "nod": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3),
     "yaw": (10, 20, 30, 40, 50),
     "pitch": (10, 20, 30, 40, 50),
     "roll": (5, 10, 15, 20),
-    "occlusion": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
-    "distance": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-    "entropy": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
 }
-
-
-def blurred(images: Pictures, sigma_px: float) -> Pictures:
-    return np.stack([cv2.GaussianBlur(image, (0, 0), sigma_px) for image in images])
-
-
-def darkened(images: Pictures, light: float, rng: np.random.Generator) -> Pictures:
-    """With the noise of a camera, two grey values."""
-    return np.clip(np.rint(images * light + rng.normal(0, 2, images.shape)), 0, 255).astype(np.uint8)
-
-
-def made_small(images: Pictures, side_px: int) -> Pictures:
-    small = [cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA) for image in images]
-    return np.stack([cv2.resize(image, images.shape[:0:-1], interpolation=cv2.INTER_LINEAR) for image in small])
 
 
 def show_bins(name: str, values: Values, right: NDArray[np.bool_]) -> None:
@@ -73,21 +51,6 @@ def show_bins(name: str, values: Values, right: NDArray[np.bool_]) -> None:
             print(f"{words:>16}{chosen.sum():7}{right[chosen].mean():10.1%}")
 
 
-def show_worse(
-    what: str,
-    variants: dict[str, Pictures],
-    measure: Callable[[Pictures], Values],
-    is_right: Callable[[Pictures], NDArray],
-) -> tuple[Values, NDArray[np.bool_]]:
-    """Accuracy per variant; measured values and rightness of all of them together."""
-    print(f"\n{what:>16}{'median':>9}{'accuracy':>10}")
-    values, right = {}, {}
-    for name, pictures in variants.items():
-        values[name], right[name] = measure(pictures), is_right(pictures)
-        print(f"{name:>16}{np.median(values[name]):9.3g}{right[name].mean():10.1%}")
-    return np.concatenate([*values.values()]), np.concatenate([*right.values()])
-
-
 def landmarks_of(images: Pictures) -> Values:
     """Landmarks (n, 5, 2) in enlarged pictures; NaN where not exactly one face is found."""
     detector, side, border = make_detector("mtcnn", min_face_px=48), 96, 24
@@ -99,27 +62,6 @@ def landmarks_of(images: Pictures) -> Values:
         if len(faces) == 1:
             found[i] = faces.landmarks[0]
     return found
-
-
-def entropy(scores: Scores) -> Values:
-    p = scores.probabilities
-    return np.asarray(-(p * np.log(np.maximum(p, 1e-12))).sum(axis=1) / np.log(p.shape[1]), np.float32)
-
-
-def show_quality(images: Pictures, is_right: Callable[[Pictures], NDArray], rng: np.random.Generator) -> None:
-    """Blurred, dark and small pictures."""
-
-    def sharpness(pictures: Pictures) -> Values:
-        return crop_qualities(pictures)["sharpness"]
-
-    def brightness(pictures: Pictures) -> Values:
-        return np.asarray(pictures.mean(axis=(1, 2)) / 255, np.float32)
-
-    soft = {"as it is": images} | {f"blur {px} px": blurred(images, px) for px in BLUR_PX}
-    show_bins("sharpness", *show_worse("sharpness of", soft, sharpness, is_right))
-    dark = {"as it is": images} | {f"light × {x}": darkened(images, x, rng) for x in LIGHT}
-    show_bins("brightness", *show_worse("brightness of", dark, brightness, is_right))
-    show_worse("sharpness of", {f"side {px} px": made_small(images, px) for px in SIDE_PX}, sharpness, is_right)
 
 
 def show_pose(images: Pictures, right: NDArray[np.bool_]) -> None:
@@ -158,9 +100,9 @@ def show_clip(clip: Path, covered_s: tuple[float, float], classifier: Classifier
     times = np.concatenate([np.full(len(faces), frame.time_s) for frame, faces in frames])
     scores = classifier.predict(crops)
     covered = (times > covered_s[0]) & (times < covered_s[1])
-    signals = {
+    signals: dict[str, NDArray[np.floating]] = {
         "occlusion": reference.occlusion(crops),
-        "entropy": entropy(scores),
+        "entropy": entropy(scores.probabilities),
         "distance": reference.distance(scores.features),
         "1 - detection": np.concatenate([1 - faces.scores for _, faces in frames]),
     }
@@ -185,17 +127,9 @@ def main() -> None:
     truth = ferplus_labels(faces.votes, "ferplus7")
     chosen = np.flatnonzero(truth >= 0)[: args.n]
     images, truth = faces.images[chosen], truth[chosen]
-
-    def is_right(pictures: Pictures) -> NDArray[np.bool_]:
-        return classifier.predict(pictures).probabilities.argmax(axis=1) == truth
-
     scores = classifier.predict(images)
     right = scores.probabilities.argmax(axis=1) == truth
     print(f"{len(images)} pictures, {right.mean():.1%} right")
-    show_quality(images, is_right, rng)
-    show_bins("occlusion", reference.occlusion(images), right)
-    show_bins("distance", reference.distance(scores.features), right)
-    show_bins("entropy", entropy(scores), right)
     show_covers(images, load_fer2013(data, "training").images[:4000], reference, rng)
     if args.clip is not None:
         show_clip(args.clip, tuple(args.covered), classifier, reference)

@@ -5,7 +5,8 @@
 
 Each side is a process of its own that loads its network first; then both analyse the same clip in turns (AB BA AB …),
 every table written. For each clip the ratio of seconds, new to old, or with the setting to without: least, median and
-most of the rounds. Without clips: a minute of 1080p with five faces (``benchmarks.street``), made once.
+most of the rounds. Without clips: two minutes of 1080p with five faces each (``benchmarks.street``), made once: in one
+they walk about, in the other they sit.
 """
 
 from __future__ import annotations
@@ -79,10 +80,11 @@ def _environment(checkout: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(checkout)}
 
 
-def minute() -> Path:
+def minute(*, sitting: bool = False) -> Path:
     """A minute of 1080p with five faces, made once."""
-    path = Path(tempfile.gettempdir()) / f"fer-workbench-street-{SECONDS:g}s-{PEOPLE}.mp4"
-    return path if path.is_file() else write(path, seconds=SECONDS, n=PEOPLE)
+    name = "sitting" if sitting else "street"
+    path = Path(tempfile.gettempdir()) / f"fer-workbench-{name}-{SECONDS:g}s-{PEOPLE}.mp4"
+    return path if path.is_file() else write(path, seconds=SECONDS, n=PEOPLE, sitting=sitting)
 
 
 def compared(clip: Path, old: Side, new: Side, rounds: int) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(arguments)
     with Side(options.against.resolve(), {}) as old, Side(ROOT, options.setting) as new:
-        for clip in [each.resolve() for each in options.clips] or [minute()]:
+        for clip in [each.resolve() for each in options.clips] or [minute(), minute(sitting=True)]:
             print(json.dumps(compared(clip, old, new, options.rounds)), flush=True)
 
 

@@ -58,6 +58,7 @@ from fer_core.signals.quality import Quality
 from fer_core.video import parts, reader
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
+from fer_core.video.run import Run
 from fer_core.video.store import open_analysis
 
 RGB = NDArray[np.uint8]
@@ -223,6 +224,7 @@ STAGES = {
     "qualities": (Quality, "of"),
     "score": (Classifier, "predict"),
     "write": (parts.PartWriter, "_write_part"),
+    "keep": (Run, "_keep_state"),
 }
 
 

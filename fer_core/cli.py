@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import fer_core
-from fer_core import cli_convert, cli_evaluate, cli_robustness
+from fer_core import cli_convert, cli_doctor, cli_evaluate, cli_live, cli_robustness
 from fer_core.cli_parts import Interrupt, add_device, add_help, in_one_sentence, progress_bar, show, with_dashes
+from fer_core.emotions import HALFWAY, PRIORS
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.video.modes import MODES
 
@@ -36,7 +37,7 @@ examples:
   python -m fer_core analyze talk.mp4 --out results/talk
   python -m fer_core analyze talk.mp4 --out results/talk --per-second 5 --start 60 --end 120 --min-face 60
   python -m fer_core analyze talk.mp4 --out results/talk --annotated --export srt,json --smooth 0.5
-  python -m fer_core analyze talk.mp4 --out both --checkpoint compact-resnet-ferplus --checkpoint mobilenetv2-fer2013
+  python -m fer_core analyze talk.mp4 --out both --checkpoint mobilenetv2-ferplus --checkpoint mobilenetv2-fer2013
 """
 
 
@@ -105,6 +106,14 @@ def _parser() -> argparse.ArgumentParser:
         "biometric data and kept in the folder alone",
     )  # fmt: skip
     analyze.add_argument(
+        "--no-pictures", action="store_true", help="store no picture of anybody: the folder holds tables alone"
+    )
+    analyze.add_argument(
+        "--prior", default=HALFWAY, choices=PRIORS,
+        help="how common each emotion is taken to be: as in the network's training pictures, which it leans towards, "
+        "halfway to all alike (default), or all alike; for what is shown and exported, the tables are as trained",
+    )  # fmt: skip
+    analyze.add_argument(
         "--smooth", type=float, default=0.0, metavar="S", help="smoothing window for --annotated and --export"
     )
     analyze.add_argument("--annotated", action="store_true", help="write annotated.mp4 too, with sound")
@@ -119,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     cli_evaluate.add_commands(commands)
     cli_robustness.add_command(commands)
     cli_convert.add_command(commands)
+    cli_live.add_command(commands)
+    cli_doctor.add_command(commands)
     return parser
 
 
@@ -183,6 +194,8 @@ def _analyze(args: argparse.Namespace) -> int:
         end_s=args.end,
         track=args.track,
         identity=args.identity,
+        prior=args.prior,
+        keep_pictures=not args.no_pictures,
     )
     stop = Interrupt()
     bar = progress_bar(readable(args.video.name))
@@ -233,6 +246,8 @@ def _extras(args: argparse.Namespace, stop: Interrupt) -> None:
 def _tell(record: dict[str, Any], out: Path) -> None:
     from fer_core.video.proposals import proposals
     from fer_core.video.store import open_analysis
+    from fer_core.video.timeline import people_summary
+    from fer_core.video.view import prior_in_words, view
 
     check = record["time_check"]
     print(
@@ -240,11 +255,14 @@ def _tell(record: dict[str, Any], out: Path) -> None:
         f"{check['frames_with_faces']} with faces, {check['frames_dropped']} dropped; "
         f"{'variable' if check['variable_rate'] else 'constant'} rate; {record['frames_per_s']:.1f} frames/s"
     )
-    for person in record["summary"]["people"]:
+    analysis = open_analysis(out)
+    for person in people_summary(view(analysis)):
         shares = sorted(person["emotion_share"].items(), key=lambda item: -item[1])
         told = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares[:3])
         print(f"Person {person['track'] + 1}: {person['first_s']:.2f}-{person['last_s']:.2f} s, {told}")
-    proposed = proposals(open_analysis(out))
+    if record["summary"]["people"]:
+        print(f"H{prior_in_words(analysis)[1:]}")
+    proposed = proposals(analysis)
     for proposal in proposed[:MOST_PROPOSALS]:
         print(
             f"Person {proposal.person + 1} and Person {proposal.other + 1} may be one person by their faces "

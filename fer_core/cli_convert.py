@@ -123,7 +123,7 @@ def _judged(folder: Path, data: DataSet, given: Sequence[str]) -> list[str]:
     from fer_core.evaluation.label_order import better_order
     from fer_core.evaluation.metrics import fit_temperature
     from fer_core.evaluation.run import evaluate_faces, figures_of, labels_of, table_array, write_table
-    from fer_core.models.card import CHOOSE, TEST
+    from fer_core.models.card import CHOOSE, TEST, write_card
     from fer_core.models.classifier import load
 
     card, said = load(folder).card, []
@@ -138,7 +138,7 @@ def _judged(folder: Path, data: DataSet, given: Sequence[str]) -> list[str]:
         if side == CHOOSE:
             logits = table_array(table, "logit_")
             card = dataclasses.replace(card, temperature=round(fit_temperature(logits, truth), 4))
-            (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+            write_card(folder, card)
             table = evaluate_faces(load(folder), faces)
         write_table(table, folder / "evaluations" / f"{faces.name}-{faces.split}.parquet")
         figures = figures_of(table, faces, faces.name, "none")
@@ -149,7 +149,7 @@ def _judged(folder: Path, data: DataSet, given: Sequence[str]) -> list[str]:
             said.append(f"The labels look permuted: {found.better:.1%} would be right with --labels {better}")
     told = {"dataset": data.name, "labels": data.name, "choose": splits[CHOOSE] or "", "test": splits[TEST]}
     card = dataclasses.replace(card, metrics=metrics, data={**card.data, **told})
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    write_card(folder, card)
     return said
 
 

@@ -79,7 +79,9 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """The option ``--data``."""
-    parser.add_argument("--data", type=Path, metavar="PATH", help="folder of the data set (default: $FER_DATA/fer2013)")
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="folder of the data set, or its table (default: $FER_DATA/fer2013)"
+    )
 
 
 def progress_bar(title: str, *, hidden: bool = False) -> tqdm:

@@ -20,7 +20,7 @@ Run a checkpoint over a split of a data set, as it is and with every corruption 
 compression, light, parts of the face covered, and crops that are off. docs/robustness.md says what each one is.
 
 Labels are the data set's own; FER+'s (ferplus7) for a checkpoint that is taught those. The table is written as
-robustness.csv and robustness.json where the page Checkpoints of the dashboard looks for it; that of a checkpoint which
+robustness.csv and robustness.json where a model's page (Robustness) looks for it; that of a checkpoint which
 the dashboard does not list, or of some of the pictures (--limit), only where --out says.
 
 figures:
@@ -29,9 +29,9 @@ figures:
 """
 _EXAMPLES = """\
 examples:
-  python -m fer_core robustness compact-resnet-ferplus --data data/fer2013
-  python -m fer_core robustness compact-resnet-ferplus --limit 500
-  python -m fer_core robustness compact-resnet-ferplus --out checkpoints/compact-resnet-ferplus
+  python -m fer_core robustness mobilenetv2-ferplus --data data/fer2013
+  python -m fer_core robustness mobilenetv2-ferplus --limit 500
+  python -m fer_core robustness mobilenetv2-ferplus --out checkpoints/mobilenetv2-ferplus
 """
 
 

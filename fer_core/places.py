@@ -15,3 +15,9 @@ def detectors_folder() -> Path:
     """Where weights of face detectors are: ``FER_DETECTORS``, else ``detectors/`` in the data folder."""
     given = os.environ.get("FER_DETECTORS")
     return Path(given).expanduser() if given else data_home() / "detectors"
+
+
+def pretrained_folder() -> Path:
+    """Where ImageNet weights are that were put there for machines without a network: ``pretrained/`` in the data
+    folder."""
+    return data_home() / "pretrained"

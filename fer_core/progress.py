@@ -20,6 +20,7 @@ class Progress:
         total_frames: frames or pictures in all, where they can be counted beforehand.
         faces: faces so far.
         done_s, total_s: seconds of video so far and in all.
+        went_on_s: the second of the video at which an interrupted analysis was taken up; None where nothing was.
     """
 
     stage: str
@@ -29,6 +30,7 @@ class Progress:
     faces: int = 0
     done_s: float = 0.0
     total_s: float = 0.0
+    went_on_s: float | None = None
 
     @classmethod
     def along(cls, stage: str, done_s: float, total_s: float, *, frames: int = 0, faces: int = 0) -> Progress:

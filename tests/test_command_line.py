@@ -104,9 +104,9 @@ def test_a_picture_of_an_odd_name_is_analysed_and_told(
         (["analyze", "x.png", "--out", "x" * 300], "cannot be written: File name too long"),
         (["analyze", "x.png", "--out", "a", "--checkpoint", "none"], "none"),
         (["evaluate", "none", "--data", "text.mp4"], "none"),
-        (["evaluate", "compact-resnet-ferplus", "--data", "text.mp4"], "text.mp4"),
+        (["evaluate", "mobilenetv2-ferplus", "--data", "text.mp4"], "text.mp4"),
         (["copies", "--data", "nowhere"], "nowhere"),
-        (["robustness", "compact-resnet-ferplus", "--data", "nowhere"], "nowhere"),
+        (["robustness", "mobilenetv2-ferplus", "--data", "nowhere"], "nowhere"),
     ],
 )  # fmt: skip
 def test_every_command_says_what_is_wrong(

@@ -20,19 +20,29 @@ from fer_core.errors import RecipeError
 from fer_core.models.preprocess import normalise, resample, to_float
 from training.recipe import Recipe
 from training.settings import Augment, Mix
+from training.variety import cut_otherwise, varied
 
 
-def train_batch(images: Tensor, recipe: Recipe, size: int, copy: Tensor | None = None) -> Tensor:
+def train_batch(
+    images: Tensor, recipe: Recipe, size: int, *, originals: Tensor | None = None, copies: Tensor | None = None
+) -> Tensor:
     """Augmented, normalised input (n, c, size, size) from uint8 (n, h, w) or (n, h, w, 3); the training preset.
 
-    Rows marked by ``copy`` (bool, n) are further copies of a small class and change as ``balance.augment`` says.
+    The rows ``copies`` (int, m) are further copies of a small class and change as ``balance.augment`` says;
+    ``originals`` (int, n - m) are the others. Both are told, as a device that is asked for either is waited for.
     """
-    if copy is not None and copy.any():
-        x = torch.empty(len(images), recipe.input.channels, size, size, device=images.device)
-        x[~copy] = _augmented(images[~copy], recipe, recipe.augment, size)
-        x[copy] = _augmented(images[copy], recipe, recipe.balance.augment, size)
-        return x
-    return _augmented(images, recipe, recipe.augment, size)
+    if originals is None or copies is None:
+        return _augmented(images, recipe, recipe.augment, size)
+    x = torch.empty(len(images), recipe.input.channels, size, size, device=images.device)
+    x[originals] = _augmented(images[originals], recipe, recipe.augment, size)
+    x[copies] = _augmented(images[copies], recipe, recipe.balance.augment, size)
+    return x
+
+
+@lru_cache(maxsize=16)
+def constants(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers on a device, sent there once: sending makes the device wait."""
+    return torch.tensor(values, device=device)
 
 
 def _augmented(images: Tensor, recipe: Recipe, augment: Augment, size: int) -> Tensor:
@@ -40,11 +50,25 @@ def _augmented(images: Tensor, recipe: Recipe, augment: Augment, size: int) -> T
         return torch.zeros(0, recipe.input.channels, size, size, device=images.device)
     x = to_float(images)
     if recipe.transforms:
-        change = named_transforms(yaml.safe_dump([dict(each) for each in recipe.transforms]))
-        x = torch.stack([change(each) for each in x])
-    x = resample(x, size, _random_affine(len(x), augment, recipe.crop.field / recipe.crop.source, x.device))
-    x = _noise(_light(x, augment), augment.noise)
-    return _erase(normalise(x, recipe.input.mean, recipe.input.std), augment.erase)
+        x = _changed(x, named_transforms(yaml.safe_dump([dict(each) for each in recipe.transforms])))
+    matrices = _random_affine(len(x), augment, recipe.crop.field / recipe.crop.source, x.device)
+    x = resample(x, size, cut_otherwise(matrices, augment.variety.cut))
+    x = varied(_light(x, augment), augment.variety, recipe.crop.field)
+    x = _noise(x, augment.noise)
+    mean, std = (constants(tuple(each), x.device) for each in (recipe.input.mean, recipe.input.std))
+    return _erase(normalise(x, mean, std), augment.erase)
+
+
+def _changed(x: Tensor, change: v2.Compose) -> Tensor:
+    """The batch after each of the transforms: at once where nothing is drawn, or else picture by picture."""
+    for each in change.transforms:
+        x = each(x) if _draws_nothing(each) else torch.stack([each(picture) for picture in x])
+    return x
+
+
+def _draws_nothing(transform: v2.Transform) -> bool:
+    kind = type(transform)
+    return kind.forward is v2.Transform.forward and kind.make_params is v2.Transform.make_params
 
 
 @lru_cache(maxsize=4)
@@ -81,7 +105,7 @@ def mix(x: Tensor, options: Mix, progress: float) -> tuple[Tensor, Tensor, float
         return x, torch.arange(n, device=x.device), 1.0
     kind, alpha = alphas[int(torch.randint(len(alphas), ()))]
     share = float(torch.distributions.Beta(alpha, alpha).sample())
-    partner = torch.randperm(n, device=x.device)
+    partner = torch.randperm(n).to(x.device, non_blocking=True)  # drawn there, some GPUs are waited for
     if kind == "mixup":
         return x * share + x[partner] * (1 - share), partner, share
     side = round(size * math.sqrt(1 - share))
@@ -140,4 +164,4 @@ def _erase(x: Tensor, probability: float) -> Tensor:
     return x.masked_fill(hole.unsqueeze(1), 0.0)
 
 
-__all__ = ["mix", "named_transforms", "train_batch"]
+__all__ = ["constants", "mix", "named_transforms", "train_batch"]

@@ -1,9 +1,15 @@
-"""Lightning data module: pictures as tensors in memory, a GPU's own where they fit, batches by index, no worker
-processes."""
+"""Lightning data module: pictures as tensors that are mapped from a file, or in a GPU's memory where they fit, and
+batches by index.
+
+Pictures are decoded and cut before training starts, so a batch is only copied together, and no process has anything to
+do beside this one. Where they stay outside of a GPU that learns, threads cut batches ahead of it, in pinned memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,13 +22,15 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fer_core.data import ferplus_labels, vote_distribution
 from fer_core.errors import DataError
-from training.prepare import Side
+from training.reading import Side
 from training.recipe import FERPLUS, FERPLUS7, Recipe
 from training.settings import Balance
 
 Batch = dict[str, Tensor]
 MAX_SHARE_OF_GPU = 0.4
 """So much of a GPU's free memory may be filled with pictures; larger sets stay in the computer's."""
+THREADS, BATCHES_AHEAD = 4, 8
+"""Threads that cut batches for a GPU, and batches that lie ready for it."""
 NOBODY: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
 
 
@@ -31,13 +39,21 @@ def teacher_of(target: str) -> str:
     return f"teacher_{target}"
 
 
+def vote_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Vote shares (n, 7) that are taught of votes (n, 10): zero for pictures that ``ferplus7`` drops for anything but a
+    tie."""
+    seven, rest = votes[:, :7].max(axis=1), votes[:, 7:].max(axis=1)
+    return np.asarray(vote_distribution(votes) * (seven > rest)[:, None].astype(np.float32), np.float32)
+
+
 class FaceTensors(Dataset[Batch]):
     """A side as tensors; an index list gives a whole batch.
 
     A batch holds ``images`` uint8 (n, h, w) or (n, h, w, 3), ``own`` int (n,); with ``needs_votes`` ``ferplus`` float
     (n, 7) vote shares and ``ferplus7`` int (n,) label or -1. Images that ``ferplus7`` drops for anything but a tie
     teach no vote shares. ``teachers`` adds their answers to a target, float (n, k), as ``teacher_of(target)``. An index
-    of ``len`` or more means the picture again, as an augmented ``copy`` (bool (n,)).
+    of ``len`` or more means the picture again, as an augmented copy; a batch with such has their rows as ``copies`` int
+    (m,) and those of the others as ``originals`` int (n - m,).
     """
 
     def __init__(self, side: Side, *, needs_votes: bool, teachers: Mapping[str, NDArray[np.float32]] = NOBODY) -> None:
@@ -45,14 +61,17 @@ class FaceTensors(Dataset[Batch]):
             raise DataError("This recipe needs FER+ votes; put fer2013new.csv beside fer2013.csv, or drop the target.")
         self.tensors: Batch = {"images": torch.from_numpy(side.images), "own": torch.from_numpy(side.labels)}
         if needs_votes:
-            seven, rest = side.votes[:, :7].max(axis=1), side.votes[:, 7:].max(axis=1)
-            shares = vote_distribution(side.votes) * (seven > rest)[:, None].astype(np.float32)
-            self.tensors[FERPLUS] = torch.from_numpy(shares)
+            self.tensors[FERPLUS] = torch.from_numpy(vote_targets(side.votes))
             self.tensors[FERPLUS7] = torch.from_numpy(ferplus_labels(side.votes, FERPLUS7))
         self.tensors |= {teacher_of(target): torch.from_numpy(answers) for target, answers in teachers.items()}
 
     def __len__(self) -> int:
         return len(self.tensors["images"])
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are cut."""
+        return self.tensors["own"].device
 
     def move_to(self, device: torch.device) -> None:
         """Cut batches on a GPU from now on, unless it has too little memory, or on the CPU again."""
@@ -61,9 +80,17 @@ class FaceTensors(Dataset[Batch]):
             self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
 
     def __getitem__(self, index: list[int]) -> Batch:
-        chosen = torch.as_tensor(index, device=self.tensors["own"].device)
-        rows = chosen % len(self)
-        return {name: tensor[rows] for name, tensor in self.tensors.items()} | {"copy": chosen >= len(self)}
+        chosen = torch.tensor(index, dtype=torch.int64)
+        rows = self._sent(chosen % len(self))
+        batch = {name: tensor[rows] for name, tensor in self.tensors.items()}
+        if max(index, default=0) >= len(self):
+            is_copy = chosen >= len(self)
+            batch["copies"], batch["originals"] = (self._sent(each.nonzero()[:, 0]) for each in (is_copy, ~is_copy))
+        return batch
+
+    def _sent(self, rows: Tensor) -> Tensor:
+        """Row numbers where batches are cut; they are few, so that no GPU is waited for."""
+        return rows.to(self.device, non_blocking=True)
 
 
 def _free_bytes(device: torch.device) -> int:
@@ -114,16 +141,18 @@ def shown_counts(side: Side, balance: Balance, seed: int) -> dict[str, int]:
 class EpochBatches(Sampler[list[int]]):
     """Batches of row numbers, drawn by seed and epoch, so that a resumed run sees what an unbroken one would.
 
-    With several processes each gets its part of every batch; ``batch_size`` is that of all together.
+    With several processes each gets its part of every batch; ``batch_size`` is that of all together. ``done`` says how
+    many batches of the epoch a resumed run has behind it.
     """
 
     def __init__(
-        self, draw: Draw, batch_size: int, *, seed: int, shuffle: bool, rank: int = 0, n_ranks: int = 1
-    ) -> None:
+        self, draw: Draw, batch_size: int, *, seed: int, shuffle: bool, rank: int = 0, n_ranks: int = 1,
+        done: Callable[[], int] = lambda: 0,
+    ) -> None:  # fmt: skip
         if shuffle and batch_size % n_ranks:
             raise DataError(f"A batch of {batch_size} cannot be shared among {n_ranks} processes; change batch_size.")
         self.draw, self.batch_size, self.seed, self.shuffle = draw, batch_size, seed, shuffle
-        self.rank, self.n_ranks = rank, n_ranks
+        self.rank, self.n_ranks, self.done = rank, n_ranks, done
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -140,8 +169,37 @@ class EpochBatches(Sampler[list[int]]):
             rng = np.random.default_rng([self.seed, self.epoch])
             shares = self.draw.shares
             order = rng.permutation(order) if shares is None else rng.choice(order, len(order), p=shares)
-        for i in range(len(self)):
+        for i in range(self.done(), len(self)):
             yield order[i * self.batch_size : (i + 1) * self.batch_size][self.rank :: self.n_ranks].tolist()
+
+
+class AheadLoader(DataLoader[Batch]):
+    """The batches of a sampler in its order, cut by threads before they are asked for, at most ``BATCHES_AHEAD``.
+
+    Cutting is copying, during which torch lets other threads run. ``pins`` puts batches into memory that a GPU fetches
+    from by itself.
+    """
+
+    def __init__(self, faces: FaceTensors, sampler: EpochBatches, *, pins: bool) -> None:
+        super().__init__(faces, sampler=sampler, batch_size=None)
+        self.faces, self.pins = faces, pins
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        waiting: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(THREADS, thread_name_prefix="batches")
+        try:
+            for index in self.sampler:
+                waiting.append(pool.submit(self._cut, index))
+                if len(waiting) > BATCHES_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _cut(self, index: list[int]) -> Batch:
+        batch = self.faces[index]
+        return {name: tensor.pin_memory() for name, tensor in batch.items()} if self.pins else batch
 
 
 class FerDataModule(pl.LightningDataModule):
@@ -170,10 +228,16 @@ class FerDataModule(pl.LightningDataModule):
 
     def _loader(self, faces: FaceTensors, draw: Draw, *, shuffle: bool) -> DataLoader[Batch]:
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        if self.trainer:
-            faces.move_to(self.trainer.strategy.root_device)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        faces.move_to(device)
         batches = EpochBatches(
             draw, min(self.recipe.batch_size, len(draw.rows)), seed=self.recipe.seed, shuffle=shuffle,
-            rank=rank, n_ranks=n_ranks,
+            rank=rank, n_ranks=n_ranks, done=self._done if shuffle else lambda: 0,
         )  # fmt: skip
+        if device.type == "cuda" and faces.device.type == "cpu":
+            return AheadLoader(faces, batches, pins=True)
         return DataLoader(faces, sampler=batches, batch_size=None)
+
+    def _done(self) -> int:
+        """Batches of this epoch that were learnt before the run was resumed; asked for when the first one is cut."""
+        return int(self.trainer.fit_loop.epoch_loop.batch_progress.current.ready) if self.trainer else 0

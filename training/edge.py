@@ -2,10 +2,12 @@
 
     python -m training.edge mobilenetv2-fer2013 --data /path/to/fer2013
     python -m training.edge mru-2025-cnn --prune 0.3 --epochs 5
+    python -m training.edge mobilenetv2-fer2013 --runtime
 
 The first writes ``mobilenetv2-fer2013-onnx`` and ``mobilenetv2-fer2013-int8``, checkpoint folders like any other, whose
-``model.onnx`` ONNX Runtime runs. The second first writes ``mru-2025-cnn-pruned30``, then those two of it. Every figure
-is measured again, on the pictures that the checkpoint's recipe chooses and tests on; INT8 gets its own temperature.
+``model.onnx`` ONNX Runtime runs. The second first writes ``mru-2025-cnn-pruned30``, then those two of it. The third
+puts the INT8 graph into the checkpoint's own folder, see ``training.int8``. Every figure is measured again, on the
+pictures that the checkpoint's recipe chooses and tests on; INT8 checkpoints get a temperature of their own.
 ``python -m benchmarks.edge`` compares size, accuracy and speed.
 """
 
@@ -27,16 +29,20 @@ from torch import Tensor, nn
 
 from fer_core.cli_parts import CAUSED_OUTSIDE, say
 from fer_core.errors import CheckpointError, RecipeError
-from fer_core.models.card import ONNX, Card, read_card
+from fer_core.models.card import CHOOSE, ONNX, TEST, Card, read_card, write_card
 from fer_core.models.classifier import Classifier, load
+from fer_core.models.folders import find_checkpoint
 from fer_core.models.onnx_net import INPUT, LOGITS, OnnxNetwork, exported
 from fer_core.models.pca import PCA
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.trunks import TrunkNetwork
+from training.class_prior import write_prior
+from training.int8 import write_int8
 from training.measure import fit_on, measure
 from training.options import add_options
 from training.prepare import PreparedData, choose_pictures, find_all, prepare
 from training.prune import prune_checkpoint, pruned_name, target_of
+from training.reading import Side
 from training.recipe import FERPLUS, network_recipe
 from training.reference import write_reference
 from training.results import Results
@@ -149,26 +155,37 @@ def make_variants(
         CheckpointError: ONNX Runtime answers otherwise than torch.
         RecipeError: no pictures to calibrate with.
     """
-    if n_calibration < 1:
-        raise RecipeError(f"INT8 needs 1 or more training pictures to look at, not {n_calibration}.")
-    card, train = source.card, prepared.train
-    rows = np.sort(np.random.default_rng(card.seed).permutation(len(train))[:n_calibration])
-    seen = Classifier(source.net, card, device="cpu")  # these pictures went through the PCA already, where there is one
+    card = source.card
+    inputs, n_seen = seen_in_training(source, prepared.train, n_calibration)
     with torch.inference_mode():
-        inputs = [
-            seen.network_input(train.images[rows[i : i + BATCH]]).contiguous().numpy()
-            for i in range(0, len(rows), BATCH)
-        ]
         wanted = source.net.features_and_logits(torch.from_numpy(inputs[0]))[1].clone()
     model = to_onnx(source.net, card)
     far = _difference(model, inputs[0], wanted)
     note = f"Largest difference from {card.name}'s logits: {far:.1g}, on {len(inputs[0])} training pictures."
     plain = _card(source, "float32", notes=[note])
-    small = _card(source, "int8", data={"calibration": {"split": card.data.get("train", ""), "n": len(rows)}})
+    small = _card(source, "int8", data={"calibration": {"split": card.data.get("train", ""), "n": n_seen}})
     return [
         _write(results, plain, model, source, prepared),
         _write(results, small, quantised(model, inputs), source, prepared),
     ]
+
+
+def seen_in_training(source: Classifier, train: Side, n: int) -> tuple[list[ArrayF], int]:
+    """What the network sees of ``n`` training pictures (or all, where there are fewer) as it was taught them, but for
+    augmentation: batches (b, c, s, s), and how many pictures they are; always the same ones of a seed.
+
+    Raises:
+        RecipeError: none are asked for.
+    """
+    if n < 1:
+        raise RecipeError(f"INT8 needs 1 or more training pictures to look at, not {n}.")
+    rows = np.sort(np.random.default_rng(source.card.seed).permutation(len(train))[:n])
+    seen = Classifier(
+        source.net, source.card, device="cpu"
+    )  # pictures went through the PCA already, where there is one
+    with torch.inference_mode():
+        batches = [train.images[rows[i : i + BATCH]] for i in range(0, len(rows), BATCH)]
+        return [seen.network_input(each).contiguous().numpy() for each in batches], len(rows)
 
 
 def _difference(model: onnx.ModelProto, x: ArrayF, wanted: Tensor) -> float:
@@ -202,14 +219,15 @@ def _write(results: Results, card: Card, model: onnx.ModelProto, source: Classif
 def _fill(folder: Path, card: Card, model: onnx.ModelProto, source: Classifier, prepared: PreparedData) -> None:
     """Put a checkpoint and everything that is measured of it into a folder."""
     (folder / card.weights_file).write_bytes(model.SerializeToString())
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    write_card(folder, card)
     if source.pca is not None:
         source.pca.save(folder / PCA)
     if card.options["precision"] != "float32":
         card = dataclasses.replace(card, temperature=fit_on(load(folder), prepared.choose_sets, target_of(card)))
-        (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+        write_card(folder, card)
     votes = FERPLUS in prepared.recipe.targets
     measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes)
+    write_prior(folder, prepared.train.votes, prepared.train.labels)
     write_reference(folder, load(folder), np.asarray(prepared.train.images), prepared.train.labels, card.seed)
 
 
@@ -238,10 +256,23 @@ def run_edge(args: argparse.Namespace) -> None:
     run = runs_folder() / f"{source.name}-edge"
     base = pruned_name(source.card, args.prune) if args.prune else source.name
     results, pruned = (Results(args.out, each, args.replace) for each in (run, runs_folder() / base))
-    results.check([f"{base}-onnx", f"{base}-int8"])
+    if not args.runtime:
+        results.check([f"{base}-onnx", f"{base}-int8"])
     if args.prune:
         pruned.check([base])
     prepared = prepare(recipe, choose_pictures(recipe, roots), run / "pictures", fold=int(fold) if fold else None)
+    if args.runtime:
+        inputs, n_seen = seen_in_training(source, prepared.train, args.calibration)
+        sides = {CHOOSE: prepared.choose_sets, TEST: prepared.test_sets}
+        said = write_int8(
+            find_checkpoint(args.checkpoint), source, quantised(to_onnx(source.net, source.card), inputs), n_seen, sides
+        )
+        for each in said["costs"]:
+            print(
+                f"{source.name} in 8 bits, {', '.join(each['splits'])}: {each['accuracy']:.2%} of {each['n']:,} "
+                f"{each['labels']}, {each['cost']:+.2%} less; {each['changed']:.1%} answered otherwise"
+            )
+        return
     folders = []
     if args.prune:
         folders.append(
@@ -262,6 +293,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     add_options(parser)
     parser.add_argument("--calibration", type=int, default=CALIBRATION, help="training pictures that INT8 looks at")
+    parser.add_argument("--runtime", action="store_true", help="put the INT8 graph into the checkpoint's own folder")
     parser.add_argument("--prune", type=float, default=0.0, metavar="SHARE", help="of each convolution's filters")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of learning after pruning (default: %(default)s)")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run of this pruning")

@@ -25,10 +25,12 @@ from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.ensemble import Ensemble, Member, ensemble, fusion
 from fer_core.models.folders import find_checkpoint
+from training.class_prior import write_prior
 from training.export import hardware, revision, said
 from training.measure import fit_on, measure
-from training.prepare import Roots, choose_pictures, read_side
-from training.recipe import FERPLUS, FERPLUS7, EnsembleRecipe
+from training.prepare import Roots, choose_pictures
+from training.reading import HowToRead, read_side
+from training.recipe import FERPLUS, FERPLUS7, EnsembleRecipe, how_to_make
 from training.reference import write_reference
 from training.results import Results
 from training.settings import Crop
@@ -65,12 +67,15 @@ def run_ensemble(recipe: EnsembleRecipe, roots: Roots, *, results: Results, limi
         card = dataclasses.replace(card, notes=[*card.notes, told])
     geometry = members[0].card.crop
     crop = Crop(geometry.size, geometry.size, geometry.margin, geometry.align)
-    train = read_side(chosen.train, crop, common.channels, results.run / "pictures" / "train.npy")
+    train = read_side(
+        chosen.train, crop, common.channels, results.run / "pictures" / "train.npy", HowToRead(workers=None)
+    )
     with results.folder(recipe.checkpoint) as folder:
         save_checkpoint(folder, net, card)
         card = dataclasses.replace(card, temperature=fit_on(load(folder), chosen.choose, recipe.target))
         save_checkpoint(folder, net, card)
         measure(folder, chosen.choose, chosen.test, with_votes=recipe.target == FERPLUS)
+        write_prior(folder, train.votes, train.labels)
         write_reference(folder, load(folder), np.asarray(train.images), train.labels, recipe.seed)
     return results.out / recipe.checkpoint
 
@@ -79,9 +84,7 @@ def _load(name: str, out: Path) -> Classifier:
     try:
         return load(out / name if (out / name).is_dir() else find_checkpoint(name))
     except CheckpointError as error:
-        raise RecipeError(
-            f"Member {name} cannot be used: {error} Train it first: python -m training.train {name}"
-        ) from error
+        raise RecipeError(f"Member {name} cannot be used: {error} {how_to_make(name)}") from error
 
 
 def _truth(faces: FaceSet, target: str) -> NDArray[np.int64]:
@@ -215,6 +218,7 @@ def _card(
     how = {"trained": "a layer trained on the choosing split"}.get(recipe.rule, f"weights {options['weights']}")
     return Card(
         name=recipe.checkpoint,
+        title=recipe.title,
         architecture=ENSEMBLE,
         labels=first.labels,
         input=common,

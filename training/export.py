@@ -7,6 +7,7 @@ recipe chooses on; the test split is only reported.
 from __future__ import annotations
 
 import copy
+import csv
 import dataclasses
 import platform
 import shutil
@@ -31,11 +32,13 @@ from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.classifier import load
 from fer_core.models.pca import PCA
 from training.augment import train_batch
+from training.class_prior import write_prior
 from training.data import shown_counts
 from training.floor import add_offsets, recall_offsets, silence
 from training.measure import answers_on, measure
 from training.module import MultiHead
-from training.prepare import PreparedData, Side
+from training.prepare import PreparedData
+from training.reading import Side
 from training.recipe import FERPLUS, FERPLUS7, IMAGENET, SCRATCH, SPLITS, STARTED, Recipe
 from training.reference import write_reference
 from training.results import Results
@@ -56,11 +59,11 @@ def export_checkpoints(
     """Write one checkpoint folder per target from the weights in ``state``; ``command`` is what trained them.
 
     Raises:
-        RecipeError: the run has no saved state yet, its weights are not finite, or another checkpoint has the name.
+        RecipeError: the run has no whole epoch yet, its weights are not finite, or another checkpoint has the name.
     """
     recipe, run = prepared.recipe, results.run
-    if not state.is_file():
-        raise RecipeError(f"Run {recipe.name} has no saved state to export; train it first.")
+    if not state.is_file() or not _history(run):
+        raise RecipeError(f"Run {recipe.name} has no whole epoch to export; train it first.")
     saved = torch.load(state, map_location="cpu", weights_only=True)
     weights = {
         name.removeprefix("model."): value for name, value in saved["state_dict"].items() if name.startswith("model.")
@@ -83,10 +86,10 @@ def export_checkpoints(
     return [results.out / target.checkpoint for target in recipe.targets.values()]
 
 
-def _minutes(run: Path) -> float:
-    """Time spent on all epochs, the last row of the history."""
-    rows = (run / "history.csv").read_text(encoding="utf-8").splitlines()
-    return float(rows[-1].split(",")[rows[0].split(",").index("minutes")])
+def _history(run: Path) -> list[dict[str, str]]:
+    """A row of figures for each whole epoch of a run."""
+    path = run / "history.csv"
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.is_file() else []
 
 
 @torch.no_grad()
@@ -121,18 +124,20 @@ class Origin:
     n_shown: dict[str, int]
     n_unreadable: int
     is_scratch: bool
+    started_from: str
     command: Command
 
     @classmethod
     def of(cls, prepared: PreparedData, run: Path, saved: Mapping[str, Any], command: Command) -> Origin:
         started = run / STARTED
-        is_scratch = not started.is_file() or started.read_text(encoding="utf-8") != IMAGENET
+        told = started.read_text(encoding="utf-8") if started.is_file() else SCRATCH
+        start, _, origin = told.partition("\n")
         shown = shown_counts(prepared.train, prepared.recipe.balance, prepared.recipe.seed)
-        counts = prepared.train.counts()
+        counts, history = prepared.train.counts(), _history(run)
         return cls(
-            prepared.recipe, prepared.sha256, int(saved["epoch"]) + 1,
-            str(saved.get("computed_in", prepared.recipe.precision)), _minutes(run), counts, shown,
-            len(prepared.unreadable), is_scratch, command,
+            prepared.recipe, prepared.sha256, min(int(saved["epoch"]) + 1, len(history)),
+            str(saved.get("computed_in", prepared.recipe.precision)), float(history[-1]["minutes"]), counts, shown,
+            len(prepared.unreadable), start != IMAGENET, origin, command,
         )  # fmt: skip
 
     def card(self, target_name: str, target: Target, net: nn.Module) -> Card:
@@ -152,12 +157,14 @@ class Origin:
             **({"classes": list(recipe.data.classes)} if recipe.data.classes else {}),
             **({"unreadable": self.n_unreadable} if self.n_unreadable else {}),
             **({"counts_balanced": self.n_shown} if recipe.balance.by in ("augment", "sample") else {}),
+            **({"balance": "loss"} if recipe.balance.by == "loss" else {}),
             "epochs": self.epochs,
             "precision": self.precision,
             **({"command": dict(self.command)} if self.command else {}),
         }
         return Card(
             name=target.checkpoint,
+            title=target.title,
             architecture=recipe.architecture,
             labels=list(labels),
             input=InputSpec(recipe.input.size, recipe.input.channels, recipe.input.mean, recipe.input.std, share),
@@ -175,7 +182,7 @@ class Origin:
             hardware=hardware(),
             wall_s=round(self.minutes * 60, 1),
             n_params=sum(parameter.numel() for parameter in net.parameters()),
-            notes=_notes(recipe, self.is_scratch),
+            notes=_notes(recipe, self.is_scratch, self.started_from),
         )
 
 
@@ -186,12 +193,17 @@ def said(parts: list[Part]) -> str:
     return ", ".join((part.split if len(names) == 1 else f"{part.dataset} {part.split}") + most[part] for part in parts)
 
 
-def _notes(recipe: Recipe, is_scratch: bool) -> list[str]:
+def _notes(recipe: Recipe, is_scratch: bool, started_from: str) -> list[str]:
     notes = [recipe.ours[SPLITS]] if SPLITS in recipe.ours else []
     if recipe.data.classes:
-        notes.append(f"Taught and tested on {', '.join(recipe.data.classes)} only; it never says another class.")
+        notes.append(
+            f"Taught and tested on {', '.join(recipe.data.classes)} only; it never says another class, and is wrong "
+            "about every picture of one."
+        )
     if recipe.weights == IMAGENET and is_scratch:
         notes.append("Started from scratch: the ImageNet weights that the recipe asks for could not be reached.")
+    if started_from:
+        notes.append(started_from)
     if recipe.weights not in (IMAGENET, SCRATCH):
         notes.append(f"Started from the weights of {recipe.weights}; epochs and time are those after it.")
     for target in recipe.targets.values():
@@ -213,7 +225,7 @@ def _export(
 ) -> None:
     net = copy.deepcopy(model.net)
     net.head = copy.deepcopy(model.heads[name])
-    if untaught := sorted(set(range(prepared.recipe.data.labels)) - set(prepared.recipe.data.taught)):
+    if untaught := prepared.recipe.data.untaught:
         silence(net, untaught)
     card = origin.card(name, target, net)
     if prepared.pca is not None:
@@ -230,6 +242,7 @@ def _export(
     save_checkpoint(folder, net, dataclasses.replace(card, temperature=round(temperature, 4)))
     votes = FERPLUS in prepared.recipe.targets
     measure(folder, prepared.choose_sets, prepared.test_sets, with_votes=votes, skip=prepared.skip_unreadable)
+    write_prior(folder, prepared.train.votes, prepared.train.labels)
     write_reference(folder, load(folder), np.asarray(prepared.seen.images), prepared.seen.labels, card.seed)
 
 

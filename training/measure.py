@@ -25,7 +25,7 @@ from fer_core.errors import DataError
 from fer_core.evaluation.copies import copies_of
 from fer_core.evaluation.metrics import fit_temperature
 from fer_core.evaluation.run import TTA, evaluate_faces, figures_of, label_sets, labels_of, table_array, write_table
-from fer_core.models.card import CHOOSE, PART, TEST
+from fer_core.models.card import CHOOSE, PART, TEST, write_card
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.runtime import EXACT, fastest
 from training.recipe import FERPLUS, FERPLUS7
@@ -58,7 +58,7 @@ def measure(
                 if tta == TTA[0]:
                     write_table(table, folder / "evaluations" / f"{faces.name}-{faces.split}.parquet")
     card = dataclasses.replace(classifier.card, metrics=metrics)
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    write_card(folder, card)
 
 
 def _left_out(faces: FaceSet, table: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -48,11 +48,20 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     add("--fold", type=int, help="train one of the recipe's folds only, from 0 (default: all of them)")
     add("--limit", type=_positive, help="use only N pictures of every part (for a trial)")
     add("--find-lr", action="store_true", help="try learning rates on a few hundred steps, propose one, and stop")
+    add(
+        "--workers", type=_positive, metavar="N",
+        help="processes that read pictures and find faces (default: one a core, for what takes more than seconds)",
+    )  # fmt: skip
     add("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
     add("--fresh", action="store_true", help="forget an earlier run of this recipe")
     add("--export-only", action="store_true", help="measure and export the last state, do not train")
     add("--accelerator", default=AUTO, help=f"{', '.join(ACCELERATORS)} (default: %(default)s)")
     add("--compile", action="store_true", help="compile the network first, for long runs (needs a C++ compiler)")
+    add("--deterministic", action="store_true", help="the same result each time on a GPU too, more slowly")
+    add(
+        "--state-every", type=float, default=10.0, metavar="MINUTES",
+        help="keep the state within an epoch that often, 0: only after epochs (default: %(default)g)",
+    )  # fmt: skip
     add(
         "--devices", type=_devices, metavar="N",
         help="processes on this machine, one a GPU, or auto: as many as it has GPUs (default: 1, or what torchrun or "
@@ -132,7 +141,9 @@ def machine_of(args: argparse.Namespace, environment: Mapping[str, str] = os.env
         )
     if not on_cpu and devices > n_gpus:
         raise RecipeError(f"--devices is {devices}, and there are {n_gpus} GPUs; take that many, or --devices auto.")
-    return Machine(accelerator, devices, nodes, args.compile)
+    if not args.state_every >= 0:
+        raise RecipeError(f"--state-every is {args.state_every:g} minutes; give 0 or more.")
+    return Machine(accelerator, devices, nodes, args.compile, args.deterministic, args.state_every)
 
 
 def _n_gpus() -> int:

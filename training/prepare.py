@@ -1,76 +1,33 @@
 """From data sets to arrays: what a recipe trains on, chooses on and tests on, cut and scaled once.
 
-Pictures become squares of ``crop.source`` pixels, one file a side in the run's folder, which a resumed run opens again.
-No picture and no person stands on two sides.
+Pictures become squares of ``crop.source`` pixels, one file a side in the run's folder (``training.reading``), which a
+resumed run opens again. No picture and no person stands on two sides.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.data.locate import find_dataset
-from fer_core.data.mixture import Mixture, at_most
+from fer_core.data.mixture import at_most
 from fer_core.data.splits import pixel_hashes, without_copies
-from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError
-from fer_core.evaluation.batches import FaceFinder, Reader, Squares
-from fer_core.faces import DEFAULT_DETECTOR, CropGeometry, make_detector
-from fer_core.files import replacing
 from fer_core.models.card import PART
 from fer_core.models.pca import Pca
-from fer_core.models.preprocess import as_channels
 from training.held_out import held_out_rows, held_sets
+from training.reading import HowToRead, Pixels, Side, read_side, take_rows, unreadable_in
 from training.recipe import EnsembleRecipe, Recipe
-from training.settings import Crop, Data, Part
+from training.settings import Data, Part
 
 Roots = Mapping[str, Path]
 """Where data sets are, by the name that recipes give them."""
-Progress = Callable[[str, int, int], None]
-Pixels = NDArray[np.uint8]
-_BATCH = 64
-
-
-@dataclass(frozen=True)
-class Side:
-    """n face pictures with labels, of one or several data sets.
-
-    Attributes:
-        images: uint8 (n, s, s) grey or (n, s, s, 3) RGB; mapped from a file.
-        labels: int64 (n,), index into ``EMOTIONS8``.
-        votes: int64 (n, 10) in the order of ``VOTES``; (n, 0) where one of the data sets has none.
-        ids: str (n,), data set, split and the picture's own id.
-        subjects: str (n,), who is shown; "" where that is not known.
-    """
-
-    images: Pixels
-    labels: NDArray[np.int64]
-    votes: NDArray[np.int64]
-    ids: NDArray[np.str_]
-    subjects: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: NDArray[np.int64]) -> Side:
-        """These rows alone."""
-        return Side(*(getattr(self, each.name)[rows] for each in dataclasses.fields(self)))
-
-    def counts(self) -> dict[str, int]:
-        """Pictures of each emotion, in the order of ``EMOTIONS8``."""
-        found = np.bincount(self.labels, minlength=len(EMOTIONS8)).tolist()
-        return {name: count for name, count in zip(EMOTIONS8, found, strict=True) if count}
 
 
 @dataclass(frozen=True)
@@ -165,110 +122,6 @@ def _is_free(faces: FaceSet, taken: Sequence[FaceSet]) -> NDArray[np.bool_]:
     return ~np.isin(faces.ids, ids) & ~np.isin(faces.subjects, people[people != ""])
 
 
-def read_side(
-    parts: Sequence[FaceSet],
-    crop: Crop,
-    channels: int,
-    path: Path,
-    *,
-    skip_unreadable: bool = False,
-    decodes: bool = True,
-    progress: Progress = lambda side, done, total: None,
-) -> Side:
-    """Decode, cut and scale the pictures of one side into ``path``; what is there already is opened again.
-
-    Of several processes one ``decodes``, the others wait for what it writes.
-
-    Raises:
-        DataError: an unreadable picture, named, unless ``skip_unreadable``; nothing to read, or nothing to wait for.
-    """
-    mixture = Mixture(tuple(parts))
-    if not len(mixture):
-        raise DataError("There is no picture to read.")
-    told = [dataclasses.asdict(crop), channels, skip_unreadable, mixture.ids.tolist(), _glimpse(mixture)]
-    key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    record = path.with_suffix(".json")
-    if not decodes:
-        _wait_for(path, record, key)
-    elif not _is_there(path, record, key):
-        record.unlink(missing_ok=True)
-        kept, unreadable = _decode(parts, crop, channels, path, skip_unreadable, progress)
-        with replacing(record) as new:
-            new.write_text(json.dumps({"key": key, "kept": kept, "unreadable": unreadable}), encoding="utf-8")
-    rows = np.array(json.loads(record.read_text(encoding="utf-8"))["kept"], np.int64)
-    images = np.load(path, mmap_mode="c")[: len(rows)]  # private pages: tensors may share them
-    return Side(images, *(getattr(mixture, name)[rows] for name in ("labels", "votes", "ids", "subjects")))
-
-
-def unreadable_in(path: Path) -> list[str]:
-    """What was wrong with the pictures that ``read_side`` left out of ``path``."""
-    record = path.with_suffix(".json")
-    return list(json.loads(record.read_text(encoding="utf-8")).get("unreadable", ())) if record.is_file() else []
-
-
-def _is_there(path: Path, record: Path, key: str) -> bool:
-    """Whether ``path`` holds the pictures that ``key`` stands for."""
-    return path.is_file() and record.is_file() and json.loads(record.read_text(encoding="utf-8"))["key"] == key
-
-
-def _wait_for(path: Path, record: Path, key: str, hours: float = 2.0) -> None:
-    """Return when another process has written the pictures.
-
-    Raises:
-        DataError: it has not within ``hours``.
-    """
-    until = time.monotonic() + 3600 * hours
-    while not _is_there(path, record, key):
-        if time.monotonic() > until:
-            raise DataError(f"No process has written {path.name}; start them in one folder that all can read.")
-        time.sleep(0.2)
-
-
-def _glimpse(mixture: Mixture) -> list[str]:
-    """Hashes of a few pictures, which tell data sets apart that name theirs alike."""
-    found = []
-    for i in np.unique(np.linspace(0, len(mixture) - 1, 8).astype(int)).tolist():
-        try:
-            found.append(pixel_hashes([mixture.picture(i)]).tolist()[0])
-        except DataError as error:
-            found.append(str(error))
-    return found
-
-
-def _decode(
-    parts: Sequence[FaceSet], crop: Crop, channels: int, path: Path, skip: bool, progress: Progress
-) -> tuple[list[int], list[str]]:
-    """Write the pictures of all parts as one array; returns the rows that were readable, and what is wrong with the
-    others."""
-    total = sum(len(faces) for faces in parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (total, crop.source, crop.source) if channels == 1 else (total, crop.source, crop.source, 3)
-    images = open_memmap(path, "w+", np.uint8, shape)
-    kept: list[int] = []
-    unreadable: list[str] = []
-    start = 0
-    for faces in parts:
-        cut = _cutter(faces, crop)
-        reader = Reader(faces, lambda: False, unreadable if skip else None)
-        for rows, pictures in reader.batches(_BATCH):
-            if rows:
-                images[len(kept) : len(kept) + len(rows)] = as_channels(cut(pictures)[0], channels)
-                kept += [start + row for row in rows]
-            progress(path.stem, start + reader.done, total)
-        start += len(faces)
-    if not kept:
-        raise DataError("None of the pictures can be read.")
-    images.flush()
-    return kept, unreadable
-
-
-def _cutter(faces: FaceSet, crop: Crop) -> FaceFinder | Squares:
-    detector = crop.detector or ("none" if faces.cut else DEFAULT_DETECTOR)
-    if detector == "none":
-        return Squares(crop.source)
-    return FaceFinder(make_detector(detector), CropGeometry(crop.source, crop.margin, crop.align))
-
-
 def mean_and_std(images: Pixels) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, pixels in 0-1, four decimals."""
     n_channels = 1 if images.ndim == 3 else 3
@@ -288,7 +141,7 @@ class PreparedData:
 
     Attributes:
         recipe: with mean and std filled in where they were left out.
-        train, choose: pictures in memory, after PCA where the recipe has it.
+        train, choose: pictures mapped from files; in memory, after PCA, where the recipe has it.
         seen: the training pictures before PCA.
         choose_sets, test_sets: the same pictures as data sets, to be evaluated one by one as any others.
         sha256: of the recipe as it was given.
@@ -315,9 +168,7 @@ def prepare(
     folder: Path,
     *,
     fold: int | None = None,
-    skip_unreadable: bool = False,
-    decodes: bool = True,
-    progress: Progress = lambda side, done, total: None,
+    how: HowToRead = HowToRead(),
 ) -> PreparedData:
     """Read what a recipe trains and chooses on into ``folder``.
 
@@ -326,31 +177,28 @@ def prepare(
         chosen: its pictures, from ``choose_pictures``.
         folder: where decoded pictures are kept.
         fold: which of the recipe's folds is held out, from 0.
-        skip_unreadable: leave unreadable pictures out.
-        decodes: see ``read_side``.
-        progress: called with side, pictures done, pictures in all.
+        how: the pictures are read.
 
     Raises:
         DataError: data are missing, unreadable or too few; the message says which.
     """
 
     def read(name: str) -> Side:
-        path, parts = folder / f"{name}.npy", getattr(chosen, name)
-        channels = recipe.input.channels
-        options: dict[str, Any] = {"skip_unreadable": skip_unreadable, "decodes": decodes, "progress": progress}
-        return read_side(parts, recipe.crop, channels, path, **options)
+        return read_side(getattr(chosen, name), recipe.crop, recipe.input.channels, folder / f"{name}.npy", how)
 
-    train = read("train")
+    train, path = read("train"), folder / "train.npy"
     if recipe.data.choose:
         choose, choose_sets = read("choose"), chosen.choose
     else:
         rows, held = held_out_rows(train.labels, train.subjects, np.asarray(train.images), recipe, fold)
-        choose, choose_sets = train.take(held), held_sets(chosen.train, train.ids[held])
-        train = train.take(rows)
+        choose_sets = held_sets(chosen.train, train.ids[held])
+        choose = take_rows(train, held, path, folder / "held_out.npy", how)
+        train, path = take_rows(train, rows, path, folder / "taught.npy", how), folder / "taught.npy"
     test = [read("test")] if chosen.test else []  # also to find what is unreadable before training
     if recipe.data.drop_copies:
         others = np.concatenate([pixel_hashes(side.images) for side in (choose, *test)])
-        train = train.take(without_copies(pixel_hashes(train.images), others))
+        rows = without_copies(pixel_hashes(train.images), others)
+        train = take_rows(train, rows, path, folder / "without_copies.npy", how)
     seen = train
     pca = Pca.fit(train.images, recipe.pca) if recipe.pca else None
     if pca is not None:
@@ -361,5 +209,5 @@ def prepare(
         measured = dataclasses.replace(recipe, input=dataclasses.replace(recipe.input, mean=mean, std=std))
     unreadable = [each for side in ("train", "choose", "test") for each in unreadable_in(folder / f"{side}.npy")]
     return PreparedData(
-        measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, skip_unreadable, pca, unreadable
+        measured, train, choose, seen, choose_sets, chosen.test, recipe.sha256, how.skip_unreadable, pca, unreadable
     )

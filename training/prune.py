@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fer_core.errors import RecipeError
 from fer_core.models import registry
-from fer_core.models.card import Card, read_card
+from fer_core.models.card import Card, read_card, write_card
 from fer_core.models.classifier import Classifier
 from fer_core.models.registry import EmotionNetwork
 from training.export import export_checkpoints
@@ -165,5 +165,5 @@ def prune_checkpoint(
         data={**card.data, "pruned": {"of": source.name, "share": share}},
         notes=[*card.notes, f"{source.name} without {share:.0%} of its filters, trained for {epochs} epochs more."],
     )
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    write_card(folder, card)
     return folder

@@ -46,7 +46,7 @@ ENSEMBLE, IMAGENET, SCRATCH = "ensemble", "imagenet", "scratch"
 SPLITS = "splits"
 """Key of what a recipe says of splits that were taken instead of its own."""
 STARTED = "started.txt"
-"""File of a run that tells whether it started from ImageNet weights."""
+"""File of a run that tells whether it started from ImageNet weights, and in its second line where these are from."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class EnsembleRecipe:
 
     ``rule``: ``equal``, ``rank`` (weights by the rank of accuracy on the choosing split), ``hand``
     (``weights_by_hand``) or ``trained`` (a small layer over the members' answers). ``target`` says which labels the
-    weights, the layer and the temperature are fitted on: ``own``, or ``ferplus`` for ``ferplus7``.
+    weights, the layer and the temperature are fitted on: ``own``, or ``ferplus`` for ``ferplus7``. ``title`` is what
+    the result is called where people choose.
     """
 
     name: str
@@ -139,6 +140,7 @@ class EnsembleRecipe:
     batch_size: int = 128
     seed: int = 0
     target: str = OWN
+    title: str = ""
     document: Mapping[str, str] = field(default_factory=dict)
     ours: Mapping[str, str] = field(default_factory=dict)
 
@@ -159,7 +161,8 @@ class EnsembleRecipe:
 
 
 def sha256_of(recipe: Recipe | EnsembleRecipe) -> str:
-    """Hash of what a recipe says; what it leaves at its default does not count, so that new settings may be added."""
+    """Hash of what a recipe says; what it leaves at its default does not count, so that new settings may be added, nor
+    do titles."""
     return hashlib.sha256(yaml.safe_dump(_told(recipe), sort_keys=True).encode()).hexdigest()
 
 
@@ -172,7 +175,7 @@ def _told(value: Any) -> Any:
     if not dataclasses.is_dataclass(value):
         return value
     named = {field.name: (field, getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return {name: _told(each) for name, (field, each) in named.items() if each != _default(field)}
+    return {name: _told(each) for name, (field, each) in named.items() if each != _default(field) and name != "title"}
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -212,6 +215,17 @@ def _put(values: dict[str, Any], path: Sequence[str], value: Any, where: str) ->
         raise RecipeError(f"{where}: {path[0]} is {inside!r}, which has no keys of its own.")
     values[path[0]] = dict(inside)
     _put(values[path[0]], path[1:], value, where)
+
+
+def how_to_make(checkpoint: str) -> str:
+    """A sentence that says which command makes a checkpoint that a recipe needs and that is not there."""
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        exports = [recipe] if isinstance(recipe, EnsembleRecipe) else recipe.targets.values()
+        made = [each.checkpoint for each in exports]
+        if checkpoint in made:
+            return f"Make it first: python -m training.train {name}"
+    return "No recipe makes it: train, convert or copy it first."
 
 
 def network_recipe(name: str, settings: Mapping[str, Any] = MappingProxyType({}), **overrides: Any) -> Recipe:

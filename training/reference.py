@@ -44,7 +44,8 @@ def write_reference(
 ) -> None:
     """Class means (k, d), shared covariance (d, d), 2,000 training features, and the probe for covered faces.
 
-    ``images`` are training pictures (n, s, s) or (n, s, s, 3) with their labels (n,).
+    ``images`` are training pictures (n, s, s) or (n, s, s, 3) with their labels (n,). They may be sorted by class, as
+    folders are: the features that are kept are spread evenly over all of them.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[: 5 * N_REFERENCE])
     features = classifier.predict(images[chosen]).features.astype(np.float64)
@@ -55,7 +56,7 @@ def write_reference(
     )
     spread = np.cov((features - means[labels]).T) + np.eye(features.shape[1]) * TINY_VARIANCE
     half = np.finfo(np.float16).max
-    arrays = {"means": means, "covariance": spread, "features": features[:N_REFERENCE].clip(-half, half)}
+    arrays = {"means": means, "covariance": spread, "features": features[_even(len(features))].clip(-half, half)}
     rng = np.random.default_rng(seed)
     some = rng.permutation(len(images))[:N_PROBE]
     arrays["occlusion_weights"], arrays["occlusion_bias"] = fit_probe(as_channels(images[some], 1), rng)
@@ -63,6 +64,11 @@ def write_reference(
         {name: value.astype(np.float16 if name == "features" else np.float32) for name, value in arrays.items()},
         folder / REFERENCE,
     )
+
+
+def _even(n: int) -> NDArray[np.int64]:
+    """Up to ``N_REFERENCE`` rows of n, evenly spread."""
+    return np.linspace(0, n - 1, min(n, N_REFERENCE)).round().astype(np.int64)
 
 
 def fit_probe(

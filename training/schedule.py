@@ -14,15 +14,22 @@ from training.settings import Optimiser, Phase
 BACKBONE = "backbone"
 
 
-def make_optimiser(model: nn.Module, backbone: set[nn.Parameter], options: Optimiser) -> torch.optim.Optimizer:
-    """The recipe's optimiser: four groups, of the backbone and the rest, with weight decay and (norms, biases) without.
+N_STAGES = 8
+"""So many parts of a backbone have learning rates of their own where a recipe sets ``layer_decay``."""
+
+
+def make_optimiser(model: nn.Module, net: EmotionNetwork, options: Optimiser) -> torch.optim.Optimizer:
+    """The recipe's optimiser for a model that holds ``net``: groups of the backbone, or of each of its stages where
+    these have rates of their own, and of the rest; with weight decay and (norms, biases) without.
 
     Every group carries ``share``, its learning rate in units of ``options.lr``.
     """
     ratio = 1.0 if options.backbone_lr is None else options.backbone_lr / options.lr
+    behind = _stages_behind(net) if options.layer_decay < 1 else dict.fromkeys(net.backbone.parameters(), 0)
+    shares = {each: ratio * options.layer_decay**n for each, n in behind.items()}
     groups = []
-    for share, inside in ((ratio, True), (1.0, False)):
-        mine = [each for each in model.parameters() if (each in backbone) == inside]
+    for share, inside in [*((each, True) for each in sorted(set(shares.values()))), (1.0, False)]:
+        mine = [each for each in model.parameters() if (each in shares) == inside and shares.get(each, share) == share]
         for decay, many in ((options.weight_decay, True), (0.0, False)):
             if chosen := [each for each in mine if (each.ndim > 1) == many]:
                 groups.append({"params": chosen, "weight_decay": decay, "share": share})
@@ -32,6 +39,17 @@ def make_optimiser(model: nn.Module, backbone: set[nn.Parameter], options: Optim
         return torch.optim.RMSprop(groups, lr=options.lr, momentum=options.momentum)
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "radam": torch.optim.RAdam}
     return kinds[options.name](groups, lr=options.lr)
+
+
+def _stages_behind(net: EmotionNetwork) -> dict[nn.Parameter, int]:
+    """How many of the backbone's stages follow that of each of its weights. Those that belong to no layer, such as
+    class tokens and positions, are of the first."""
+    behind = dict.fromkeys(net.backbone.parameters(), N_STAGES - 1)
+    layers = [layer for layer in net.layers() if any(True for _ in layer.parameters())]
+    for i, layer in enumerate(layers):
+        for parameter in layer.parameters():
+            behind[parameter] = N_STAGES - 1 - i * N_STAGES // len(layers)
+    return behind
 
 
 class LearningRate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from dataclasses import dataclass, field
 
@@ -101,7 +102,12 @@ class Data:
     def taught(self) -> list[int]:
         """Labels that are taught and tested."""
         names = EMOTIONS8[: self.labels]
-        return [names.index(name) for name in self.classes] if self.classes else list(range(self.labels))
+        return sorted(names.index(name) for name in self.classes) if self.classes else list(range(self.labels))
+
+    @property
+    def untaught(self) -> list[int]:
+        """Outputs of the network that it never says."""
+        return sorted({*range(self.labels)} - {*self.taught})
 
     @property
     def names(self) -> list[str]:
@@ -127,7 +133,8 @@ class Teacher:
 class Target:
     """One label set: its weight in the loss, label smoothing, the checkpoint it becomes, and who teaches it. ``floor``
     raises classes after training whose recall on the choosing split is below it (0: none), see ``training.floor``.
-    ``head`` is the checkpoint whose last layer it starts from; by default the one the recipe's ``weights`` name."""
+    ``head`` is the checkpoint whose last layer it starts from; by default the one the recipe's ``weights`` name.
+    ``title`` is what the checkpoint is called where people choose."""
 
     weight: float
     smoothing: float
@@ -135,6 +142,7 @@ class Target:
     teacher: Teacher | None = None
     floor: float = 0.0
     head: str = ""
+    title: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.floor < 1:
@@ -144,7 +152,8 @@ class Target:
 @dataclass(frozen=True)
 class Optimiser:
     """``lr`` is the peak, ``backbone_lr`` that of the layers before the neck and head (None: the same); ``clip`` bounds
-    the norm of the gradient (0: does not)."""
+    the norm of the gradient (0: does not). Of the backbone's layers, in eight stages, each stage learns at
+    ``layer_decay`` times the rate of the one after it (1: all alike)."""
 
     lr: float
     name: str = "sgd"
@@ -153,11 +162,14 @@ class Optimiser:
     nesterov: bool = False
     weight_decay: float = 0.0
     clip: float = 0.0
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         one_of(self.name, "optimiser", OPTIMISERS)
         if self.lr <= 0 or self.clip < 0 or self.weight_decay < 0:
             raise ValueError("expected a learning rate above 0, clip and weight decay of 0 or more.")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"expected layer_decay above 0 and up to 1, got {self.layer_decay}.")
 
 
 @dataclass(frozen=True)
@@ -213,6 +225,26 @@ class Mix:
 
 
 @dataclass(frozen=True)
+class Variety:
+    """Shares (0-1) of the training pictures that look as other cameras, light and compression would make them; see
+    ``training.variety``."""
+
+    cut: float = 0.0
+    curve: float = 0.0
+    side_light: float = 0.0
+    blur: float = 0.0
+    coarse: float = 0.0
+    sharp: float = 0.0
+    grain: float = 0.0
+    blocks: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, share in dataclasses.asdict(self).items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"expected {name} from 0 to 1, got {share}.")
+
+
+@dataclass(frozen=True)
 class Augment:
     """Random changes of a training batch; ``shift``, ``scale``, ``contrast`` are ± shares, probabilities in 0-1.
 
@@ -228,6 +260,7 @@ class Augment:
     brightness: float = 0.0
     noise: float = 0.0
     erase: float = 0.0
+    variety: Variety = field(default_factory=Variety)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,46 @@
-"""What a run tells at its end: where it wrote, how good that is, what was left out; several runs as mean and spread."""
+"""What a run tells: how far it has read its pictures; at its end where it wrote, how good that is, what was left out;
+several runs as mean and spread."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
+from fer_core.cli_parts import progress_bar, show
 from fer_core.models.card import CHOOSE, Card, read_card
 from training.prepare import PreparedData
+from training.reading import Progress
 
 SPREAD = ("accuracy", "macro_recall", "groups_accuracy", "ece")
 """Figures that are told of several runs."""
 BOUND = 0.01
 """A temperature this near, in its logarithm, to the end of what is tried lies at it."""
+
+
+def tell_reading(every_s: float = 60.0) -> Progress:
+    """Tells how far pictures are read: by a bar on a terminal, elsewhere by a line now and then."""
+    bars: dict[str, tqdm] = {}
+    told = time.monotonic()
+
+    def tell(side: str, done: int, total: int) -> None:
+        nonlocal told
+        title = f"reading {side}"
+        if side not in bars:
+            bars[side] = progress_bar(title)
+        show(bars[side], done / total, f"{done} of {total}")
+        if done == total:
+            bars.pop(side).close()
+        if not sys.stderr.isatty() and time.monotonic() - told > every_s:
+            told = time.monotonic()
+            print(f"{title}: {done} of {total}", file=sys.stderr)
+
+    return tell
 
 
 def tell_end(folders: Sequence[Path], prepared: PreparedData) -> None:

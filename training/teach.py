@@ -21,7 +21,7 @@ from fer_core.models.folders import find_checkpoint
 from fer_core.models.registry import EmotionNetwork
 from fer_core.models.runtime import EXACT, fastest
 from training.prepare import PreparedData
-from training.recipe import IMAGENET, SCRATCH, Recipe
+from training.recipe import IMAGENET, SCRATCH, Recipe, how_to_make
 from training.settings import Teacher
 
 Answers = dict[str, NDArray[np.float32]]
@@ -83,7 +83,7 @@ def _started_from(name: str, recipe: Recipe, out: Path) -> EmotionNetwork:
 def _answers(teacher: Teacher, recipe: Recipe, prepared: PreparedData, path: Path, out: Path) -> NDArray[np.float32]:
     loaded = [_load(name, recipe, out) for name in teacher.checkpoints]
     images = np.asarray(prepared.seen.images)
-    told = [[each.sha256 for each in loaded], hashlib.sha256(images.tobytes()).hexdigest()]
+    told = [[each.sha256 for each in loaded], hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()]
     record, file = path.with_suffix(".json"), path.with_suffix(".npy")
     if not (record.is_file() and file.is_file() and json.loads(record.read_text(encoding="utf-8")) == told):
         record.unlink(missing_ok=True)
@@ -105,7 +105,7 @@ def _load(name: str, recipe: Recipe, out: Path) -> Classifier:
     try:
         found = load(folder if folder.is_dir() else find_checkpoint(name))
     except CheckpointError as error:
-        raise RecipeError(f"{recipe.name} needs {name}, which cannot be used: {error} Train it first.") from error
+        raise RecipeError(f"{recipe.name} needs {name}, which cannot be used: {error} {how_to_make(name)}") from error
     expected = EMOTIONS8[: recipe.data.labels]
     if tuple(found.labels) != expected:
         raise RecipeError(f"{recipe.name} has the labels {', '.join(expected)}; {name} {', '.join(found.labels)}.")

@@ -38,13 +38,15 @@ from training.data import shown_counts
 from training.export import export_checkpoints
 from training.options import called, machine_of, parser, settings_of, told_of
 from training.prepare import ChosenPictures, PreparedData, Roots, choose_pictures, find_all, prepare
+from training.reading import HowToRead
 from training.recipe import SCRATCH, SPLITS, EnsembleRecipe, Recipe, load_recipe, network_recipe
 from training.results import Results
 from training.settings import Data, Part
-from training.summary import tell_end, tell_spread
+from training.summary import tell_end, tell_reading, tell_spread
 from training.teach import start_heads, start_net, teachers_answers
 from training.trainer import build_module, epochs_done, kept_state, train
 
+_RESUMABLE = r".*your dataloader is not resumable"  # training.data.EpochBatches goes on where it was
 INSTEAD = {
     "training": ("all",),
     "private_test": ("test", "val"),
@@ -233,9 +235,8 @@ def _run(recipe: Recipe, results: Results, roots: Roots, args: argparse.Namespac
     start_run(run, recipe, f"limit {args.limit}, fold {args.fold}", fresh=args.fresh)
     if _is_first():
         _tell_data(chosen, roots, recipe.data)
-    prepared = prepare(
-        recipe, chosen, run / "pictures", fold=args.fold, skip_unreadable=args.skip_unreadable, decodes=_is_first()
-    )
+    how = HowToRead(args.skip_unreadable, _is_first(), args.workers, tell_reading() if _is_first() else lambda *_: None)
+    prepared = prepare(recipe, chosen, run / "pictures", fold=args.fold, how=how)
     if recipe.balance.by != "none" and _is_first():
         _tell_balance(prepared)
     if args.find_lr:
@@ -325,7 +326,12 @@ def quiet() -> None:
     """Keep Lightning from telling what is meant to be so."""
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for text in (r"Checkpoint directory .* exists", r".*isinstance\(treespec", r".*does not have many workers"):
+    for text in (
+        r"Checkpoint directory .* exists",
+        r".*isinstance\(treespec",
+        r".*does not have many workers",
+        _RESUMABLE,
+    ):
         warnings.filterwarnings("ignore", message=text)
 
 

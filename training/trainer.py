@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import importlib.util
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from fer_core.errors import CheckpointError
 from fer_core.models import registry
 from fer_core.models.runtime import computes_bfloat16
 from training.data import FerDataModule
-from training.module import EmotionModule, MultiHead, float32_depthwise
+from training.module import LOOK_EVERY, EmotionModule, MultiHead, float32_depthwise
 from training.prepare import PreparedData
 from training.recipe import IMAGENET, SCRATCH, STARTED, Recipe
 from training.teach import Answers
@@ -33,16 +34,23 @@ from training.teach import Answers
 @dataclass(frozen=True)
 class Machine:
     """Where to train: Lightning's ``accelerator``, processes on this machine, and machines; ``compiles``: whether the
-    network is compiled first."""
+    network is compiled first; ``deterministic``: whether a GPU takes the ways that give the same result each time;
+    ``state_minutes``: after how many the state within an epoch is kept (0: never)."""
 
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
     compiles: bool = False
+    deterministic: bool = False
+    state_minutes: float = 10.0
 
     @property
     def n_processes(self) -> int:
         return self.devices * self.nodes
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.accelerator == "cpu" or not torch.cuda.is_available()
 
 
 def train(
@@ -61,6 +69,8 @@ def train(
     """
     recipe = prepared.recipe
     pl.seed_everything(recipe.seed, workers=True)
+    if not machine.on_cpu:
+        torch.set_float32_matmul_precision("high")  # TF32, as torch takes for convolutions by itself
     last = run / "last.ckpt"
     begun = started(recipe, run)
     if last.is_file():
@@ -78,7 +88,9 @@ def train(
         max_epochs=recipe.epochs,
         precision=precision_here(recipe, machine),
         gradient_clip_val=recipe.optimiser.clip or None,
-        callbacks=_callbacks(recipe, run, module.main),
+        deterministic="warn" if machine.deterministic else None,  # a warning names what has no such way
+        benchmark=not machine.deterministic,  # batches are of one size, pictures of a few
+        callbacks=_callbacks(recipe, run, module.main, machine.state_minutes),
         logger=TensorBoardLogger(run, name="tensorboard", version="") if _has_tensorboard() else False,
         log_every_n_steps=1,
         num_sanity_val_steps=0,
@@ -133,12 +145,12 @@ def started(recipe: Recipe, run: Path) -> Recipe:
     record = run / STARTED
     if recipe.weights == IMAGENET and not record.is_file():
         try:
-            build_module(recipe)
-            record.write_text(IMAGENET, encoding="utf-8")
+            net = build_module(recipe).model.net
+            record.write_text("\n".join([IMAGENET, net.started_from]).strip(), encoding="utf-8")
         except CheckpointError as error:
             print(f"{error} This run starts from scratch, with all layers learning.", file=sys.stderr)
             record.write_text(SCRATCH, encoding="utf-8")
-    if recipe.weights == IMAGENET and record.read_text(encoding="utf-8") != IMAGENET:
+    if recipe.weights == IMAGENET and record.read_text(encoding="utf-8").partition("\n")[0] != IMAGENET:
         return dataclasses.replace(recipe, weights=SCRATCH, phases=[])
     return recipe
 
@@ -155,9 +167,8 @@ def _class_weights(recipe: Recipe, prepared: PreparedData | None) -> torch.Tenso
 def _strategy(recipe: Recipe, machine: Machine) -> Any:
     if machine.n_processes == 1:
         return "auto"
-    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
     return DDPStrategy(
-        process_group_backend="gloo" if on_cpu else "nccl",
+        process_group_backend="gloo" if machine.on_cpu else "nccl",
         find_unused_parameters=bool(recipe.phases),  # frozen layers get no gradient
     )
 
@@ -172,9 +183,9 @@ def _has_tensorboard() -> bool:
     return importlib.util.find_spec("tensorboard") is not None
 
 
-def _callbacks(recipe: Recipe, run: Path, main: str) -> list[Callback]:
+def _callbacks(recipe: Recipe, run: Path, main: str, state_minutes: float = 0.0) -> list[Callback]:
     saved: dict[str, Any] = {"dirpath": run, "save_top_k": 1, "enable_version_counter": False}
-    found: list[Callback] = [EMAWeightAveraging(decay=recipe.ema)] if recipe.ema else []
+    found: list[Callback] = [MovingAverage(decay=recipe.ema)] if recipe.ema else []
     found.append(HistoryFile(run / "history.csv"))
     modes = {"loss": "min", "accuracy": "max"}
     if recipe.keep != "last":
@@ -184,8 +195,67 @@ def _callbacks(recipe: Recipe, run: Path, main: str) -> list[Callback]:
     if recipe.stop.patience:
         monitor = recipe.stop.monitor
         found.append(EarlyStopping(f"choose_{main}_{monitor}", patience=recipe.stop.patience, mode=modes[monitor]))
+    if state_minutes:
+        found.append(StateWithin(run / "last.ckpt", state_minutes))
     found.append(ModelCheckpoint(filename="last", **saved))  # after the best, so that it knows which that is
     return found
+
+
+class MovingAverage(EMAWeightAveraging):
+    """The exponential mean of the weights, of all of them at once; torch's own update asks the device at every step how
+    many it has seen."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(decay=decay)
+        self.decay = decay
+
+    @torch.no_grad()
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step > self._latest_update_step:
+            self.take(module, first=not self._latest_update_step)
+            self._latest_update_step = trainer.global_step
+
+    def take(self, module: nn.Module, *, first: bool) -> None:
+        """Let the mean follow the weights and buffers; the ``first`` time it becomes them."""
+        assert self._average_model is not None
+        moving: list[torch.Tensor] = []
+        towards: list[torch.Tensor] = []
+        all_of = ((*each.parameters(), *each.buffers()) for each in (self._average_model.module, module))
+        for mean, value in zip(*all_of, strict=True):
+            if first or not mean.is_floating_point():
+                mean.detach().copy_(value.detach())
+            else:
+                moving.append(mean.detach())
+                towards.append(value.detach())
+        if moving:
+            torch._foreach_lerp_(moving, towards, 1 - self.decay)
+        self._average_model.n_averaged += 1
+
+
+class StateWithin(Callback):
+    """Keeps the state of a run within an epoch every so many minutes, beside that after each epoch."""
+
+    def __init__(self, path: Path, minutes: float) -> None:
+        self.path, self.seconds = path, 60 * minutes
+        self.kept = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """The state after the last epoch was kept just now."""
+        self.kept = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(module, EmotionModule)
+        done = batch_idx + 1
+        if done >= trainer.num_training_batches or (trainer.world_size > 1 and done % LOOK_EVERY):
+            return  # the epoch is over; or processes do not agree on the time yet
+        if trainer.strategy.broadcast(time.monotonic() - self.kept >= self.seconds):
+            module.check(float(outputs["loss"]))
+            trainer.save_checkpoint(self.path)
+            module.kept_within, self.kept = trainer.current_epoch, time.monotonic()
 
 
 class HistoryFile(Callback):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fer_core.errors import FerError
+from dashboard.addresses import now_at
+from fer_core.errors import FULL_DISK, FerError, is_full_disk
 
-_HANDED = "handed-over"
+if TYPE_CHECKING:
+    from dashboard.services.jobs import Job
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
 
 
@@ -21,24 +27,24 @@ def plain(text: str) -> str:
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Show an error of the ``FerError`` tree in its place; anything else is a bug and shows as one."""
+    """Show an error of the ``FerError`` tree, or that the disk is full, in its place; anything else is a bug and shows
+    as one."""
     try:
         yield
-    except FerError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+    except (FerError, OSError, sqlite3.OperationalError) as error:
+        if not isinstance(error, FerError) and not is_full_disk(error):
+            raise
+        st.error(plain(str(error) if isinstance(error, FerError) else FULL_DISK), icon=":material/error:")
 
 
-def go_to(page: str, address: Mapping[str, str] | None = None, **values: str) -> None:
-    """Go to another page with an address, and with values for its widgets, by their keys: those to whose parameter a
-    widget of this page is bound too, which the address of the other one cannot have then."""
-    hand_over(**values)
-    st.switch_page(page, query_params=dict(address or {}))
+def leads_on(earlier: str) -> Callable[[], None]:
+    """The page of an address of before 0.14: it leads to where its content is now."""
 
+    def lead() -> None:
+        page, told = now_at(earlier, st.query_params.to_dict())
+        st.switch_page(page, query_params=told)
 
-def hand_over(**values: str) -> None:
-    """Give the next run of a page values for its widgets, by their keys. A parameter of the address that is bound to a
-    widget changes with the widget alone: Streamlit refuses to write or to delete it."""
-    st.session_state[_HANDED] = values
+    return lead
 
 
 def moment_address(analysis_id: str, time_s: float, track: int) -> dict[str, str]:
@@ -47,14 +53,20 @@ def moment_address(analysis_id: str, time_s: float, track: int) -> dict[str, str
     return {"analysis": analysis_id, "t": f"{time_s:.6f}", "person": str(track + 1)}
 
 
-def take_over() -> None:
-    """Give the widgets of this page what was handed over to them; before any of them is drawn."""
-    st.session_state.update(st.session_state.pop(_HANDED, {}))
+_LOOK = """<style>
+.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem }
+.stApp [data-testid=stCaptionContainer] { color: inherit; opacity: 0.78 }
+[data-testid=stHeader] a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px }
+</style>"""
+_DARK_LOOK = "<style>.stApp button[kind^=primary], .stApp a[kind^=primary] { color: #11181F }</style>"
 
 
-def compact() -> None:
-    """Less empty space above the title than Streamlit leaves."""
-    st.html("<style>.stMainBlockContainer{padding-top:4.5rem;padding-bottom:3rem}</style>")
+def look() -> None:
+    """Less empty space above the title than Streamlit leaves; small print, buttons and the focus in the bar that can be
+    read and seen (4.5 to 1)."""
+    st.html(_LOOK)
+    if st.context.theme.type == "dark":
+        st.html(_DARK_LOOK)
 
 
 def footer() -> None:
@@ -63,6 +75,22 @@ def footer() -> None:
         "Measures facial expressions, not what people feel. Everything stays on this machine. "
         "Only analyse people who agreed to it."
     )
+    st.html(_PHONE_MENU, unsafe_allow_javascript=True)
+
+
+_PHONE_MENU = """<style>
+[data-testid=stExpandSidebarButton] { width: auto }
+[data-testid=stExpandSidebarButton]::after { content: "Menu"; padding-left: 0.3rem }
+</style><script>
+if (!window.closesMenu) {
+  window.closesMenu = true;
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest("[data-testid=stSidebarNavLink]")) return;
+    setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click());
+  });
+}
+</script>"""
+"""On a phone the menu of places lies over the page: its button bears a word, and it closes when a place is chosen."""
 
 
 def counted(n: int, what: str) -> str:
@@ -77,6 +105,24 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
+def interruption(job: Job) -> list[str]:
+    """That a job was interrupted, and from where on it was done again; nothing where it was not."""
+    if not job.interrupted:
+        return []
+    at_s = job.info.get("went_on_s")
+    return ["began anew after an interruption" if at_s is None else f"went on from {clock(at_s)} after an interruption"]
+
+
 def megabytes(n_bytes: int) -> str:
     """``12.3 MB`` or ``1.20 GB``."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def size(n_bytes: int) -> str:
+    """``12.3 MB``, ``1.20 GB``, or ``4 kB`` of what is small."""
+    return megabytes(n_bytes) if n_bytes >= 1e5 else f"{max(round(n_bytes / 1e3), 1)} kB"
+
+
+def local_time(iso: str) -> str:
+    """A time of UTC as the clock on the wall says it: ``2026-12-01 10:40``."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -16,8 +16,12 @@ from typing import Any
 
 from dashboard.services import jobs, kinds, places, queues
 from fer_core.errors import CheckpointError, UploadError
+from fer_core.explain import doubt_of
+from fer_core.files import to_disk, tree_to_disk
 from fer_core.models.card import CHOOSE, WEIGHTS, Card, read_card
 from fer_core.models.folders import (
+    CARD,
+    DEFAULT_CHECKPOINT,
     added_folder,
     checkpoint_folders,
     checkpoint_named,
@@ -28,8 +32,8 @@ from fer_core.models.folders import (
     weights_in,
 )
 
-CARD = "card.json"
-OPTIONAL = ("history.csv", "reference.safetensors", "pca.safetensors")
+REFERENCE = "reference.safetensors"
+OPTIONAL = ("history.csv", REFERENCE, "pca.safetensors")
 FOREIGN = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".onnx")
 """Weights that can be converted where their labels are told."""
 _TABLE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}-[a-z0-9_]{1,40}\.parquet")
@@ -47,6 +51,12 @@ class Entry:
     is_added: bool
 
     @property
+    def title(self) -> str:
+        """What people choose it by; "" where nobody gave it a title."""
+        best = "Recommended: " if self.name == DEFAULT_CHECKPOINT else ""
+        return f"{best}{self.card.title}" if self.card and self.card.title else ""
+
+    @property
     def n_bytes(self) -> int:
         """Of its weights, an ensemble's with those of its members."""
         return weights_bytes(self.folder, self.card) if self.card else 0
@@ -61,9 +71,24 @@ class Entry:
         """Whether its network can be asked: card and weights are there."""
         return self.card is not None and weights_in(self.folder) is not None and not self.missing
 
+    @property
+    def knows_prior(self) -> bool:
+        """Whether it is known, or can be measured, how common each emotion was in its training."""
+        return self.card is not None and (self.card.prior is not None or (self.folder / REFERENCE).is_file())
+
     def figures(self) -> Mapping[str, Any]:
         """The figures of its card that say most; see ``Card.headline``."""
         return self.card.headline if self.card else {}
+
+    def answers(self) -> str:
+        """What its network may say, in words, where that is not every label it has."""
+        if self.card is None or self.card.answers == list(self.card.labels):
+            return ""
+        *most, last = self.card.answers
+        return (
+            f"It was taught {', '.join(most)} and {last}, and says nothing else: on pictures of other emotions it is "
+            "always wrong."
+        )
 
     def measured_on(self) -> str:
         """What those figures are of, and what is wanting there, in words."""
@@ -107,6 +132,14 @@ def why_not_runnable(name: str) -> str:
         return f"{name} needs the weights of {needed} as they were when it was made; they are not there. {what}"
     what = f"To make them again: {command}" if command else "Copy them here."
     return f"The weights of {name} are missing, so only its evaluations can be looked at. {what}"
+
+
+def heat_doubt(name: str) -> str:
+    """Why heatmaps of a checkpoint should not be relied on, in a sentence; "" where they earn belief."""
+    try:
+        return doubt_of(checkpoint_named(name))
+    except CheckpointError as error:
+        return str(error)
 
 
 def _entry(name: str, folder: Path) -> Entry:
@@ -220,10 +253,13 @@ def keep(job: jobs.Job, origin: kinds.ConvertRequest) -> None:
     if name in checkpoint_names():
         raise CheckpointError(f"There is a checkpoint {name!r} already. Change the name in card.json, or remove it.")
     added_folder().mkdir(exist_ok=True)
+    jobs.check(job)
+    tree_to_disk(folder)
     for left in (places.below("evaluations") / name, added_folder() / name):  # by another one that had the name
         shutil.rmtree(left, ignore_errors=True)
     shutil.move(folder, added_folder() / name)
-    jobs.tell(job.id, {"checkpoint": name})
+    to_disk(added_folder())
+    jobs.tell(job.id, {"checkpoint": name}, job.token)
 
 
 def ensembles_with(name: str) -> list[str]:

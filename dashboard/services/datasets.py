@@ -18,12 +18,14 @@ from pathlib import Path
 from dashboard.services import places
 from fer_core.data import DataSet, FaceSet, open_dataset
 from fer_core.data.classes import ClassRow, class_mapping
+from fer_core.data.label_tables import TABLE_SUFFIXES
 from fer_core.data.layouts import LAYOUTS, PUBLISHED
 from fer_core.emotions import EMOTIONS8
 from fer_core.errors import DataError, InputError
 from fer_core.files import replacing
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+MOST_LISTED = 5000
 MOST_LOOKED_AT = 24
 """Entries of a folder whose times tell whether a data set changed."""
 
@@ -55,8 +57,16 @@ class Pointed:
 
 def _inside(root: Path) -> list[Path]:
     """What may hold labels or pictures: the first entries of a folder, and of those that are folders."""
-    top = _first(root) if root.is_dir() else []
+    top = [*_first(root), *_tables(root)] if root.is_dir() else []
     return top + [each for path in top if path.is_dir() for each in _first(path)]
+
+
+def _tables(root: Path) -> list[Path]:
+    """Files that may be tables of labels, which are changed where they are; among more files than are looked for
+    only some."""
+    with os.scandir(root) as entries:
+        some = islice(entries, MOST_LISTED)
+        return [Path(each.path) for each in some if each.name.lower().endswith(TABLE_SUFFIXES)]
 
 
 def _first(folder: Path) -> list[Path]:
@@ -162,7 +172,7 @@ def find(name: str) -> Pointed:
     for each in pointed():
         if each.name == name:
             return each
-    raise DataError(f"The workbench was not pointed to a data set {name!r}. Add its folder on the page Data sets.")
+    raise DataError(f"The workbench was not pointed to a data set {name!r}. Add its folder on the page Settings.")
 
 
 def faces(name: str, split: str) -> FaceSet:
@@ -187,6 +197,19 @@ def classes(name: str) -> list[ClassRow]:
     where = find(name)
     opened = where.open()
     return class_mapping(opened, labels=EMOTIONS8, faces=[faces(name, split) for split in opened.splits])
+
+
+def notes(name: str) -> list[str]:
+    """What else there is to know of a data set, in whole sentences: who is shown, where faces are looked for, what is
+    left out; raises as ``find``."""
+    found = [faces(name, split) for split in find(name).open().splits]
+    people = {who for each in found for who in each.subjects.tolist() if who}
+    told = [f"{len(people):,} people are told apart, so that intervals are by person."] if people else []
+    if photos := [each.split for each in found if not each.cut and len(each)]:
+        told.append(f"Photos, in which faces are looked for: {', '.join(photos)}.")
+    for each in found:
+        told += [f"{each.split}: {n:,} left out, {why}." for why, n in each.left_out.items()]
+    return told
 
 
 def why_no_pictures(name: str, split: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from fer_core.progress import OnProgress, ShouldStop
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fer_core.evaluation import Evaluation, LabelReview, Outcomes
+    from fer_core.evaluation import Evaluation, Intervals, LabelReview, Outcomes
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def evaluation(checkpoint: str, table: str) -> Evaluation:
     """
     path = tables(checkpoint).get(table)
     if path is None:
-        raise CheckpointError(f"{checkpoint} was not evaluated on {table}. Evaluate it on the page Checkpoints.")
+        raise CheckpointError(f"{checkpoint} was not evaluated on {table}. Evaluate it on the page Models.")
     return _read(str(path), path.stat().st_mtime_ns, checkpoint)
 
 
@@ -107,6 +107,18 @@ def _outcomes(found: Evaluation, question: Question, corrections: tuple[tuple[st
     return outcomes_of(
         found, question.label_set, without_doubtful=question.without_doubtful, corrections=dict(corrections)
     )
+
+
+def intervals(found: Outcomes, group_map: Mapping[str, str]) -> Intervals:
+    """95 % intervals of the figures of some outcomes; drawn once."""
+    return _intervals(found, tuple(group_map.items()))
+
+
+@lru_cache(maxsize=16)
+def _intervals(found: Outcomes, group_map: tuple[tuple[str, str], ...]) -> Intervals:
+    from fer_core.evaluation import intervals_of
+
+    return intervals_of(found.probabilities, found.label, found.people, group_map=dict(group_map))
 
 
 def everybody(question: Question) -> list[dict[str, Any]]:
@@ -161,7 +173,7 @@ def make(job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: OnProgress, s
         CheckpointError, DataError, InputError, Cancelled: as their messages say.
     """
     from dashboard.services import datasets
-    from fer_core.evaluation import better_order, evaluate_faces, labels_of, table_array, write_table
+    from fer_core.evaluation import better_order, evaluate_faces, faces_found, labels_of, table_array, write_table
 
     faces = datasets.faces(asked.dataset, asked.split)
     if not len(faces):
@@ -174,6 +186,8 @@ def make(job: jobs.Job, asked: kinds.EvaluateRequest, *, progress: OnProgress, s
     write_table(table, places.below("evaluations") / asked.checkpoint / f"{asked.dataset}-{asked.split}.parquet")
     unreadable = table.attrs.get("unreadable", [])
     told = {"n": len(table), "left_out": len(unreadable), "first": unreadable[0] if unreadable else ""}
+    if "n_faces" in table:
+        told["faces"] = faces_found(table["id"].to_numpy(str), table["n_faces"].to_numpy()).sentences(most=5)
     if found := better_order(table_array(table, "p_"), labels_of(table, faces.name)):
         told["permuted"] = found.in_words(warm.classifier(asked.checkpoint).labels)
-    jobs.tell(job.id, told)
+    jobs.tell(job.id, told, job.token)

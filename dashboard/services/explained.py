@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 
 from dashboard.services import checkpoints, datasets, jobs, kinds, places, queues, warm
-from fer_core.errors import CheckpointError, InputError, StoreError, UploadError
-from fer_core.files import keep_newest, replacing
+from fer_core.errors import CheckpointError, InputError, StoreError
+from fer_core.files import keep_newest, remove_tree, replacing
 from fer_core.models.folders import checkpoint_named, weights_in
 from fer_core.progress import OnProgress, Progress
 
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 Source = dict[str, Any]
 Ask = dict[str, Any]
 FACE_PX, SMALL_PX = 240, 96
-KEPT_ANSWERS, KEPT_PICTURES = 400, 20
+MAPS = 2
+"""Raised whenever the same question gets other maps than before."""
+KEPT_ANSWERS = 400
 RETRY_S = 30.0
-MAX_PICTURE_BYTES = 30_000_000
 
 
 def make_ask(
-    checkpoint: str, target: str | Sequence[str] = "", *, other: str | Sequence[str] = "", method: str = "gradcam",
+    checkpoint: str, target: str | Sequence[str] = "", *, other: str | Sequence[str] = "", method: str = "",
     layer: str = "", sanity: bool = False, features: bool = False,
 ) -> Ask:  # fmt: skip
     """An ask; see the module's docstring."""
@@ -61,7 +62,7 @@ def ask(sources: Sequence[Source], asks: Sequence[Ask]) -> str:
         InputError: a source or an ask has other keys or values than they have.
     """
     weights = [_weights(each["checkpoint"]) for each in asks]
-    decides = [list(sources), list(asks), weights, [_version(source) for source in sources]]
+    decides = [MAPS, list(sources), list(asks), weights, [_version(source) for source in sources]]
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
     job = jobs.get(key)
     if job is not None and (job.state in jobs.ACTIVE or _still_holds(job)):
@@ -125,28 +126,44 @@ def wait(key: str, *, seconds: float) -> dict[str, Any]:
     return found
 
 
-def keep_picture(name: str, data: bytes) -> str:
-    """Keep a picture that is to be explained, the newest few only; returns its name here.
+def forget(analysis_id: str) -> None:
+    """Remove every answer that shows a face of an analysis."""
+    forget_where("analysis", analysis_id)
 
-    Raises:
-        UploadError, VideoError: empty, too large, or no picture.
-    """
-    from fer_core.video.stills import opened
 
-    if not data or len(data) > MAX_PICTURE_BYTES:
-        raise UploadError(f"{name} is no picture of up to {MAX_PICTURE_BYTES // 10**6} MB.")
-    folder = places.below("pictures")
-    kept = folder / f"{hashlib.sha256(data).hexdigest()[:32]}.picture"
-    if kept.is_file():
-        kept.touch()  # a worker may be reading it
-    else:
-        with replacing(kept) as new:
-            new.write_bytes(data)
-            if (picture := opened(new, name)) is None:
-                raise UploadError(f"{name} is no picture that can be read. Save it as JPEG, PNG or TIFF first.")
-            picture.close()
-    keep_newest(folder, "*", KEPT_PICTURES)
-    return kept.name
+def forget_where(key: str, value: str | None = None) -> None:
+    """Remove the answers whose sources have this key, with this value or any; and those that no row of the table of
+    jobs tells of any more, as after it was damaged: nobody can ask for them again, or say whom they show."""
+    _forget([job for job in jobs.of_kind(kinds.EXPLAIN.name) if _is_of(job, key, value)])
+    known = {job.id for job in jobs.of_kind(kinds.EXPLAIN.name)}
+    for path in places.below("explained").glob("*.json"):
+        if path.stem not in known:
+            path.unlink(missing_ok=True)
+
+
+def forget_old(before: float) -> int:
+    """Remove the answers that were made before a time; how many there were."""
+    old = [job for job in jobs.of_kind(kinds.EXPLAIN.name) if job.created < before and job.state not in jobs.ACTIVE]
+    _forget(old)
+    return len(old)
+
+
+def forget_all() -> None:
+    """Remove every answer."""
+    _forget(jobs.of_kind(kinds.EXPLAIN.name))
+    for path in places.below("explained").iterdir():
+        remove_tree(path)
+
+
+def _forget(answered: Sequence[jobs.Job]) -> None:
+    jobs.forget(*(job.id for job in answered))
+    for job in answered:
+        _path(job.id).unlink(missing_ok=True)
+
+
+def _is_of(job: jobs.Job, key: str, value: str | None) -> bool:
+    found = [each[key] for each in job.settings.get("sources", ()) if isinstance(each, dict) and key in each]
+    return bool(found) if value is None else value in found
 
 
 def _path(key: str) -> Path:
@@ -173,15 +190,18 @@ def make(job: jobs.Job, asked: kinds.ExplainRequest, *, progress: OnProgress) ->
             one["n_faces"] = len(_faces_of(places.below("pictures") / source["picture"])[1])
     with replacing(_path(job.id)) as new:
         new.write_text(json.dumps({"sources": found}), encoding="utf-8")
-    keep_newest(_path(job.id).parent, "*.json", KEPT_ANSWERS)
+    if jobs.get(job.id) is None:  # what it is of was deleted meanwhile
+        _path(job.id).unlink()
+    for old in keep_newest(_path(job.id).parent, "*.json", KEPT_ANSWERS):
+        jobs.remove(old.stem)
 
 
 def _cells(classifier: Classifier, crops: np.ndarray, wanted: kinds.Ask) -> list[dict[str, Any]]:
     """What one ask finds, for each crop."""
-    from fer_core.explain import contrast, heatmaps, overlay, overlay_signed
+    from fer_core.explain import contrast, heatmaps, overlay, overlay_signed, pick_layer, pick_method
 
-    scores = classifier.predict(crops).probabilities
-    size, method, layer = FACE_PX if len(crops) == 1 else SMALL_PX, wanted.method, wanted.layer or None
+    scores, size = classifier.predict(crops).probabilities, FACE_PX if len(crops) == 1 else SMALL_PX
+    method, layer = pick_method(classifier, wanted.method or None), pick_layer(classifier, wanted.layer or None)
     answers = [classifier.labels[top] for top in scores.argmax(axis=1)]
     targets = [wanted.target or answer for answer in answers]
     if wanted.other:
@@ -192,7 +212,7 @@ def _cells(classifier: Classifier, crops: np.ndarray, wanted: kinds.Ask) -> list
     draw = overlay_signed if wanted.other else overlay
     return [
         {
-            "answer": answer, "explained": target, "is_empty": not each.any(),
+            "answer": answer, "explained": target, "method": method, "layer": layer, "is_empty": not each.any(),
             "scores": dict(zip(classifier.labels, map(float, row), strict=True)),
             "picture": _png(draw(crop, each, size=size)),
             **_extras(classifier, crop, target, wanted),
@@ -207,7 +227,7 @@ def _extras(classifier: Classifier, crop: np.ndarray, target: Any, wanted: kinds
     found: dict[str, Any] = {}
     layer = wanted.layer or None
     if wanted.sanity:
-        found["sanity"] = sanity(classifier, crop, target, method=wanted.method, layer=layer).to_json()
+        found["sanity"] = sanity(classifier, crop, target, method=wanted.method or None, layer=layer).to_json()
     if wanted.features:
         maps = feature_maps(classifier, crop, layer)
         found["sheet"], found["sheet_shape"] = _png(feature_sheet(maps)), list(maps.shape)
@@ -228,13 +248,12 @@ def _crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray:
 
 
 def _video_crop(source: Mapping[str, Any], classifier: Classifier) -> np.ndarray:
+    from fer_core.video.keeping import video_of
     from fer_core.video.view import edited
     from fer_core.video.why import face_at, face_crops
 
     analysis = places.store().open(source["analysis"])
-    path = analysis.source()
-    if path is None:
-        raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
+    path = video_of(analysis)
     row = face_at(edited(analysis, analysis.models[0]), track=source["track"], time_s=source["time_s"])
     return np.asarray(face_crops(path, row, classifier, picture_track=analysis.picture_track)[0])
 

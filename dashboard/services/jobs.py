@@ -1,9 +1,12 @@
 """The table of jobs: what waits, runs and has ended. The truth about every job, for all pages and workers.
 
     ready ──► queued ──► running ──► done
-      └─────────┴───────────┴──────► cancelled, failed
+      ▲ └───────┴───────────┴──────► cancelled, failed
+      └─────────────────────┘        a file that could not be analysed waits again, with the reason
 
-A worker that dies leaves a ``running`` row whose ``beat`` grows old; ``stale`` finds it, and it is queued again.
+A worker that dies leaves a ``running`` row whose ``beat`` grows old; ``stale`` finds it, and it is queued again. Every
+claim has a ``token`` of its own: what a worker writes with an earlier one, as after it was stopped and replaced, counts
+for nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.services import places
+from fer_core.errors import TakenOver
+from fer_core.home import tables
 
 _TABLE = """
 create table if not exists jobs (
@@ -24,8 +29,11 @@ create table if not exists jobs (
     settings text not null, info text not null, stage text not null default '', share real not null default 0,
     frames integer not null default 0, faces integer not null default 0, error text not null default '',
     cancel integer not null default 0, attempts integer not null default 0,
-    created real not null, started real, beat real, finished real
+    created real not null, started real, beat real, finished real,
+    token integer not null default 0, interrupted integer not null default 0
 )"""
+_SINCE = ("token", "interrupted")
+"""Columns that earlier versions did not have."""
 STALE_S = 15.0
 ACTIVE = ("queued", "running")
 
@@ -34,7 +42,9 @@ ACTIVE = ("queued", "running")
 class Job:
     """A row. ``kind`` says what is done (``kinds`` has them all), ``settings`` what was asked, as the kind reads it;
     ``target`` is what it belongs to: the analysis it makes or explains, the evaluated checkpoint, the key of a map;
-    times are seconds since 1970; ``share`` is 0-1."""
+    times are seconds since 1970; ``share`` is 0-1. ``cancel``: somebody wants it to stop; ``answers``: its worker knows
+    and does so. ``attempts`` counts claims since something new was kept, ``interrupted`` how often a worker did not
+    come to the end."""
 
     id: str
     kind: str
@@ -54,13 +64,17 @@ class Job:
     started: float | None
     beat: float | None
     finished: float | None
+    token: int
+    interrupted: int
+    answers: bool
 
     @property
     def remaining_s(self) -> float | None:
         """Guess of the seconds left, or None while there is too little to go by."""
-        if self.state != "running" or self.started is None or self.share < 0.02:
+        done = self.share - float(self.info.get("went_on_share", 0.0))
+        if self.state != "running" or self.started is None or done < 0.02:
             return None
-        return (time.time() - self.started) * (1 - self.share) / self.share
+        return (time.time() - self.started) * (1 - self.share) / done
 
 
 @contextmanager
@@ -70,9 +84,22 @@ def _table() -> Iterator[sqlite3.Connection]:
         connection.row_factory = sqlite3.Row
         connection.execute("pragma journal_mode=wal")
         connection.execute(_TABLE)
+        _bring_up_to_date(connection)
         yield connection
     finally:
         connection.close()
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Give a table of an earlier version what it lacks."""
+    known = {row["name"] for row in connection.execute("pragma table_info(jobs)")}
+    for name in set(_SINCE) - known:
+        with suppress(sqlite3.OperationalError):  # another process was faster
+            connection.execute(f"alter table jobs add column {name} integer not null default 0")
+
+
+_OWN = "id=? and (token=? or ? is null)"
+"""A job, and the claim that somebody writes for; None: whoever has it."""
 
 
 def add(
@@ -131,20 +158,23 @@ def queue(job_id: str, settings: dict[str, Any] | None = None) -> bool:
     """From ready to queued; False if it was not ready."""
     with _table() as table:
         done = table.execute(
-            "update jobs set state='queued', beat=?, settings=coalesce(?, settings) where id=? and state='ready'",
+            "update jobs set state='queued', error='', interrupted=0, beat=?, settings=coalesce(?, settings) "
+            "where id=? and state='ready'",
             (time.time(), None if settings is None else json.dumps(settings), job_id),
         )
         return done.rowcount == 1
 
 
-def requeue(job_id: str) -> bool:
-    """From a dead worker's running, or from a queue that lost it, to queued; False if somebody works on it."""
+def requeue(job_id: str, *, came_further: bool = False) -> bool:
+    """From a dead worker's running, or from a queue that lost it, to queued; False if somebody works on it. Attempts
+    are counted anew where the last one ``came_further``."""
     with _table() as table:
         now = time.time()
         done = table.execute(
-            "update jobs set state='queued', share=0, stage='', started=null, beat=? "
+            "update jobs set interrupted=interrupted + (state='running'), state='queued', share=0, stage='', "
+            "started=null, beat=?, cancel=2 * (cancel > 0), attempts=case when ? then 0 else attempts end "
             "where id=? and state in ('queued', 'running') and beat < ?",
-            (now, job_id, now - STALE_S),
+            (now, came_further, job_id, now - STALE_S),
         )
         return done.rowcount == 1
 
@@ -154,21 +184,45 @@ def claim(job_id: str) -> Job | None:
     with _table() as table:
         now = time.time()
         done = table.execute(
-            "update jobs set state='running', attempts=attempts+1, started=?, beat=? where id=? and state='queued'",
+            "update jobs set state='running', attempts=attempts+1, token=token+1, started=?, beat=? "
+            "where id=? and state='queued'",
             (now, now, job_id),
         )
     return get(job_id) if done.rowcount == 1 else None
 
 
-def report(job_id: str, *, stage: str, share: float, frames: int, faces: int) -> bool:
-    """Write how far a running job is; True if it should stop."""
+def report(job_id: str, *, stage: str, share: float, frames: int, faces: int, token: int | None = None) -> bool:
+    """Write how far a running job is; True if it should stop.
+
+    Raises:
+        TakenOver: another worker has it by now, or it was deleted.
+    """
     with _table() as table:
-        table.execute(
-            "update jobs set stage=?, share=?, frames=?, faces=?, beat=? where id=?",
-            (stage, share, frames, faces, time.time(), job_id),
+        done = table.execute(
+            f"update jobs set stage=?, share=?, frames=?, faces=?, beat=? where {_OWN}",
+            (stage, share, frames, faces, time.time(), job_id, token, token),
         )
         row = table.execute("select cancel from jobs where id=?", (job_id,)).fetchone()
-    return row is None or bool(row["cancel"])
+    if done.rowcount == 0:
+        raise TakenOver("Another worker goes on with this job.")
+    return bool(row["cancel"])
+
+
+def check(job: Job) -> None:
+    """Make sure that a claim still holds.
+
+    Raises:
+        TakenOver: it does not.
+    """
+    now = get(job.id)
+    if now is None or now.token != job.token or now.state != "running":
+        raise TakenOver("Another worker goes on with this job.")
+
+
+def answer(job_id: str, token: int | None = None) -> None:
+    """Say that the worker of a job knows that it should stop, and does."""
+    with _table() as table:
+        table.execute(f"update jobs set cancel=2 where cancel=1 and {_OWN}", (job_id, token, token))
 
 
 def forgive_restart() -> None:
@@ -183,16 +237,21 @@ def forget_cancel(job_id: str) -> None:
         table.execute("update jobs set cancel=0 where id=?", (job_id,))
 
 
-def beat(job_id: str) -> None:
+def beat(job_id: str, token: int | None = None) -> None:
     """Say that the worker of a job is alive."""
     with _table() as table:
-        table.execute("update jobs set beat=? where id=?", (time.time(), job_id))
+        table.execute(f"update jobs set beat=? where {_OWN}", (time.time(), job_id, token, token))
 
 
-def tell(job_id: str, info: dict[str, Any]) -> None:
-    """Replace what is known about a job's outcome."""
+def tell(job_id: str, info: dict[str, Any], token: int | None = None) -> None:
+    """Add to what is known about a job and its outcome."""
     with _table() as table:
-        table.execute("update jobs set info=? where id=?", (json.dumps(info), job_id))
+        table.execute("begin immediate")
+        row = table.execute(f"select info from jobs where {_OWN}", (job_id, token, token)).fetchone()
+        if row is not None:
+            known = json.dumps(_object(row["info"]) | info)
+            table.execute("update jobs set info=? where id=?", (known, job_id))
+        table.execute("commit")
 
 
 def remove(job_id: str) -> None:
@@ -201,21 +260,41 @@ def remove(job_id: str) -> None:
         table.execute("delete from jobs where id=? and state not in ('queued', 'running')", (job_id,))
 
 
-def finish(job_id: str, state: str, error: str = "") -> None:
+def finish(job_id: str, state: str, error: str = "", token: int | None = None) -> bool:
+    """End a job; False if it is somebody else's by now."""
     with _table() as table:
-        table.execute(
-            "update jobs set state=?, error=?, finished=?, share=case when ?='done' then 1 else share end where id=?",
-            (state, error, time.time(), state, job_id),
+        done = table.execute(
+            "update jobs set state=?, error=?, finished=?, share=case when ?='done' then 1 else share end "
+            f"where {_OWN} and (? is null or state='running')",
+            (state, error, time.time(), state, job_id, token, token, token),
         )
+        return done.rowcount == 1
+
+
+def give_back(job_id: str, error: str, token: int | None = None) -> bool:
+    """From queued or running to ready, as if nothing had been tried, but for the reason why it went wrong; False if it
+    is somebody else's by now."""
+    with _table() as table:
+        done = table.execute(
+            "update jobs set state='ready', error=?, stage='', share=0, frames=0, faces=0, cancel=0, attempts=0, "
+            f"started=null, beat=null where {_OWN} and state in ('queued', 'running')",
+            (error, job_id, token, token),
+        )
+        return done.rowcount == 1
 
 
 def cancel(job_id: str) -> None:
-    """Ask a running job to stop (what it has is kept); a waiting one is dropped with its file."""
+    """Ask a running job to stop (what it has is kept), also one that waits to go on; another that waits is dropped with
+    its file."""
     with _table() as table:
         table.execute("begin immediate")  # no worker takes the job between the two
-        table.execute("update jobs set cancel=1 where id=? and state='running'", (job_id,))
+        table.execute(
+            "update jobs set cancel=1 where id=? and cancel=0 "
+            "and (state='running' or (state='queued' and interrupted))",
+            (job_id,),
+        )
         waiting = table.execute(
-            "update jobs set state='cancelled', finished=? where id=? and state in ('ready', 'queued')",
+            "update jobs set state='cancelled', finished=? where id=? and cancel=0 and state in ('ready', 'queued')",
             (time.time(), job_id),
         )
         table.execute("commit")
@@ -236,10 +315,37 @@ def stale() -> list[Job]:
     return _select("where state in ('queued', 'running') and beat < ?", (time.time() - STALE_S,))
 
 
-def forget(target: str) -> None:
-    """Remove the rows of a deleted analysis."""
+def of_kind(kind: str) -> list[Job]:
+    """All jobs of a kind, in any state, oldest first."""
+    return _select("where kind = ? order by created", (kind,))
+
+
+def forget(*targets: str, kinds: Sequence[str] = ()) -> None:
+    """Remove every row of what is deleted, or those of some kinds alone; who is at work on one stops. ``scrub`` sees to
+    what stays of them in the file."""
+    if not targets:
+        return
+    of_kind = f" and kind in ({','.join('?' * len(kinds))})" if kinds else ""
     with _table() as table:
-        table.execute("delete from jobs where target=? and state not in ('queued', 'running')", (target,))
+        table.execute("pragma secure_delete=on")
+        table.execute(f"delete from jobs where target in ({','.join('?' * len(targets))}){of_kind}", (*targets, *kinds))
+
+
+def forget_ended(kinds: Sequence[str], before: float) -> None:
+    """Remove the rows of some kinds that ended before a time."""
+    with _table() as table:
+        table.execute("pragma secure_delete=on")
+        table.execute(
+            f"delete from jobs where finished < ? and state not in ('ready', 'queued', 'running') "
+            f"and kind in ({','.join('?' * len(kinds))})",
+            (before, *kinds),
+        )
+
+
+def scrub() -> bool:
+    """Write the file anew without what was deleted; false where somebody is at work in it, so that it is to be tried
+    again."""
+    return tables.scrub(places.home() / "jobs.sqlite")
 
 
 def _select(clause: str, values: Sequence[Any]) -> list[Job]:
@@ -248,6 +354,7 @@ def _select(clause: str, values: Sequence[Any]) -> list[Job]:
     return [
         Job(**(dict(row) | {
             "settings": _object(row["settings"]), "info": _object(row["info"]), "cancel": bool(row["cancel"]),
+            "answers": row["cancel"] > 1,
         }))
         for row in rows
     ]  # fmt: skip

@@ -96,7 +96,7 @@ class WhySpanRequest(Request):
     n: int = 60
     model: str = ""
     target: Emotions = ""
-    method: str = "gradcam"
+    method: str = ""
     layer: str = ""
 
 
@@ -107,7 +107,7 @@ class Ask:
     checkpoint: str
     target: Emotions = ""
     other: Emotions = ""
-    method: str = "gradcam"
+    method: str = ""
     layer: str = ""
     sanity: bool = False
     features: bool = False
@@ -183,7 +183,7 @@ class Kind(Generic[R]):
         queue: one of ``QUEUES``.
         request: what it is asked with.
         priority: of the jobs that wait in a queue, the highest comes first.
-        is_uploaded: a file was sent for it to be analysed, so it stands in the list of the Analyze page.
+        is_uploaded: a file was sent for it to be analysed, so it stands in the list of the page Videos.
     """
 
     name: str
@@ -209,7 +209,7 @@ class Kind(Generic[R]):
 
 
 VIDEO = Kind("video", ANALYSES, AnalyzeRequest, is_uploaded=True)
-PICTURE = Kind("picture", INSPECTOR, AnalyzeRequest, is_uploaded=True)
+PICTURE = Kind("picture", INSPECTOR, AnalyzeRequest, priority=-100, is_uploaded=True)  # of many, none before a click
 ANNOTATE = Kind("annotate", ANALYSES, AnnotateRequest)
 COPY = Kind("copy", ANALYSES, Request, priority=2)
 WHY = Kind("why", INSPECTOR, WhyRequest)

@@ -1,36 +1,22 @@
 """Where the workbench keeps its files.
 
-$FER_HOME (default ~/.fer-workbench), for its owner alone: folders 0700, files 0600
-├── uploads/<id>/source.<ending>     files waiting for, or in, an analysis
-├── analyses/<id>/                   finished analyses with their video
-├── checkpoints/<name>/              checkpoints that were added by upload
-├── detectors/<name>.safetensors     weights of face detectors that were converted here
-├── evaluations/<checkpoint>/<dataset>-<split>.parquet
-├── maps/                            projections of features, by content
-├── explained/<key>.json             heatmaps and checks of single faces, the newest few
-├── pictures/<sha>.picture           pictures that somebody wanted explained, the newest few
-├── selections/<sha>.json            faces that were chosen by hand, so that an address can name them
-├── reviews/<dataset>.json           what a reviewer said about labels
-├── datasets.json                    the data sets that the workbench was pointed to
-├── logs/
-└── jobs.sqlite, queue-*.sqlite
+``fer_core.home.layout`` lists all that the data folder holds.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import stat
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 from fer_core.errors import InputError, StoreError
+from fer_core.home import rights
 from fer_core.places import data_home
+from fer_core.video.in_making import unfinished as in_making
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 
-OWNER_ONLY = 0o077
+OWNER_ONLY = rights.OTHERS
 """The umask of the server and of its workers: what they write, no other account of the machine can read."""
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -43,20 +29,21 @@ def home() -> Path:
 
 
 def tighten() -> None:
-    """Take from others what an earlier version, or a copy, left them of the data folder; what a link leads to, and what
-    belongs to somebody else, stays as it is."""
-    for folder, _, names in os.walk(home()):
-        for path in (folder, *(os.path.join(folder, name) for name in names)):
-            with suppress(OSError):  # gone meanwhile, or not ours
-                mode = os.lstat(path).st_mode
-                if mode & OWNER_ONLY and not stat.S_ISLNK(mode):
-                    os.chmod(path, stat.S_IMODE(mode) & ~OWNER_ONLY)
+    """Take from others what an earlier version, or a copy, left them of the data folder."""
+    rights.tighten(home())
 
 
 def below(name: str) -> Path:
-    """A folder of the data folder, made when it is not there yet."""
+    """A folder of the data folder, made when it is not there yet.
+
+    Raises:
+        StoreError: something else stands in its place.
+    """
     path = home() / name
-    path.mkdir(0o700, exist_ok=True)
+    try:
+        path.mkdir(0o700, exist_ok=True)
+    except FileExistsError as error:
+        raise StoreError(f"{path} should be a folder and is none. Move it away.") from error
     return path
 
 
@@ -95,16 +82,27 @@ def upload_folder(upload_id: str) -> Path:
 
 def source_of(upload_id: str) -> Path | None:
     """The file itself, while it waits and after its analysis."""
-    check_id(upload_id)
-    for folder in (uploads() / upload_id, store().folder(upload_id)):
-        found = sorted(folder.glob("source.*"))
-        if found:
-            return found[0]
-    return None
+    return upload_of(upload_id) or _source_in(store().folder(upload_id))
+
+
+def upload_of(upload_id: str) -> Path | None:
+    """The file while it waits for its analysis."""
+    return _source_in(upload_folder(upload_id))
+
+
+def _source_in(folder: Path) -> Path | None:
+    return next(iter(sorted(folder.glob("source.*"))), None)
+
+
+def unfinished(analysis_id: str) -> list[Path]:
+    """Folders in which an analysis is being made, or was when its worker died."""
+    return in_making(store().folder(check_id(analysis_id)))
 
 
 def drop_upload(upload_id: str) -> None:
-    shutil.rmtree(upload_folder(upload_id), ignore_errors=True)
+    """Remove a file that was uploaded, and what an analysis of it had found that came to no end."""
+    for folder in (upload_folder(upload_id), *unfinished(upload_id)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_bytes() -> int:
@@ -121,6 +119,6 @@ def open_for_page(analysis_id: str) -> Analysis:
     try:
         return open_analysis(folder)
     except StoreError as error:
-        if folder.with_name(f"{folder.name}.tmp").is_dir():
-            raise StoreError("This analysis is still running. Watch it on the Analyze page.") from error
+        if unfinished(analysis_id):
+            raise StoreError("This analysis is still running. Watch it on the page Videos.") from error
         raise

@@ -25,11 +25,14 @@ from fer_core.video.columns import LANDMARK_COLUMNS, SOURCES
 from fer_core.video.reasons import REASONS
 from fer_core.video.store import Analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
-from fer_core.video.view import Lens, edited
+from fer_core.video.view import Lens, edited, prior_in_words
 
 P_SCALE, SHARE_SCALE = 65535, 255
 KEPT_VIEWS = 12
 """Outlines of views kept on disk."""
+_OUTLINED = {
+    "labels", "lines", "start_s", "end_s", "width_s", "levels", "frames", "chunks", "people", "overview",
+}  # fmt: skip
 OUTLINE = 2
 """Format of the outlines on disk; a change makes the old ones count for nothing."""
 TILE_KINDS = {
@@ -58,7 +61,7 @@ def overview(analysis: Analysis, lens: Lens) -> dict[str, Any]:
 
     ``chunks`` float64: the first time of each chunk of frames; ``width_s``: width of a bucket of level 0, twice that of
     each next level; ``people``: ``track, name, thumbnail``, times ``first_s, last_s``, seconds ``seen_s, usable_s``,
-    and ``baseline``, the median of each probability over the person's frames as measured.
+    and ``baseline``, the median of each probability over the person's frames before smoothing.
     """
     outline, source, state = _outline(analysis, lens), analysis.record["source"], analysis.state
     emotions = [
@@ -94,7 +97,7 @@ def _outline(analysis: Analysis, lens: Lens) -> dict[str, Any]:
     path = analysis.folder / "views" / f"{hashlib.sha256(said.encode()).hexdigest()[:16]}.json"
     with suppress(OSError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and "overview" in found:
+        if isinstance(found, dict) and found.keys() >= _OUTLINED:
             return found
     ready = prepared(analysis, lens)
     pyramid = ready.pyramid
@@ -245,6 +248,7 @@ def figure_svg(analysis: Analysis, lens: Lens, *, track: int, start_s: float, en
     return timeline_svg(
         edited(analysis, lens.model), track=track, name=state.name_of(track), start_s=start_s, end_s=end_s,
         marks=state.marks, smoothing_s=lens.smoothing_s, title=analysis.name, group_map=state.groups,
+        prior=prior_in_words(analysis, lens.model),
     )  # fmt: skip
 
 

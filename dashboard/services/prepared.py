@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from fer_core.video.store import Analysis
 from fer_core.video.tiles import Course, Pyramid
 from fer_core.video.timeline import frame_steps, labels_of_columns, score_columns, smooth_scores
 from fer_core.video.trust import reasons
-from fer_core.video.view import Lens, differing, edited, opinions
+from fer_core.video.view import Lens, differing, edited, opinions, priors_in_force
 
 KEPT = 3
 """Analyses held in memory, each about 250 bytes per face and frame."""
@@ -104,10 +105,19 @@ def prefetch(analysis: Analysis, lens: Lens) -> None:
         prepared(analysis, lens)
 
 
+def forget(analysis_id: str) -> None:
+    """Keep nothing of an analysis that is deleted."""
+    with _lock:
+        for key in [key for key in _cache if Path(key[0]).name == analysis_id]:
+            del _cache[key]
+
+
 def version(analysis: Analysis) -> str:
     """Another one after every edit that changes the table; names and marks do not. 12 hex digits."""
     state, table = analysis.state, analysis.folder / "timeline.parquet"
-    said = [state.steps, dict(state.groups), asdict(state.limits), table.stat().st_mtime if table.is_file() else 0]
+    prior = [[name, tau, prior.shares] for name, (prior, tau) in priors_in_force(analysis).items()]
+    written = table.stat().st_mtime if table.is_file() else 0
+    said = [state.steps, prior, dict(state.groups), asdict(state.limits), written]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
 
 

@@ -1,6 +1,6 @@
 """Our own routes beside Streamlit's: slices of uploads come in, media and timelines go out.
 
-    GET  /api/upload/{id}                  → {"received": bytes}
+    GET  /api/upload/{id}                  → {"received": bytes, "total": bytes}, of an unfinished one
     PUT  /api/upload/{id}?name&offset&total   one slice; the last one answers with the job, or with an error
     DELETE /api/upload/{id}                the user stopped sending: drop what is there
     GET  /api/media/{id}                   the video or picture, with byte ranges
@@ -18,27 +18,28 @@
     GET  /api/faces/{checkpoint}/{table}/{row}   the picture of a row of an evaluation
     GET  /api/map/{key}                    positions of a map, float32 (n, 2 or 3)
     GET  /api/clip/{id}/{job}              a clip with heatmaps on a face
+    …    /api/live                         see ``dashboard.services.live_routes``
 
-An error of the ``FerError`` tree answers ``{"error": message}``. Requests of other web sites are refused.
+An error of the ``FerError`` tree answers ``{"error": message}``. ``dashboard.services.doors`` stands before all.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from dashboard.services import places, uploads
-from fer_core.errors import FerError, InputError, StoreError
+from dashboard.services import live_routes, places, uploads
+from dashboard.services.answers import FRESH, Handler, guarded, number
+from fer_core.errors import InputError, StoreError
 from fer_core.video.store import browser_copy
 
 if TYPE_CHECKING:
@@ -46,62 +47,25 @@ if TYPE_CHECKING:
     from fer_core.video.view import Lens
 
 MAX_JSON = 8_000_000
-MAX_NUMBER = 1e15
 MEDIA_TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp",
     ".gif": "image/gif", ".avif": "image/avif",
 }  # fmt: skip
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def guarded(handler: Handler) -> Handler:
-    """Refuse other sites' requests; turn errors of the user into answers."""
-
-    @functools.wraps(handler)
-    async def run(request: Request) -> Response:
-        if not is_own(request):
-            return JSONResponse({"error": "Requests from other sites are refused."}, status_code=403, headers=_SAFE)
-        try:
-            return await handler(request)
-        except StoreError as error:
-            return JSONResponse({"error": str(error)}, status_code=404, headers=_SAFE)
-        except FerError as error:
-            return JSONResponse({"error": str(error)}, status_code=422, headers=_SAFE)
-
-    return run
-
-
-def is_own(request: Request) -> bool:
-    """Whether a request comes from our own pages: its Origin is our Host, and while the server listens on this machine
-    only, so is the Host (a foreign name that resolves to 127.0.0.1 is refused)."""
-    from streamlit import config
-
-    host = request.headers.get("host", "")
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
-        return False
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
-    local = config.get_option("server.address") in (None, *LOOPBACK)  # only a foreign address that is asked for
-    return not local or urlsplit(f"//{host}").hostname in LOOPBACK
+_PROBES = CapacityLimiter(2)
+"""Files that are looked into at a time, each in a process of its own; others wait."""
 
 
 @guarded
 async def upload_state(request: Request) -> Response:
-    return JSONResponse({"received": uploads.received(request.path_params["id"])})
+    upload_id = request.path_params["id"]
+    return JSONResponse({"received": uploads.received(upload_id), "total": uploads.promised(upload_id)})
 
 
 @guarded
 async def upload_slice(request: Request) -> Response:
     upload_id, name = request.path_params["id"], request.query_params.get("name", "")
-    offset, total = _number(request, "offset"), _number(request, "total")
+    offset, total = number(request, "offset"), number(request, "total")
     try:
         have = await uploads.add_slice(upload_id, name, offset, total, request.stream())
     except ClientDisconnect:
@@ -111,7 +75,7 @@ async def upload_slice(request: Request) -> Response:
         raise InputError("The file could not be written to disk. Is there enough space?") from None
     if have < total:
         return JSONResponse({"received": have})
-    job = await run_in_threadpool(uploads.complete, upload_id, name)
+    job = await to_thread.run_sync(uploads.complete, upload_id, name, limiter=_PROBES)
     return JSONResponse({"received": have, "job": job.id})
 
 
@@ -148,7 +112,7 @@ def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
         from dashboard.services.prepared import version
         from fer_core.video.view import Lens
 
-        lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))
+        lens = Lens(number(request, "smoothing_s", float), request.query_params.get("model", ""))
 
         def work() -> Any:
             analysis = open_for_page(request.path_params["id"])
@@ -158,8 +122,8 @@ def _answers(read: Callable[[Request, Analysis, Lens], Any]) -> Handler:
 
         found = await run_in_threadpool(work)
         if found is None:  # edited in another tab: what the player holds belongs to another table
-            return JSONResponse({"error": "The analysis was edited meanwhile."}, status_code=409, headers=_SAFE)
-        return JSONResponse(found, headers=_SAFE)
+            return JSONResponse({"error": "The analysis was edited meanwhile."}, status_code=409, headers=FRESH)
+        return JSONResponse(found, headers=FRESH)
 
     return run
 
@@ -188,8 +152,8 @@ def _frames(request: Request, analysis: Analysis, lens: Lens) -> Any:
 def _jump(request: Request, analysis: Analysis, lens: Lens) -> Any:
     from dashboard.services.playback import jump
 
-    what, track, by = request.query_params.get("what", ""), _number(request, "track"), _number(request, "by")
-    time_s = _number(request, "time_s", float)
+    what, track, by = request.query_params.get("what", ""), number(request, "track"), number(request, "by")
+    time_s = number(request, "time_s", float)
     return {"time_s": jump(analysis, lens, what=what, track=track, time_s=time_s, by=by)}
 
 
@@ -205,7 +169,7 @@ async def edit(request: Request) -> Response:
             return {"revision": getattr(analysis, asked["do"])().revision}
         return {"revision": analysis.do(asked).revision}
 
-    return JSONResponse(await run_in_threadpool(work), headers=_SAFE)
+    return JSONResponse(await run_in_threadpool(work), headers=FRESH)
 
 
 async def _json(request: Request) -> dict[str, Any]:
@@ -230,26 +194,26 @@ async def figure(request: Request) -> Response:
     from dashboard.services.playback import figure_svg
     from fer_core.video.view import Lens
 
-    lens = Lens(_number(request, "smoothing_s", float), request.query_params.get("model", ""))
-    track, span = _number(request, "track"), [_number(request, name, float) for name in ("start_s", "end_s")]
+    lens = Lens(number(request, "smoothing_s", float), request.query_params.get("model", ""))
+    track, span = number(request, "track"), [number(request, name, float) for name in ("start_s", "end_s")]
 
     def work() -> str:
         return figure_svg(open_for_page(request.path_params["id"]), lens, track=track, start_s=span[0], end_s=span[1])
 
-    return Response(await run_in_threadpool(work), media_type="image/svg+xml", headers=_SAFE)
+    return Response(await run_in_threadpool(work), media_type="image/svg+xml", headers=FRESH)
 
 
 @guarded
 async def ask_why(request: Request) -> Response:
     from dashboard.services.why import ask
 
-    track, time_s = _number(request, "track"), _number(request, "time_s", float)
+    track, time_s = number(request, "track"), number(request, "time_s", float)
     model, target = (request.query_params.get(name, "") for name in ("model", "target"))
 
     def work() -> str:
         return ask(request.path_params["id"], track=track, time_s=time_s, model=model, target=target)
 
-    return JSONResponse({"job": await run_in_threadpool(work)}, headers=_SAFE)
+    return JSONResponse({"job": await run_in_threadpool(work)}, headers=FRESH)
 
 
 @guarded
@@ -257,7 +221,7 @@ async def why(request: Request) -> Response:
     from dashboard.services.why import answer
 
     found = await run_in_threadpool(answer, request.path_params["id"], request.path_params["job"])
-    return JSONResponse(found, headers=_SAFE)
+    return JSONResponse(found, headers=FRESH)
 
 
 @guarded
@@ -266,7 +230,7 @@ async def picture(request: Request) -> Response:
 
     dataset, split = (request.path_params[name] for name in ("dataset", "split"))
     data, kind = await run_in_threadpool(picture_of, dataset, split, request.query_params.get("id", ""))
-    return Response(data, media_type=kind, headers=_SAFE | {"Cache-Control": "private, max-age=600"})
+    return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=600"})
 
 
 @guarded
@@ -282,7 +246,7 @@ async def face(request: Request) -> Response:
         return picture_of(asked.dataset, asked.split, str(ids[row]))
 
     data, kind = await run_in_threadpool(work)
-    return Response(data, media_type=kind, headers=_SAFE | {"Cache-Control": "private, max-age=600"})
+    return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=600"})
 
 
 @guarded
@@ -293,7 +257,7 @@ async def map_positions(request: Request) -> Response:
     if made is None:
         raise StoreError("There is no such map.")
     data = made.positions.astype("<f4").tobytes()
-    return Response(data, media_type="application/octet-stream", headers=_SAFE)
+    return Response(data, media_type="application/octet-stream", headers=FRESH)
 
 
 @guarded
@@ -306,17 +270,8 @@ def _file(path: Path | None, *, download: str | None = None) -> Response:
     if path is None or not path.is_file():
         raise StoreError("There is no such file.")
     kind = MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
-    return FileResponse(path, media_type=kind, headers=_SAFE, filename=download)
-
-
-def _number(request: Request, name: str, kind: Callable[[str], Any] = int) -> Any:
-    try:
-        value = kind(request.query_params.get(name, "0"))
-    except ValueError as error:
-        raise InputError(f"{name} must be a number.") from error
-    if not -MAX_NUMBER < value < MAX_NUMBER:
-        raise InputError(f"{name} must be a number below {MAX_NUMBER:g}.")
-    return value
+    path.open("rb").close()  # what may not be read is told now, not in the middle of the answer
+    return FileResponse(path, media_type=kind, headers=FRESH, filename=download)
 
 
 ROUTES = [
@@ -338,4 +293,5 @@ ROUTES = [
     Route("/api/faces/{checkpoint}/{table}/{row:int}", face),
     Route("/api/map/{key}", map_positions),
     Route("/api/clip/{id}/{job}", clip),
+    *live_routes.ROUTES,
 ]

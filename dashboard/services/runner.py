@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dashboard.services import jobs, kinds, places
-from fer_core.errors import Cancelled, FerError
+from fer_core.errors import FULL_DISK, NO_MEMORY, Cancelled, FerError, TakenOver, is_full_disk, is_no_memory
+from fer_core.files import fenced
 
 BEAT_S = 3.0
 AT_WORK: set[str] = set()
 """Jobs of this process; after a sleep of the machine their beat is old although they go on."""
-_DISK_FULL = "The disk is full. Free some space, or delete analyses in the library."
 _MISTAKE = "The program made a mistake here; the details are in the folder logs of the data folder."
 _log = logging.getLogger("fer.worker")
 Work = Callable[[jobs.Job, Any], None]
@@ -23,26 +23,41 @@ Work = Callable[[jobs.Job, Any], None]
 
 
 def run(job_id: str, work: Mapping[str, Work]) -> None:
-    """Do a queued job with the work of its kind; how it ended, and why, stands in the table afterwards."""
+    """Do a queued job with the work of its kind; how it ended, and why, stands in the table afterwards. A worker that
+    has lost its claim meanwhile writes nothing more, and nothing about how it ended."""
     job = jobs.claim(job_id)
     if job is None:  # cancelled meanwhile, or taken by another worker
         return
-    with Heart(job_id):
+    with Heart(job_id, job.token), fenced(partial(jobs.check, job)):
         try:
             asked = kinds.kind_of(job.kind).read(job.settings)
             work[job.kind](job, asked)
-            jobs.finish(job_id, "done")
+            jobs.finish(job_id, "done", token=job.token)
+        except TakenOver:
+            _log.warning("Job %s went on elsewhere", job_id)
         except Cancelled:
-            places.drop_upload(job_id)
-            jobs.finish(job_id, "cancelled")
+            drop(job)
         except FerError as error:
-            places.drop_upload(job_id)
-            jobs.finish(job_id, "failed", str(error))
+            fail(job, str(error))
         except Exception as error:
+            if jobs.get(job_id) is None:  # deleted meanwhile, so its name is not written down again
+                return
             _log.exception("Job %s failed", job_id)
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            places.drop_upload(job_id)
-            jobs.finish(job_id, "failed", _DISK_FULL if full else _MISTAKE)
+            fail(job, FULL_DISK if is_full_disk(error) else NO_MEMORY if is_no_memory(error) else _MISTAKE)
+
+
+def fail(job: jobs.Job, why: str) -> None:
+    """End a job with a reason. Nobody's file is deleted for that: it waits again, for other settings or a free disk."""
+    if job.kind in kinds.UPLOADED and places.upload_of(job.id) is not None:
+        jobs.give_back(job.id, why, job.token)
+    elif jobs.finish(job.id, "failed", why, job.token):
+        places.drop_upload(job.id)
+
+
+def drop(job: jobs.Job) -> None:
+    """End a job as cancelled, with its file."""
+    if jobs.finish(job.id, "cancelled", token=job.token):
+        places.drop_upload(job.id)
 
 
 @contextmanager
@@ -57,8 +72,8 @@ def log_errors() -> Iterator[None]:
 class Heart:
     """Beats for a job while its worker lives, also in steps that report nothing."""
 
-    def __init__(self, job_id: str) -> None:
-        self.job_id, self._end = job_id, threading.Event()
+    def __init__(self, job_id: str, token: int | None = None) -> None:
+        self.job_id, self.token, self._end = job_id, token, threading.Event()
 
     def __enter__(self) -> None:
         AT_WORK.add(self.job_id)
@@ -71,4 +86,4 @@ class Heart:
     def _beat(self) -> None:
         while not self._end.wait(BEAT_S):
             with log_errors():
-                jobs.beat(self.job_id)
+                jobs.beat(self.job_id, self.token)

@@ -18,9 +18,10 @@ def _read_part(path: Path) -> pd.DataFrame:
 
 def so_far(analysis_id: str) -> pd.DataFrame:
     """Rows of a running analysis that are on disk already; empty when there are none yet."""
-    folder = places.store().folder(places.check_id(analysis_id))
     parts = []
-    for path in sorted((folder.with_name(folder.name + ".tmp") / "parts").glob("timeline-*.parquet")):
+    for path in sorted(
+        path for folder in places.unfinished(analysis_id) for path in folder.glob("parts/timeline-*.parquet")
+    ):
         try:
             parts.append(_read_part(path))
         except (OSError, ValueError):  # the analysis ended this moment and removed its parts

@@ -50,7 +50,7 @@ def compared(system: System) -> dict[str, tuple[Comparison, ...]]:
 
 def counts(checkpoint: str, table: str, labels: str) -> Counts | None:
     """Counts of labels and answers of an evaluation table; None where there is none, it has no such labels, or it is
-    damaged, which the page Inspect tells."""
+    damaged, which a model's page tells."""
     path = evaluations.tables(checkpoint).get(table)
     return _counts(str(path), path.stat().st_mtime_ns, Question(checkpoint, table, labels)) if path else None
 
@@ -76,7 +76,7 @@ def _history(folder: Path) -> History:
 def _read_history(folder: str, changed: int) -> History:
     try:
         return read_history(Path(folder))
-    except CheckpointError:  # the page Checkpoints says so
+    except CheckpointError:  # the page Models says so
         return read_history(Path(folder) / "none")
 
 

@@ -20,8 +20,16 @@ def classifier(name: str) -> Classifier:
     Raises:
         CheckpointError: there is none, or it cannot be used.
     """
-    folder = checkpoint_named(name)
-    return _classifier(str(folder), tuple(path.stat().st_mtime_ns for path in sorted(folder.glob("*.*"))))
+    return _classifier(str(checkpoint_named(name)), version(name))
+
+
+def version(name: str) -> tuple[int, ...]:
+    """Of the files of a checkpoint; another one when they are others.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    return tuple(path.stat().st_mtime_ns for path in sorted(checkpoint_named(name).glob("*.*")))
 
 
 @lru_cache(maxsize=4)

@@ -15,11 +15,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dashboard.services import jobs, kinds, places, queues, warm
+from dashboard.services import checkpoints, jobs, kinds, places, queues, warm
 from dashboard.services.kinds import Kind, R
 from fer_core.errors import InputError, StoreError
 from fer_core.files import keep_newest, replacing
+from fer_core.models.folders import checkpoint_names, with_weights
 from fer_core.progress import OnProgress, ShouldStop
+from fer_core.video.keeping import video_of
 from fer_core.video.store import Analysis
 
 FACE_PX, STRIP_PX = 240, 72
@@ -31,26 +33,41 @@ def ask(analysis_id: str, *, track: int, time_s: float, model: str = "", target:
     """Ask for the heatmap of one face; returns the job.
 
     Raises:
-        StoreError: no such analysis, or its video is gone.
+        StoreError: no such analysis, or its video or its network is gone.
     """
-    return _start(analysis_id, kinds.WHY, kinds.WhyRequest(track, time_s, model, target))
+    return _start(analysis_id, kinds.WHY, kinds.WhyRequest(track, time_s, model, target), model)
 
 
 def ask_span(
     analysis_id: str, *, track: int, start_s: float, end_s: float, model: str = "", target: str | list[str] = "",
-    method: str = "gradcam", layer: str = "", n: int = 60, clip: bool = False,
+    method: str = "", layer: str = "", n: int = 60, clip: bool = False,
 ) -> str:  # fmt: skip
     """Ask for the heatmaps of ``n`` faces over a span, or for a clip of it with a heatmap on every face; returns the
     job. ``target`` is an emotion, those of a group, or empty for each face's most probable one."""
     told = target if isinstance(target, str) else tuple(target)
     request = kinds.WhySpanRequest(track, start_s, end_s, n, model, told, method, layer)
-    return _start(analysis_id, kinds.WHY_CLIP if clip else kinds.WHY_SPAN, request)
+    return _start(analysis_id, kinds.WHY_CLIP if clip else kinds.WHY_SPAN, request, model)
 
 
-def _start(analysis_id: str, kind: Kind[R], request: R) -> str:
+def missing(analysis: Analysis, model: str = "") -> str:
+    """Which network a heatmap needs, where it is not there as it was; "" where it is."""
+    known = {str(each["name"]): each for each in analysis.checkpoints}
+    name = model or analysis.models[0]
+    if name not in known or with_weights(name, known[name].get("sha256")) is not None:
+        return ""
+    now = "Another network goes by that name now." if name in checkpoint_names() else "It is not here any more."
+    return (
+        f"A heatmap needs the network that gave these scores, {name} (SHA-256 {str(known[name].get('sha256'))[:12]}). "
+        f"{now} Scores and everything else of this analysis are whole. Add the folder of that network on the page "
+        "Checkpoints, or analyse the video again with another."
+    )
+
+
+def _start(analysis_id: str, kind: Kind[R], request: R, model: str) -> str:
     analysis = places.store().open(analysis_id)
-    if analysis.source() is None:
-        raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
+    video_of(analysis)
+    if words := missing(analysis, model):
+        raise StoreError(words)
     return queues.ask(kind, request, name=analysis.name, target=analysis_id)
 
 
@@ -80,19 +97,21 @@ def make(
     Raises:
         InputError, StoreError, VideoError, CheckpointError: as their messages say.
     """
-    from fer_core.explain import REGIONS
+    from fer_core.explain import REGIONS, in_words, pick_layer, pick_method
     from fer_core.video.view import edited
     from fer_core.video.why import explain, face_at, faces_between
 
     analysis, source, model = _opened(job, asked.model)
-    table, how = edited(analysis, model), {"method": "gradcam", "layer": ""}
+    table, how = edited(analysis, model), {"method": "", "layer": ""}
     if isinstance(asked, kinds.WhyRequest):
         rows, side = face_at(table, track=asked.track, time_s=asked.time_s), FACE_PX
     else:
         rows = faces_between(table, track=asked.track, start_s=asked.start_s, end_s=asked.end_s, n=asked.n)
         side, how = STRIP_PX, {"method": asked.method, "layer": asked.layer}
+    classifier = warm.classifier(model)
+    method, layer = pick_method(classifier, how["method"] or None), pick_layer(classifier, how["layer"] or None)
     found = explain(
-        source, rows, warm.classifier(model), target=asked.target, method=how["method"], layer=how["layer"] or None,
+        source, rows, classifier, target=asked.target, method=method, layer=layer,
         picture_track=analysis.picture_track, progress=progress, should_stop=should_stop,
     )  # fmt: skip
     pictures = found.pictures(side)
@@ -102,6 +121,8 @@ def make(
         {
             **asked.to_json(),
             "model": model,
+            "made": in_words(method, layer),
+            "doubt": checkpoints.heat_doubt(model),
             "times_s": found.time_s.tolist(),
             "targets": list(found.targets),
             "regions": list(REGIONS),
@@ -127,7 +148,7 @@ def make_clip(job: jobs.Job, asked: kinds.WhySpanRequest, *, progress: OnProgres
     folder.mkdir(exist_ok=True)
     explained_clip(
         source, own, warm.classifier(model), folder / f"{job.id}.mp4", start_s=asked.start_s, end_s=asked.end_s,
-        target=asked.target, method=asked.method, layer=asked.layer or None,
+        target=asked.target, method=asked.method or None, layer=asked.layer or None,
         picture_track=analysis.picture_track, progress=progress, should_stop=should_stop,
     )  # fmt: skip
     _write(analysis, job.id, {**asked.to_json(), "model": model})
@@ -138,9 +159,7 @@ def _opened(job: jobs.Job, model: str) -> tuple[Analysis, Path, str]:
     from fer_core.video.view import MEAN
 
     analysis = places.store().open(job.target)
-    source, model = analysis.source(), model or analysis.models[0]
-    if source is None:
-        raise StoreError("The video is not kept with this analysis, so nothing can be explained.")
+    source, model = video_of(analysis), model or analysis.models[0]
     if model == MEAN:
         raise InputError("A mean of models has no heatmap; choose one of the models.")
     return analysis, source, model

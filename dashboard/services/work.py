@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from typing import Any
 
 from dashboard.services import kinds, places, queues, runner, warm
-from dashboard.services.jobs import Job, tell
+from dashboard.services.jobs import Job, check, tell
 from dashboard.services.kinds import Kind, R
 from dashboard.services.progress import Reporter
-from fer_core.errors import StoreError
+from dashboard.services.reached import reached
+from fer_core.errors import Cancelled, StoreError
+from fer_core.files import to_disk
+from fer_core.video.in_making import STATE, last_kept
 from fer_core.video.store import Analysis
 
 WORK: dict[str, runner.Work] = {}
@@ -41,11 +43,12 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
     from fer_core.video.view import Lens
 
     folder, uploaded = places.store().folder(job.id), places.source_of(job.id)
-    reporter = Reporter(job.id)
+    reporter = Reporter(job)
     if not folder.exists():  # else a worker died after the analysis
         if uploaded is None:
             raise StoreError("The uploaded file is gone. Upload it again.")
-        shutil.rmtree(folder.with_name(folder.name + ".tmp"), ignore_errors=True)  # of a worker that died
+        if job.cancel and last_kept(folder) is None:
+            raise Cancelled("Stopped before anything was analysed.")
         analyze(
             uploaded,
             folder,
@@ -54,14 +57,19 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
             name=job.name,
             progress=reporter.tell,
             should_stop=reporter.should_stop,
+            token=str(job.token),
         )
+    check(job)
+    (folder / STATE).unlink(missing_ok=True)
     if uploaded is not None and uploaded.is_file():  # a drive may be gone, with the video on it
-        shutil.move(uploaded, folder / uploaded.name)
+        if asked.keep_pictures:
+            shutil.move(uploaded, folder / uploaded.name)
+            to_disk(folder / uploaded.name, folder)
         places.drop_upload(job.id)
     analysis = open_analysis(folder)
     _optional(lambda: overview(analysis, Lens()))  # so that it opens at once
     if not analysis.record["complete"]:
-        tell(job.id, job.info | {"reached": _reached(analysis.record)})
+        tell(job.id, {"reached": reached(analysis.record)}, job.token)
     reporter.close(analysis.record["time_check"]["frames_analysed"], sum(p["frames"] for p in analysis.people))
     if analysis.source() is None or analysis.record["source"]["plays_in_browser"]:
         return
@@ -69,13 +77,6 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
         _optional(lambda: _copy_still(analysis))
     else:
         queues.ask(kinds.COPY, kinds.Request(), name=job.name, target=job.id)
-
-
-def _reached(record: dict[str, Any]) -> dict[str, Any]:
-    """How far an analysis came that is not complete: from, to and of which second; and whether the file ended there."""
-    settings, check = record["settings"], record["time_check"]
-    of_s = record["source"]["duration_s"] if settings["end_s"] is None else settings["end_s"]
-    return {"from_s": settings["start_s"], "at_s": check["last_s"], "of_s": of_s, "file_ended": check["ended_early"]}
 
 
 def _optional(make: Callable[[], object]) -> None:
@@ -102,14 +103,12 @@ def _copy_still(analysis: Analysis) -> None:
 def _copy(job: Job, asked: kinds.Request) -> None:
     """A playable copy of a video that browsers cannot play."""
     from fer_core.video.annotate import browser_proxy
+    from fer_core.video.keeping import video_of
     from fer_core.video.store import PROXY
 
-    analysis, reporter = places.store().open(job.target), Reporter(job.id)
-    source = analysis.source()
-    if source is None:
-        raise StoreError("The video of this analysis is gone, so no copy of it can be made.")
+    analysis, reporter = places.store().open(job.target), Reporter(job)
     browser_proxy(
-        source, analysis.folder / PROXY, picture_track=analysis.picture_track, progress=reporter.tell,
+        video_of(analysis), analysis.folder / PROXY, picture_track=analysis.picture_track, progress=reporter.tell,
         should_stop=reporter.should_stop,
     )  # fmt: skip
 
@@ -117,13 +116,11 @@ def _copy(job: Job, asked: kinds.Request) -> None:
 @_does(kinds.ANNOTATE)
 def _annotate(job: Job, asked: kinds.AnnotateRequest) -> None:
     from fer_core.video.annotate import annotate_video, to_blur
+    from fer_core.video.keeping import video_of
     from fer_core.video.view import Lens, view
 
     analysis = places.store().open(job.target)
-    source = analysis.source()
-    if source is None:
-        raise StoreError("The video of this analysis is gone, so it cannot be annotated.")
-    reporter = Reporter(job.id)
+    source, reporter = video_of(analysis), Reporter(job)
     start_s, end_s, blurred = asked.start_s, asked.end_s, None
     if asked.blur:
         blurred, start_s, end_s = to_blur(analysis, start_s, end_s)
@@ -154,7 +151,7 @@ def _why_span(job: Job, asked: kinds.WhySpanRequest) -> None:
 def _heatmaps(job: Job, asked: kinds.WhyRequest | kinds.WhySpanRequest) -> None:
     from dashboard.services import why
 
-    reporter = Reporter(job.id)
+    reporter = Reporter(job)
     why.make(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
@@ -162,7 +159,7 @@ def _heatmaps(job: Job, asked: kinds.WhyRequest | kinds.WhySpanRequest) -> None:
 def _why_clip(job: Job, asked: kinds.WhySpanRequest) -> None:
     from dashboard.services import why
 
-    reporter = Reporter(job.id)
+    reporter = Reporter(job)
     why.make_clip(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
@@ -170,14 +167,14 @@ def _why_clip(job: Job, asked: kinds.WhySpanRequest) -> None:
 def _explain(job: Job, asked: kinds.ExplainRequest) -> None:
     from dashboard.services import explained
 
-    explained.make(job, asked, progress=Reporter(job.id).tell)
+    explained.make(job, asked, progress=Reporter(job).tell)
 
 
 @_does(kinds.EVALUATE)
 def _evaluate(job: Job, asked: kinds.EvaluateRequest) -> None:
     from dashboard.services import evaluations
 
-    reporter = Reporter(job.id)
+    reporter = Reporter(job)
     evaluations.make(job, asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 
@@ -185,7 +182,7 @@ def _evaluate(job: Job, asked: kinds.EvaluateRequest) -> None:
 def _map(job: Job, asked: kinds.MapRequest) -> None:
     from dashboard.services import maps
 
-    reporter = Reporter(job.id)
+    reporter = Reporter(job)
     maps.make(asked, progress=reporter.tell, should_stop=reporter.should_stop)
 
 

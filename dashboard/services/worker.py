@@ -20,12 +20,15 @@ from fer_core.errors import FerError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
 CHECK_S, IDLE_S = 5.0, 10.0
+LEAST_MEMORY = 8 * 1024**3
+"""What a worker may always take; more where the machine has twice as much."""
 
 
 def main(name: str) -> None:
     logging.basicConfig(
         filename=places.logs() / f"{name}.log", level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
+    bound_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_find_lost, args=(name,), daemon=True).start()
     threading.Thread(target=_warm, args=(name,), daemon=True).start()
@@ -39,6 +42,18 @@ def main(name: str) -> None:
         check_worker_health=False,
     )
     consumer.run()
+
+
+def bound_memory(most_bytes: int | None = None) -> None:
+    """Let this process take half of the machine's memory at most: a file that asks for more fails alone, and what else
+    runs here goes on. Where the system knows no such limit there is none."""
+    try:
+        import resource
+
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        resource.setrlimit(resource.RLIMIT_DATA, (most_bytes or max(LEAST_MEMORY, total // 2),) * 2)
+    except (ImportError, OSError, ValueError):
+        return
 
 
 def _end_with_parent() -> None:

@@ -1,15 +1,18 @@
 """Data sets that lie as one folder per emotion, below split folders or not.
 
 Names of folders and the first picture say which data set it is: every ``Layout`` is asked whether it knows them.
-Folders called in words that none knows are a data set of their own.
+Folders called in words that none knows are a data set of their own. Where each emotion has a folder per person, or each
+person a folder per emotion, who is shown is known too.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from fer_core.data.layout import PER_EMOTION, FolderSigns, Layout, PerEmotion, coded
 from fer_core.data.pictures import (
@@ -18,6 +21,7 @@ from fer_core.data.pictures import (
     faces_of_files,
     first_picture,
     folders_in,
+    look_cut,
     picture_names,
     read_file,
     read_header,
@@ -49,10 +53,19 @@ ANY_FOLDERS = Layout(
     names=EMOTIONS8,
     in_folders=lambda signs: PerEmotion(signs.emotions) if signs.emotions else None,
     holds={
-        "anything else": f"{PER_EMOTION} (`angry/`, `Happiness/`, …), below split folders if there are any",
+        "anything else": f"{PER_EMOTION} (`angry/`, `Happiness/`, …), below split folders if there are any; with a "
+        "folder per person in each, or around them, who is shown is known too",
     },
 )
 """Every data set of one folder per emotion that is none of the known ones."""
+
+
+class _Place(NamedTuple):
+    """A folder of pictures, the name that says their label, and who is shown, "" where that is not known."""
+
+    folder: Path
+    name: str
+    person: str = ""
 
 
 def find_folders(root: Path, name: str, among: Iterable[Layout]) -> DataSet | None:
@@ -66,16 +79,17 @@ def find_folders(root: Path, name: str, among: Iterable[Layout]) -> DataSet | No
     Raises:
         DataError: there are folders with pictures whose names are no emotions.
     """
-    splits = {split: _with_pictures(folder) for split, folder in split_folders(root).items()}
-    splits = {split: folders for split, folders in splits.items() if folders} or {"all": _with_pictures(root)}
-    folders = [folder for each in splits.values() for folder in each]
-    if not folders:
+    splits = {split: _places(folder) for split, folder in split_folders(root).items()}
+    splits = {split: places for split, places in splits.items() if places} or {"all": _places(root)}
+    places = [place for each in splits.values() for place in each]
+    if not places:
         return None
-    layout, kind = _recognise(folders, among)
+    layout, kind = _recognise(root, places, among)
 
     def read(called: str, split: str) -> FaceSet:
         listed, left_out = _listed(root, splits[split], kind)
-        return faces_of_files(root, called, split, listed, cut=kind.cut, grey=kind.grey, left_out=left_out)
+        cut = kind.cut and (layout is not ANY_FOLDERS or look_cut(root, [each.path for each in listed]))
+        return faces_of_files(root, called, split, listed, cut=cut, grey=kind.grey, left_out=left_out)
 
     own = slug(root.name) if layout is ANY_FOLDERS else layout.key
     return layout.opened(name or own, PER_EMOTION, root, splits, read)
@@ -102,12 +116,35 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "faces"
 
 
-def _with_pictures(folder: Path) -> list[Path]:
-    return [each for each in folders_in(folder) if first_picture(each)]
+def emotion_of_folder(name: str) -> str:
+    """Our label for a name that may have a number before it; raises ``DataError`` as ``emotion_of_name``."""
+    return emotion_of_name(_NUMBERED.sub("", name))
 
 
-def _recognise(folders: Sequence[Path], among: Iterable[Layout]) -> tuple[Layout, PerEmotion]:
-    signs = _signs(folders)
+def _is_emotion(name: str) -> bool:
+    try:
+        emotion_of_folder(name)
+    except DataError:
+        return False
+    return True
+
+
+def _places(root: Path) -> list[_Place]:
+    """Folders of pictures in ``root``; where none has pictures itself, those of persons in or around emotions."""
+    folders = folders_in(root)
+    if direct := [_Place(each, each.name) for each in folders if first_picture(each)]:
+        return direct
+    below = [(each, inner) for each in folders for inner in folders_in(each) if first_picture(inner)]
+    if len({each.name for each, _ in below}) > 1:
+        if all(_is_emotion(inner.name) for _, inner in below):
+            return [_Place(inner, inner.name, each.name) for each, inner in below]
+        if all(_is_emotion(each.name) for each, _ in below):
+            return [_Place(inner, each.name, inner.name) for each, inner in below]
+    return []
+
+
+def _recognise(root: Path, places: Sequence[_Place], among: Iterable[Layout]) -> tuple[Layout, PerEmotion]:
+    signs = _signs(root, places)
     for layout in (*among, ANY_FOLDERS):
         if layout.in_folders and (found := layout.in_folders(signs)):
             return layout, found
@@ -115,14 +152,14 @@ def _recognise(folders: Sequence[Path], among: Iterable[Layout]) -> tuple[Layout
     raise DataError(f"The folders {', '.join(names)} are no codes of one data set. {_EXPECTED}")
 
 
-def _signs(folders: Sequence[Path]) -> FolderSigns:
-    names = {folder.name for folder in folders}
-    example = first_picture(folders[0])
+def _signs(root: Path, places: Sequence[_Place]) -> FolderSigns:
+    names = {place.name for place in places}
+    example = first_picture(places[0].folder)
     assert example is not None
     are_codes = all(name.isascii() and name.isdigit() for name in names)
     codes = {name: str(int(name)) for name in names} if are_codes else {}
     classes = _class_numbers(names)
-    emotions = {} if codes or classes else _by_name(folders)
+    emotions = {} if codes or classes else _by_name(root, places)
     return FolderSigns(codes, classes, emotions, example, _header(example))
 
 
@@ -141,29 +178,31 @@ def _header(picture: Path) -> Header | None:
         return None
 
 
-def _by_name(folders: Sequence[Path]) -> dict[str, str]:
-    labels, unknown = {}, []
-    for folder in folders:
+def _by_name(root: Path, places: Sequence[_Place]) -> dict[str, str]:
+    labels, unknown = {}, Counter[str]()
+    for place in places:
         try:
-            labels[folder.name] = emotion_of_name(_NUMBERED.sub("", folder.name))
+            labels[place.name] = emotion_of_folder(place.name)
         except DataError:
-            unknown.append(folder.name)
+            unknown[place.name] += sum(1 for _ in picture_names(place.folder))
     if unknown:
-        told = ", ".join(map(repr, sorted(set(unknown))[:5])) + (" …" if len(set(unknown)) > 5 else "")
-        raise DataError(f"{folders[0].parent.name} holds folders that are no emotions: {told}. {_EXPECTED}")
+        counted = [f"{name!r} ({n} picture{'s' * (n != 1)})" for name, n in sorted(unknown.items())]
+        told = ", ".join(counted[:5]) + (" …" if len(counted) > 5 else "")
+        remedy = "Rename them, or move out what is no emotion."
+        raise DataError(f"{root.name} holds folders that are no emotions: {told}. {remedy} {_EXPECTED}")
     return labels
 
 
-def _listed(root: Path, folders: Sequence[Path], kind: PerEmotion) -> tuple[list[Listed], dict[str, int]]:
+def _listed(root: Path, places: Sequence[_Place], kind: PerEmotion) -> tuple[list[Listed], dict[str, int]]:
     """Pictures in the order of their folders and names, and how many are left out for which reason."""
     listed: list[Listed] = []
-    left_out: dict[str, int] = {}
-    for folder in folders:
+    left_out = Counter[str]()
+    for folder, called, person in places:
         where = folder.relative_to(root).as_posix()
         names = sorted(picture_names(folder))
-        if folder.name in kind.dropped:
-            left_out[kind.dropped[folder.name]] = len(names)
+        if called in kind.dropped:
+            left_out[kind.dropped[called]] += len(names)
             continue
-        label = EMOTIONS8.index(kind.labels[folder.name])
-        listed += [Listed(f"{where}/{name}", label, kind.subject(name)) for name in names]
-    return listed, left_out
+        label = EMOTIONS8.index(kind.labels[called])
+        listed += [Listed(f"{where}/{name}", label, person or kind.subject(name)) for name in names]
+    return listed, dict(left_out)

@@ -30,6 +30,10 @@ _GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
+CUT_PX, CUT_SQUARE_PX = 128, 256
+"""Pictures up to the first, or squares up to the second, are taken for faces that are cut out already."""
+LOOKED_AT = 12
+"""Pictures of a data set whose size tells whether they are cut faces."""
 
 
 class Header(NamedTuple):
@@ -176,6 +180,18 @@ def _inside(image: Picture, box: Box, name: str) -> Picture:
     return part
 
 
+def look_cut(root: Path, paths: Sequence[str]) -> bool:
+    """Whether pictures below ``root`` are faces cut out already, by the sizes of some of them: most are small."""
+    small = []
+    for i in np.unique(np.linspace(0, len(paths) - 1, LOOKED_AT).astype(int)).tolist() if paths else []:
+        try:
+            _, width, height, _ = read_header(read_file(root, paths[i]), paths[i])
+        except DataError:  # is told when the picture is read
+            continue
+        small.append(max(width, height) <= (CUT_SQUARE_PX if width == height else CUT_PX))
+    return 2 * sum(small) >= len(small)
+
+
 class Listed(NamedTuple):
     """One picture of a split: path below the root, index into ``EMOTIONS8``, person, box of the face."""
 
@@ -195,7 +211,8 @@ def faces_of_files(
     grey: bool = False,
     left_out: Mapping[str, int] | None = None,
 ) -> FaceSet:
-    """A ``FaceSet`` of picture files.
+    """A ``FaceSet`` of picture files. With ``cut`` a box is what is cut out of its picture; else it says which face of
+    the photo is meant, and a photo may be listed once for each of them.
 
     Raises:
         DataError: a name that is no text, or one that stands there twice.
@@ -211,14 +228,36 @@ def faces_of_files(
     return FaceSet(
         name=name,
         split=split,
-        ids=np.array(paths, dtype=str),
+        ids=np.array(paths if cut else _ids(listed), dtype=str),
         labels=np.array([each.label for each in listed], np.int64),
         votes=no_votes(len(listed)),
         subjects=np.array([each.subject for each in listed], dtype=str),
         cut=cut,
-        source=Files(root, paths, boxes or None, grey),
+        source=Files(root, paths, (boxes or None) if cut else None, grey),
         left_out=dict(left_out or {}),
+        boxes=_corners([None if cut else each.box for each in listed]),
     )
+
+
+def _ids(listed: Sequence[Listed]) -> list[str]:
+    """Paths; the second face of a photo has ``#2`` behind it, and so on."""
+    faces: dict[str, list[Box | None]] = {}
+    found = []
+    for each in listed:
+        boxes = faces.setdefault(each.path, [])
+        if each.box not in boxes:
+            boxes.append(each.box)
+        n = boxes.index(each.box) + 1
+        found.append(each.path if n == 1 else f"{each.path}#{n}")
+    return found
+
+
+def _corners(boxes: Sequence[Box | None]) -> NDArray[np.float32]:
+    """Boxes as x0 y0 x1 y1, float32 (n, 4); NaN for None."""
+    return np.array(
+        [(np.nan,) * 4 if box is None else (box[0], box[1], box[0] + box[2], box[1] + box[3]) for box in boxes],
+        np.float32,
+    ).reshape(-1, 4)
 
 
 def no_votes(n: int) -> NDArray[np.int64]:

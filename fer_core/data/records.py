@@ -44,6 +44,7 @@ class FaceSet:
         cut: True if the pictures are faces already cut out, False for photos in which the face must be found.
         source: reads picture ``i`` of the n.
         left_out: how many pictures of the split are not among the n, by reason.
+        boxes: float32 (n, 4), x0 y0 x1 y1 in pixels: which face of a photo is meant; NaN where that is not said.
     """
 
     name: str
@@ -55,15 +56,20 @@ class FaceSet:
     cut: bool
     source: Pictures = field(repr=False)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    boxes: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32), repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.ids)
+        if self.boxes.shape == (0, 4):
+            object.__setattr__(self, "boxes", np.full((n, 4), np.nan, np.float32))
         shapes = (self.ids.shape, self.labels.shape, self.subjects.shape, self.votes.shape[:1])
         if set(shapes) != {(n,)} or self.votes.shape[1:] not in ((0,), (len(VOTES),)):
             raise DataError(
                 f"Expected ids, labels, subjects (n,) and votes (n, 0) or (n, {len(VOTES)}), "
                 f"got {shapes[:3]} and {self.votes.shape}."
             )
+        if self.boxes.shape != (n, 4):
+            raise DataError(f"Expected boxes ({n}, 4), got {self.boxes.shape}.")
         if n and (self.labels.min() < 0 or self.labels.max() >= len(EMOTIONS8)):
             raise DataError(f"Expected labels 0 to {len(EMOTIONS8) - 1}, got {self.labels.min()}-{self.labels.max()}.")
         if len(self._rows) != n:
@@ -100,7 +106,7 @@ class FaceSet:
 
     def take(self, rows: NDArray[np.int64]) -> FaceSet:
         """The pictures of these rows, in their order."""
-        arrays = {name: getattr(self, name)[rows] for name in ("ids", "labels", "votes", "subjects")}
+        arrays = {name: getattr(self, name)[rows] for name in ("ids", "labels", "votes", "subjects", "boxes")}
         return replace(self, **arrays, source=_Some(self.source, rows))
 
 

@@ -19,9 +19,12 @@ def as_features(values: ArrayLike, least: int = 1, columns: int | None = None) -
         columns: the d that is expected; None: any.
 
     Raises:
-        InputError: another shape, or values that are not finite.
+        InputError: another shape, or values that are no numbers or not finite.
     """
-    features = np.ascontiguousarray(values, np.float32)
+    try:
+        features = np.ascontiguousarray(values, np.float32)
+    except ValueError as error:
+        raise InputError(f"Expected features (n, d) as numbers: {error}.") from error
     width = "d" if columns is None else columns
     if features.ndim != 2 or len(features) < least or not features.shape[1] or columns not in (None, features.shape[1]):
         raise InputError(f"Expected features (n, {width}) of at least {least} faces, got {features.shape}.")

@@ -17,8 +17,11 @@ from fer_core.emotions.labels import (
     NOT_OURS,
     emotion_of_name,
 )
+from fer_core.emotions.prior import ALL_ALIKE, AS_TRAINED, HALFWAY, PRIORS, Prior, check_choice
 
 __all__ = [
+    "ALL_ALIKE",
+    "AS_TRAINED",
     "CONTEMPT",
     "DEFAULT_GROUP_MAP",
     "EMOTIONS",
@@ -26,8 +29,12 @@ __all__ = [
     "EMOTION_COLOURS",
     "GROUPS",
     "GROUP_COLOURS",
+    "HALFWAY",
     "NOT_OURS",
     "OWN_GROUP",
+    "PRIORS",
+    "Prior",
+    "check_choice",
     "check_group_map",
     "emotion_of_name",
     "group_indices",

@@ -22,9 +22,11 @@ NOT_OURS = "-"
 _SPELLINGS: Mapping[str, str] = MappingProxyType(
     {
         "anger": "angry",
+        "contemptuous": "contempt",
         "disgusted": "disgust",
         "afraid": "fear",
         "fearful": "fear",
+        "scared": "fear",
         "happiness": "happy",
         "joy": "happy",
         "sadness": "sad",

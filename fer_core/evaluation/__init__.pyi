@@ -29,8 +29,13 @@ from fer_core.evaluation.copies import find_copies as find_copies
 from fer_core.evaluation.copies import published_copies as published_copies
 from fer_core.evaluation.duplicates import contradictions as contradictions
 from fer_core.evaluation.duplicates import near_duplicates as near_duplicates
+from fer_core.evaluation.found import FacesFound as FacesFound
+from fer_core.evaluation.found import faces_found as faces_found
 from fer_core.evaluation.history import History as History
 from fer_core.evaluation.history import read_history as read_history
+from fer_core.evaluation.intervals import Intervals as Intervals
+from fer_core.evaluation.intervals import intervals_of as intervals_of
+from fer_core.evaluation.intervals import paired_differences as paired_differences
 from fer_core.evaluation.label_order import BetterOrder as BetterOrder
 from fer_core.evaluation.label_order import better_order as better_order
 from fer_core.evaluation.label_quality import confident_joint as confident_joint
@@ -63,6 +68,8 @@ from fer_core.evaluation.outcome import human_agreement as human_agreement
 from fer_core.evaluation.outcome import ordered as ordered
 from fer_core.evaluation.outcome import outcomes as outcomes
 from fer_core.evaluation.outcome import selection_table as selection_table
+from fer_core.evaluation.priors import fit_halfway as fit_halfway
+from fer_core.evaluation.priors import prior_report as prior_report
 from fer_core.evaluation.reviews import LabelReview as LabelReview
 from fer_core.evaluation.run import LABEL_SETS as LABEL_SETS
 from fer_core.evaluation.run import TTA as TTA

@@ -61,15 +61,16 @@ def detected(matrix: Matrix) -> NDArray[np.bool_]:
     return np.asarray((matrix.diagonal() > 0) & (matrix.diagonal() > others.max(axis=1)))
 
 
-def most_confused(matrix: Matrix, names: Sequence[str], n: int = 5) -> list[Confused]:
-    """The up to ``n`` largest cells off the diagonal, by number, then by share."""
+def most_confused(matrix: Matrix, names: Sequence[str], n: int = 5, *, least: int = 5) -> list[Confused]:
+    """The up to ``n`` cells off the diagonal with the largest share of their row, among those of at least ``least``
+    pictures: a rare emotion's confusions count as much as a frequent one's, but one picture is no confusion."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     cells = [
         Confused(names[row], names[column], int(matrix[row, column]), float(shares[row, column]))
         for row, column in zip(*np.nonzero(matrix), strict=True)
-        if row != column
+        if row != column and matrix[row, column] >= least
     ]
-    return sorted(cells, key=lambda cell: (-cell.n, -cell.share))[:n]
+    return sorted(cells, key=lambda cell: (-cell.share, -cell.n))[:n]
 
 
 def in_words(cell: Confused) -> str:

@@ -2,12 +2,13 @@
 
 Checked in the tests against scikit-learn and by hand. Labels are indices, -1 is not allowed here; probabilities are
 (n, k) with rows summing to 1. A label may lie outside the k classes (a network of seven on labels of eight): such an
-image counts as wrong.
+image counts as wrong. Arrays that do not fit together are a ``DataError``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,21 @@ Labels = NDArray[np.int64]
 Array = NDArray[np.floating]
 
 
+def _fit(values: Array, labels: Labels) -> None:
+    """Raise ``DataError`` unless these are (n, k) and (n,)."""
+    if np.ndim(values) != 2:
+        raise DataError(f"Expected a row of k values for each image, got the shape {np.shape(values)}.")
+    _as_many(values, labels)
+
+
+def _as_many(some: NDArray[Any], labels: NDArray[Any]) -> None:
+    if np.ndim(labels) != 1 or len(some) != len(labels):
+        raise DataError(f"Expected as many of both, got the shapes {np.shape(some)} and {np.shape(labels)}.")
+
+
 def confusion_matrix(labels: Labels, predictions: Labels, n_classes: int) -> NDArray[np.int64]:
     """Counts (n_classes, n_classes): row = true class, column = prediction."""
+    _as_many(labels, predictions)
     flat = labels * n_classes + predictions
     return np.bincount(flat, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
 
@@ -33,6 +47,7 @@ def recalls(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def expected_calibration_error(probabilities: Array, labels: Labels, *, bins: int = 15) -> float:
     """ECE of the top label in equal-width bins (Guo et al. 2017), 0-1."""
+    _fit(probabilities, labels)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     gaps = np.bincount(bin_of(confidence, bins), weights=right - confidence, minlength=bins)
@@ -46,6 +61,7 @@ def bin_of(confidence: Array, bins: int) -> Labels:
 
 
 def _probability_of(probabilities: Array, labels: Labels) -> Array:
+    _fit(probabilities, labels)
     inside = labels < probabilities.shape[1]
     chosen = probabilities[np.arange(len(labels)), np.where(inside, labels, 0)]
     return np.where(inside, chosen, 0.0)
@@ -69,11 +85,18 @@ def brier_score(probabilities: Array, labels: Labels) -> float:
 
 def fit_temperature(logits: Array, labels: Labels) -> float:
     """Temperature that minimises the negative log-likelihood of ``logits / T`` (Guo et al. 2017); images whose label
-    the network does not know do not count."""
+    the network does not know do not count.
+
+    Raises:
+        DataError: no such image, or other numbers of logits and labels.
+    """
     from scipy.optimize import minimize_scalar
 
+    _fit(logits, labels)
     inside = labels < logits.shape[1]
     logits, labels = logits[inside], labels[inside]
+    if not len(labels):
+        raise DataError("No image has a label that the network knows; there is nothing to fit a temperature on.")
 
     def loss(log_t: float) -> float:
         z = logits / np.exp(log_t)
@@ -93,8 +116,9 @@ def report(
     of its top emotion.
 
     Raises:
-        DataError: no image at all.
+        DataError: no image at all, or other numbers of probabilities and labels.
     """
+    _fit(probabilities, labels)
     if not len(labels):
         raise DataError("No image is left to evaluate under this label protocol.")
     names = EMOTIONS8[: max(probabilities.shape[1], int(np.max(labels)) + 1)]

@@ -89,6 +89,11 @@ class Outcomes:
         return self.evaluation.ids[self.rows]
 
     @property
+    def people(self) -> NDArray[np.str_]:
+        """str (n,), who is shown; "" where nobody says"""
+        return self.evaluation.people[self.rows]
+
+    @property
     def votes(self) -> NDArray[np.int64]:
         """int64 (n, 10) or (n, 0)"""
         return self.evaluation.votes[self.rows]

@@ -191,11 +191,11 @@ def _decoded(classifier: Classifier, faces: FaceSet, should_stop: ShouldStop) ->
     reader = Reader(faces, should_stop, None)
     to_crops: Squares | FaceFinder | None = None if faces.cut else FaceFinder.of(classifier)
     parts = []
-    for _, pictures in reader.batches(_BATCH if faces.cut else _PHOTO_BATCH):
+    for rows, pictures in reader.batches(_BATCH if faces.cut else _PHOTO_BATCH):
         if to_crops is None:
             sides = {side for picture in pictures for side in picture.shape[:2]}
             to_crops = Squares(sides.pop() if len(sides) == 1 else classifier.card.crop.size)
-        parts.append(to_crops(pictures)[0])
+        parts.append(to_crops(pictures, faces.boxes[rows]).crops)
     if len({part.ndim for part in parts}) > 1:
         parts = [part if part.ndim == 4 else np.stack([as_rgb(each) for each in part]) for part in parts]
     return np.concatenate(parts)

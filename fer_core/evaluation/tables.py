@@ -40,6 +40,9 @@ class Evaluation:
         features: float32 (n, d); d may be 0.
         qualities: name of ``fer_core.faces.QUALITIES`` → float32 (n,), from 0; see ``fer_core.faces.crop_qualities``.
             Empty in tables from before they were measured.
+        people: str (n,), who is shown; "" where nobody says.
+        n_faces: int64 (n,), faces found in each photo, 0 where the whole photo was taken; 1 where nothing was looked
+            for.
 
     Raises:
         CheckpointError: arrays that do not fit together, or numbers that cannot be.
@@ -56,6 +59,8 @@ class Evaluation:
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32]
     qualities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    people: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, "<U1"))
+    n_faces: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __repr__(self) -> str:
         (n, d), sets = self.features.shape, ", ".join(self.labels)
@@ -64,6 +69,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         n, k = len(self.ids), len(self.classes)
+        for name, unknown in (("people", ""), ("n_faces", 1)):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(n, unknown))
+            if getattr(self, name).shape != (n,):
+                raise CheckpointError(f"expected {name} ({n},), got {getattr(self, name).shape}.")
         if self.classes not in (EMOTIONS, EMOTIONS8):
             raise CheckpointError(f"expected the classes {', '.join(EMOTIONS8)} (contempt or not), got {self.classes}.")
         if not self.labels:
@@ -157,6 +167,8 @@ def _evaluation(table: pd.DataFrame, stem: str, checkpoint: str) -> Evaluation:
         probabilities=table[[f"p_{name}" for name in classes]].to_numpy(np.float32),
         features=table[features].to_numpy(np.float32),
         qualities={name: table[name].to_numpy(np.float32) for name in QUALITIES if name in columns},
+        people=table["person"].fillna("").astype(str).to_numpy(str) if "person" in columns else np.zeros(0, "<U1"),
+        n_faces=table["n_faces"].to_numpy(np.int64) if "n_faces" in columns else np.zeros(0, np.int64),
     )
 
 
@@ -221,4 +233,6 @@ def concatenated(tables: Sequence[Evaluation]) -> Evaluation:
         probabilities=np.concatenate([table.probabilities for table in tables]),
         features=np.concatenate([table.features for table in tables]),
         qualities={name: np.concatenate([table.qualities[name] for table in tables]) for name in measured},
+        people=np.concatenate([table.people for table in tables]),
+        n_faces=np.concatenate([table.n_faces for table in tables]),
     )

@@ -1,28 +1,30 @@
 """Heatmaps: which places of a face speak for an emotion, as far as a network's convolutions can tell.
 
-The maps come from the package ``grad-cam``. They are made on a copy of the network, so that the classifier, which
-other work may share, never carries a hook or a gradient.
+They are made on a copy of the network, so that the classifier, which other work may share, never carries a hook or a
+gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fer_core.errors import InputError
-from fer_core.explain.network import RGB, ArrayF, check_crops, copy_network, pick_layer
+from fer_core.explain.cams import BY_GRADIENTS, Classes, by_masks, watched, with_gradients
+from fer_core.explain.methods import METHODS, SCORE_CAM, TOGETHER
+from fer_core.explain.network import RGB, ArrayF, check_crops, copy_network, own_blur, pick_layer, pick_method
+from fer_core.explain.placing import blurred, placing
 from fer_core.models.classifier import Classifier
 from fer_core.models.preprocess import resample
 from fer_core.models.registry import EmotionNetwork
 
 Target = str | tuple[str, ...]
 """What is explained: an emotion, or several as a group, whose score is the log-sum-exp of their logits."""
-METHODS: Mapping[str, str] = {"gradcam": "GradCAM", "gradcam++": "GradCAMPlusPlus", "scorecam": "ScoreCAM"}
-"""Methods by name, with their classes in the package."""
+_TINY = 1e-10
 
 
 def heatmaps(
@@ -30,39 +32,33 @@ def heatmaps(
     crops: RGB,
     targets: Target | list[Target] | None = None,
     *,
-    method: str = "gradcam",
+    method: str | None = None,
     layer: str | None = None,
     batch_size: int = 32,
 ) -> ArrayF:
     """How much each place of a face speaks for an emotion, or for a group of them.
 
-    ``gradcam`` (Selvaraju et al. 2017, arXiv:1610.02391) weighs the layer's channels by the mean gradient of the
-    emotion's logit; ``gradcam++`` (Chattopadhay et al. 2018, arXiv:1710.11063) weighs the gradients by place as well;
-    its formula assumes activations of 0 and above, which MobileNetV2's linear blocks do not keep to. ``scorecam`` (Wang
+    All methods weigh what a layer holds by the gradients of the emotion's logit. ``gradcam`` (Selvaraju et al. 2017,
+    arXiv:1610.02391) weighs each channel by its mean gradient, ``gradcam++`` (Chattopadhay et al. 2018,
+    arXiv:1710.11063) by a mean that counts places unequally; its formula assumes activations of 0 and above, which
+    MobileNetV2's linear blocks do not keep to. ``hirescam`` (Draelos & Carin 2020, arXiv:2011.08891) weighs each place
+    of each channel by its own gradient, ``layercam`` (Jiang et al. 2021, doi:10.1109/TIP.2021.3089943) by that where it
+    is above 0, and ``elementwise`` (Gildenblat's pytorch-grad-cam) sums what products are above 0. ``scorecam`` (Wang
     et al. 2020, arXiv:1910.01279) needs no gradients: it shows the network the face through each channel and weighs the
     channel by the logit, at the price of one pass per channel.
 
-    The default layer is the last whose map has at least ``MIN_CELLS`` cells along its side; for MobileNetV2 on 44 px,
-    that is ``backbone.13`` with 6 by 6. Its last block has 3 by 3, too coarse to tell the mouth from the nose. Measured
-    with ``gradcam`` on 96 faces of FER2013's private test (``mobilenetv2-ferplus``; mean probability of the predicted
-    emotion over masks of 10, 20, 30 and 50 %; Petsiuk et al. 2018, arXiv:1806.07421), where the hottest pixels are
-
-    | map | inserted into a blurred face (high is good) | blurred (low is good) |
-    | --- | --- | --- |
-    | ``backbone.13``, 6 by 6 | 0.638 | 0.594 |
-    | ``backbone.12``, 6 by 6 | 0.630 | 0.611 |
-    | ``backbone.8``, 6 by 6 | 0.552 | 0.648 |
-    | ``backbone.16``, 3 by 3 | 0.608 | 0.601 |
-    | ``backbone.18``, the last, 3 by 3 | 0.553 | 0.644 |
-    | a spot in the middle of every picture | 0.555 | 0.618 |
+    The mean gradient fits the last block, behind which only a mean follows. Before it, a channel may count at the mouth
+    and not at the nose, and its mean gradient draws both. Which layer and method stand for an architecture
+    (``fer_core.models.registry.Heat``) was chosen by measuring: ``docs/inspection.md``. Where a layer's cells lie in
+    the picture is measured with drawn dots (``fer_core.explain.placing``).
 
     Args:
         classifier: whose view is explained; it is left as it was.
         crops: uint8 (n, s, s, 3) RGB, cut as the card's ``crop`` says.
         targets: one for all crops, or a list of one for each: an emotion, or a tuple of emotions, which are explained
             together. ``None`` takes the most probable emotion of each.
-        method: one of ``METHODS``.
-        layer: one of ``layers(classifier)``.
+        method: one of ``METHODS``; the architecture's own where none is named.
+        layer: one of ``layers(classifier)``, or several joined by ``+``; the architecture's own where none is named.
         batch_size: pictures per pass.
 
     Returns:
@@ -73,10 +69,11 @@ def heatmaps(
 
     Raises:
         InputError: crops of another kind; an unknown label, method or layer; neither one target nor one for each crop;
-            a network without convolutional maps.
+            a ``batch_size`` below 1; a network without convolutional maps.
     """
     check_crops(crops)
-    classes, layer = _classes(classifier, targets, crops), pick_layer(classifier, layer)
+    classes, method = _classes(classifier, targets, crops), pick_method(classifier, method)
+    layer = pick_layer(classifier, layer)
     seen = maps_of_input(classifier, copy_network(classifier), crops, classes, method, layer, batch_size)
     return onto_crop(seen, crops.shape[1], classifier.card.input.field)
 
@@ -87,7 +84,7 @@ def contrast(
     target: Target | list[Target],
     other: Target | list[Target],
     *,
-    method: str = "gradcam",
+    method: str | None = None,
     layer: str | None = None,
     batch_size: int = 32,
 ) -> ArrayF:
@@ -101,7 +98,11 @@ def contrast(
     """
     check_crops(crops)
     classes = _classes(classifier, target, crops) + _classes(classifier, other, crops)
-    layer, twice = pick_layer(classifier, layer), np.concatenate([crops, crops])
+    method, layer, twice = (
+        pick_method(classifier, method),
+        pick_layer(classifier, layer),
+        np.concatenate([crops, crops]),
+    )
     seen = maps_of_input(classifier, copy_network(classifier), twice, classes, method, layer, batch_size)
     maps = onto_crop(seen, crops.shape[1], classifier.card.input.field)
     return maps[: len(crops)] - maps[len(crops) :]
@@ -119,41 +120,45 @@ def maps_of_input(
     batch_size: int = 32,
 ) -> ArrayF:
     """Heatmaps (n, size, size) over the network's input, for the classes of each crop (n, s, s, 3), of ``net``: a copy
-    of the classifier's network that may be left with hooks.
+    of the classifier's network. The maps of several layers, joined by ``+``, are scaled each to itself and averaged.
 
     Raises:
-        InputError: an unknown method.
+        InputError: an unknown method; a ``batch_size`` below 1.
     """
     if method not in METHODS:
         raise InputError(f"Unknown method {method!r}; known are {', '.join(METHODS)}.")
+    if batch_size < 1:
+        raise InputError(f"Expected a batch_size of 1 or more, got {batch_size}.")
+    size, names = classifier.card.input.size, layer.split(TOGETHER)
     if not len(crops):
-        return np.zeros((0, classifier.card.input.size, classifier.card.input.size), np.float32)
-    import pytorch_grad_cam  # takes seconds: it imports matplotlib and scikit-learn
-    from pytorch_grad_cam import score_cam
-
-    score_cam.tqdm = SimpleNamespace(tqdm=iter)  # a library draws no progress bars
-    block = net.get_submodule(layer)
-    cam = getattr(pytorch_grad_cam, METHODS[method])(net, [block], reshape_transform=Tensor.contiguous)
-    cam.batch_size = batch_size
-    step = 1 if method == "scorecam" else batch_size  # it makes a batch of each picture's channels
-    seen = [
-        cam(
-            classifier.network_input(crops[i : i + step]).requires_grad_(),
-            [_Score(each) for each in classes[i : i + step]],
-        )
-        for i in range(0, len(crops), step)
-    ]
-    return np.concatenate(seen)
+        return np.zeros((0, size, size), np.float32)
+    blur = own_blur(classifier, method, layer) * size
+    onto = [partial(placing(classifier, name).onto, size=size) for name in names]
+    found = []
+    for i in range(0, len(crops), batch_size):
+        x, some = classifier.network_input(crops[i : i + batch_size]), classes[i : i + batch_size]
+        cells = _cells(net, x, some, method, names, onto, batch_size)
+        mean = torch.stack([_scaled(place(each.relu())) for place, each in zip(onto, cells, strict=True)]).mean(dim=0)
+        found.append(_scaled(blurred(mean, blur)))
+    return torch.cat(found).float().cpu().numpy()
 
 
-class _Score:
-    """What the package asks of a picture's logits (k,): the log-sum-exp of some of them."""
+def _cells(
+    net: EmotionNetwork, x: Tensor, classes: Classes, method: str, names: list[str],
+    onto: Sequence[Callable[[Tensor], Tensor]], batch_size: int,
+) -> list[Tensor]:  # fmt: skip
+    """One value for each cell of each layer, (n, h, w) each."""
+    if method != SCORE_CAM:
+        return [BY_GRADIENTS[method](*each) for each in with_gradients(net, x, classes, names)]
+    with torch.no_grad():
+        held = watched(net, x, names)[1]
+        return [by_masks(net, x, classes, *each, batch_size) for each in zip(held, onto, strict=True)]
 
-    def __init__(self, classes: list[int]) -> None:
-        self.classes = classes
 
-    def __call__(self, logits: Tensor) -> Tensor:
-        return logits[self.classes].logsumexp(dim=0)
+def _scaled(maps: Tensor) -> Tensor:
+    """Maps (n, h, w), each from 0 to 1; one that is the same everywhere is 0."""
+    above = maps - maps.amin(dim=(1, 2), keepdim=True)
+    return above / above.amax(dim=(1, 2), keepdim=True).clamp(min=_TINY)
 
 
 def class_indices(classifier: Classifier, target: Target) -> list[int]:

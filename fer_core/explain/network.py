@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fer_core.errors import InputError
+from fer_core.explain.methods import TOGETHER
+from fer_core.models.card import ENSEMBLE
 from fer_core.models.classifier import Classifier
-from fer_core.models.registry import EmotionNetwork
+from fer_core.models.registry import EmotionNetwork, Heat, heat_of
 
 ArrayF = NDArray[np.float32]
 RGB = NDArray[np.uint8]
 
-MIN_CELLS = 5
-"""Cells along the side of the default layer's map, at least."""
 _OF_TOKENS = (nn.Linear, nn.MultiheadAttention, nn.TransformerEncoderLayer)
 _sides: WeakKeyDictionary[Classifier, dict[str, int]] = WeakKeyDictionary()
 
@@ -36,7 +36,8 @@ def layers(classifier: Classifier) -> list[str]:
 
 
 def pick_layer(classifier: Classifier, layer: str | None = None) -> str:
-    """The layer asked for, or the default one: the last whose map has at least ``MIN_CELLS`` cells along its side.
+    """The layers asked for, or the architecture's own (``Heat``): the last whose map has so many cells along its side,
+    of an ensemble that of each member. Several are joined by ``+``.
 
     Raises:
         InputError: the network has no such layer, or none at all.
@@ -50,10 +51,47 @@ def pick_layer(classifier: Classifier, layer: str | None = None) -> str:
             "another. Choose a checkpoint with a convolutional network, such as mobilenetv2."
         )
     if layer is None:
-        return next((name for name, side in sides.items() if side >= MIN_CELLS), next(iter(sides)))
-    if layer not in sides:
-        raise InputError(f"{classifier.name} has no layer {layer!r} to explain; expected one of {', '.join(sides)}.")
+        own = [_own_layer(heat, {name: side for name, side in sides.items() if name.startswith(prefix)})
+               for prefix, heat in _heats(classifier).items()]  # fmt: skip
+        return TOGETHER.join(filter(None, own)) or next(iter(sides))
+    for each in layer.split(TOGETHER):
+        if each not in sides:
+            raise InputError(f"{classifier.name} has no layer {each!r} to explain; expected one of {', '.join(sides)}.")
     return layer
+
+
+def pick_method(classifier: Classifier, method: str | None = None) -> str:
+    """The method asked for, or the architecture's own."""
+    return method or next(iter(_heats(classifier).values())).method
+
+
+def own_blur(classifier: Classifier, method: str, layer: str) -> float:
+    """How far the architecture's own maps are blurred, as a share of the picture's side; 0 for other maps."""
+    is_own = (method, layer) == (pick_method(classifier), pick_layer(classifier))
+    return next(iter(_heats(classifier).values())).blur if is_own else 0.0
+
+
+def _heats(classifier: Classifier) -> dict[str, Heat]:
+    """How heatmaps of the network are made, by what the names of its layers start with: of each member of an ensemble,
+    or of all."""
+    card = classifier.card
+    if card.architecture != ENSEMBLE:
+        return {"": heat_of(card.architecture)}
+    return {f"backbone.{i}.": heat_of(each["architecture"]) for i, each in enumerate(card.options["members"])}
+
+
+def _own_layer(heat: Heat, sides: dict[str, int]) -> str:
+    """The layer that is named, or the last ones with enough cells, the first where none has; empty without layers."""
+    if named := next((name for name in sides if heat.layer and name.endswith(heat.layer)), ""):
+        return named
+    finest = next(reversed(sides), "")
+    last = [next((name for name, side in sides.items() if side >= cells), finest) for cells in heat.cells]
+    return TOGETHER.join(dict.fromkeys(filter(None, last)))
+
+
+def cells_along(classifier: Classifier, layer: str) -> int:
+    """Cells along the shorter side of the finest of some layers, joined by ``+``."""
+    return max(map_sides(classifier)[each] for each in layer.split(TOGETHER))
 
 
 @torch.inference_mode(mode=False)
@@ -73,7 +111,7 @@ def feature_maps(classifier: Classifier, crop: RGB, layer: str | None = None) ->
         InputError: a crop of another kind, an unknown layer, or a network without convolutional maps.
     """
     check_crops(crop[None])
-    name, net, kept = pick_layer(classifier, layer), copy_network(classifier), []
+    name, net, kept = pick_layer(classifier, layer).split(TOGETHER)[0], copy_network(classifier), []
     net.get_submodule(name).register_forward_hook(lambda _block, _inputs, output: kept.append(output))
     net(classifier.network_input(crop[None]))
     found: ArrayF = kept[0][0].float().cpu().numpy()

@@ -11,7 +11,7 @@ from fer_core.errors import InputError
 ArrayF = NDArray[np.float32]
 RGB = NDArray[np.uint8]
 
-HEAT_OPACITY = 0.8
+HEAT_OPACITY, MAX_PX = 0.8, 8192
 FOR, AGAINST = (230, 130, 0), (0, 91, 233)
 """Orange and blue, which colour-blind people tell apart as well, from each other and from grey."""
 
@@ -27,7 +27,11 @@ def overlay(crop: RGB, heatmap: ArrayF, *, size: int) -> RGB:
 
     Returns:
         RGB uint8 (size, size, 3).
+
+    Raises:
+        InputError: a crop or a map of another shape, or a size below 1.
     """
+    _check(crop, heatmap, size)
     return with_heat(_grey(crop, size), _enlarged(heatmap, size))
 
 
@@ -49,7 +53,11 @@ def overlay_signed(crop: RGB, difference: ArrayF, *, size: int) -> RGB:
 
     Returns:
         RGB uint8 (size, size, 3).
+
+    Raises:
+        InputError: a crop or a difference of another shape, or a size below 1.
     """
+    _check(crop, difference, size)
     signed = _enlarged(difference, size)
     colours = np.where(signed[..., None] > 0, FOR, AGAINST).astype(np.uint8)
     return _blend(_grey(crop, size), colours, np.abs(signed).clip(0, 1))
@@ -89,6 +97,15 @@ def _channel_picture(values: ArrayF, size: int) -> RGB:
     scaled = ((values - low) / max(high - low, 1e-12) * 255).round().astype(np.uint8)
     large = cv2.resize(scaled, (size, size), interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(cv2.applyColorMap(large, cv2.COLORMAP_VIRIDIS)[..., ::-1])
+
+
+def _check(crop: RGB, values: ArrayF, size: int) -> None:
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
+        raise InputError(f"Expected a crop uint8 (s, s, 3), got {crop.dtype} {crop.shape}.")
+    if values.ndim != 2 or not values.size:
+        raise InputError(f"Expected one map (s, s), got {values.shape}; draw the maps of several faces one by one.")
+    if not 1 <= size <= MAX_PX:
+        raise InputError(f"Expected a size of 1 to {MAX_PX} pixels, got {size}; give the side of the picture to draw.")
 
 
 def _grey(crop: RGB, size: int) -> RGB:

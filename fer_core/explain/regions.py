@@ -68,10 +68,12 @@ def region_masks(landmarks: ArrayF, size: int) -> NDArray[np.bool_]:
         bool (6, size, size), in the order of ``REGIONS``; each pixel is in exactly one.
 
     Raises:
-        InputError: landmarks of another shape, or not finite.
+        InputError: landmarks of another shape, or not finite; a size below 1.
     """
     if landmarks.shape != (5, 2) or not np.isfinite(landmarks).all():
         raise InputError(f"Expected five finite landmarks (5, 2), got {landmarks.shape}: {landmarks.tolist()}.")
+    if size < 1:
+        raise InputError(f"Expected a size of 1 pixel or more, got {size}; give the side of the crop.")
     square = crop_squares(landmarks[None])
     centres = np.arange(size) + 0.5
     grid = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(1, -1, 2)

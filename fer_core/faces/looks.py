@@ -30,6 +30,8 @@ FREE_TINT, TINT_WEIGHT = 0.2, 0.15
 SCENE_SIZE, LEAST_CONTRAST, COLOUR_STEP = (32, 18), 5.0, 60.0
 """Size of the tiny picture of a scene; a channel with a smaller standard deviation is flat; flat pictures whose colours
 differ by so much are nothing alike."""
+GLANCE, GLANCE_SAMPLES = 8, 24
+"""Side of a glance at a face, and so many pixels of it, per side, that it is a mean of."""
 _EDGES = cv2.HOGDescriptor((SIDE, SIDE), (2 * CELL, 2 * CELL), (CELL, CELL), (CELL, CELL), 9)
 
 
@@ -130,6 +132,18 @@ def look_squares(faces: Faces) -> NDArray[np.float64]:
         middle = (faces.boxes[i, :2] + faces.boxes[i, 2:]) / 2
         squares[i] = [middle - size[i] * MARGIN / 2, (size[i] * MARGIN, 0), (0, size[i] * MARGIN)]
     return squares
+
+
+def glances(image: RGB, boxes: ArrayF) -> ArrayF:
+    """What is in boxes (n, 4) of ``image``, (n, 8, 8, 3) from 0 to 255: enough to see that nothing has changed."""
+    height, width = image.shape[:2]
+    low = np.clip(boxes[:, :2], 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(boxes[:, 2:], low + 1, (width, height)).astype(int)
+    found = np.empty((len(boxes), GLANCE, GLANCE, 3), np.float32)
+    for i, (x0, y0, x1, y1) in enumerate(np.hstack([low, high]).tolist()):
+        some = cv2.resize(image[y0:y1, x0:x1], (GLANCE_SAMPLES, GLANCE_SAMPLES))
+        found[i] = cv2.resize(some, (GLANCE, GLANCE), interpolation=cv2.INTER_AREA)
+    return found
 
 
 def _textured(greys: list[NDArray[np.uint8]]) -> NDArray[np.bool_]:

@@ -37,7 +37,7 @@ class Faces:
         n = len(self.boxes)
         shapes = (self.boxes.shape, self.scores.shape, self.landmarks.shape)
         if shapes != ((n, 4), (n,), (n, 5, 2)):
-            raise ValueError(f"Expected boxes (n, 4), scores (n,), landmarks (n, 5, 2); got {shapes}.")
+            raise InputError(f"Expected boxes (n, 4), scores (n,), landmarks (n, 5, 2); got {shapes}.")
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fer_core.faces.looks import (
     FaceLooks,
     SceneLook,
+    glances,
     likeness,
     likeness_of_rest,
     look_squares,
@@ -54,24 +55,18 @@ NEAR_WEIGHT, NOTHING_ALIKE, YOUNG_WEIGHT = 0.3, 0.75, 0.25
 """What overlap counts beside likeness, of which so much counts nothing; and what part of it counts in a young strip."""
 SPEED_WEIGHT = 0.4
 """How much of its speed a face takes from one frame."""
-
-
-class Seam(NamedTuple):
-    """Where a strip was the least like itself from one sighting to the next: if it is two people, it is cut here.
-
-    ``time_s`` is the later sighting's; ``likeness`` is at most 1.
-    """
-
-    time_s: float
-    likeness: float
+STILL, UNCHANGED, LOOKED_S = 0.5, 0.3, 0.12
+"""Who overlaps nobody but one of the frame before, by as much, and at a glance differs from that one by so little, as a
+part of the contrast, is the same; but so often everybody is looked at."""
 
 
 class _Face(NamedTuple):
-    """A face in a frame: box (4,), score, where it is cut (3, 2), and its look (one)."""
+    """A face in a frame: box (4,), score, what a glance shows, where it is cut (3, 2), and its look (one)."""
 
     time_s: float
     box: ArrayF
     score: float
+    glance: ArrayF
     square: NDArray[np.float64]
     look: FaceLooks
 
@@ -81,6 +76,7 @@ class _Strip:
     number: int
     box: ArrayF
     time_s: float
+    glance: ArrayF
     square: NDArray[np.float64]
     """Where it was cut, (3, 2)."""
     looks: FaceLooks
@@ -106,19 +102,22 @@ class _Strip:
 
     def see(self, seen: _Face, is_new: bool) -> None:
         """Go on with a face; ``is_new`` keeps its look."""
-        passed_s = seen.time_s - self.time_s
-        if 0 < passed_s <= SHORT_GAP_S:
-            moved = (seen.box - self.box).reshape(2, 2).mean(axis=0) / passed_s
-            self.speed = np.asarray(self.speed + SPEED_WEIGHT * (moved - self.speed), np.float32)
-        else:
-            self.speed = np.zeros(2, np.float32)
+        self.glimpse(seen.time_s, seen.box, seen.score, seen.glance)
         kept = self.looks[1:]
         if is_new:
             kept = FaceLooks.joined([seen.look, kept])[:KEPT]
-        self.looks = FaceLooks.joined([seen.look, kept])
-        self.box, self.square, self.time_s = seen.box, seen.square, seen.time_s
-        self.score = max(self.score, seen.score)
-        self.missed_s, self.frames = None, self.frames + 1
+        self.looks, self.square = FaceLooks.joined([seen.look, kept]), seen.square
+
+    def glimpse(self, time_s: float, box: ArrayF, score: float, glance: ArrayF) -> None:
+        """Go on with a face that looks as before."""
+        moved, passed_s = (box - self.box).reshape(2, 2).mean(axis=0), time_s - self.time_s
+        if 0 < passed_s <= SHORT_GAP_S:
+            self.speed = np.asarray(self.speed + SPEED_WEIGHT * (moved / passed_s - self.speed), np.float32)
+        else:
+            self.speed = np.zeros(2, np.float32)
+        self.square = np.concatenate([self.square[:1] + moved, self.square[1:]])
+        self.box, self.time_s, self.glance = box, time_s, glance
+        self.score, self.missed_s, self.frames = max(self.score, score), None, self.frames + 1
 
 
 @dataclass
@@ -129,6 +128,10 @@ class _Left:
     strips: list[_Strip]
     time_s: float
     frames: int = 0
+
+
+def _strip(told: Mapping[str, Any]) -> _Strip:
+    return _Strip(**{**told, "looks": FaceLooks(**told["looks"])})
 
 
 def iou_matrix(a: ArrayF, b: ArrayF) -> ArrayF:
@@ -166,23 +169,37 @@ class Tracker:
         self._scene: SceneLook | None = None
         self._scene_s = -np.inf
         self._left: _Left | None = None
-        self._last_s, self._step_s = -np.inf, np.inf
-        self._seams: dict[int, Seam] = {}
+        self._last_s, self._step_s, self._looked_s = -np.inf, np.inf, -np.inf
         self._same: dict[int, int] = {}
-
-    @property
-    def seams(self) -> Mapping[int, Seam]:
-        """The seam of every strip that was seen more than once, by number."""
-        return MappingProxyType(self._seams)
 
     @property
     def same(self) -> Mapping[int, int]:
         """Strips that turned out to be a part of an older one, such as the first moments after somebody passed before a
         face: the number of the oldest by theirs."""
-        found: dict[int, int] = {}
-        for young, old in sorted(self._same.items()):  # an older one has the lower number
-            found[young] = found.get(old, old)
-        return MappingProxyType(found)
+        return MappingProxyType({young: self.oldest(young) for young in self._same})
+
+    def oldest(self, number: int) -> int:
+        """The strip that a strip turned out to be a part of, see ``same``; by default itself."""
+        while number in self._same:  # an older one has the lower number
+            number = self._same[number]
+        return number
+
+    def state(self) -> dict[str, Any]:
+        """All that it knows, for another one to go on with: words, numbers, arrays and records of them."""
+        return {name.removeprefix("_"): value for name, value in vars(self).items()} | {"same": [*self._same.items()]}
+
+    @classmethod
+    def going_on(cls, state: Mapping[str, Any]) -> Tracker:
+        """One that goes on from a ``state``, whose records may be dicts."""
+        tracker = cls()
+        for name in ("count", "scene_s", "last_s", "step_s", "looked_s"):
+            setattr(tracker, f"_{name}", state[name])
+        tracker._same, tracker._strips = dict(state["same"]), [_strip(each) for each in state["strips"]]
+        tracker._scene = None if state["scene"] is None else SceneLook(**state["scene"])
+        if (left := state["left"]) is not None:
+            strips = [_strip(each) for each in left["strips"]]
+            tracker._left = _Left(**{**left, "look": SceneLook(**left["look"]), "strips": strips})
+        return tracker
 
     def update(self, time_s: float, faces: Faces, image: RGB, scene: SceneLook | None = None) -> NDArray[np.int32]:
         """Strip numbers (n,) of ``faces`` found in ``image`` at ``time_s``; ``scene`` is its ``scene_look``, if
@@ -190,49 +207,73 @@ class Tracker:
         scene = scene_look(image) if scene is None else scene
         is_changed = self._enter(time_s, scene)
         self._forget(time_s)
-        squares = look_squares(faces)
-        looks = looks_at(image, squares, scene)
-        seen = [
-            _Face(time_s, faces.boxes[i], float(faces.scores[i]), squares[i], looks[i : i + 1])
-            for i in range(len(faces))
-        ]
-        pairs = _Pairs(self._strips, time_s, faces.boxes, looks)
-        could = pairs.could(ALIKE_CHANGED if is_changed else ALIKE_SHORT)
+        glance = glances(image, faces.boxes)
         numbers, over = np.full(len(faces), -1, np.int32), set[int]()
-        is_clear = _is_clear(faces.boxes)
-        for i, j in pairs.best(could):
-            over |= self._reclaimed(self._strips[j], seen[i], could[i], pairs.moved[i] <= NEAR)
-            is_new = bool(is_clear[i] and pairs.alike_kept[i, j] < NEW_LOOK)
-            numbers[i] = self._go_on(self._strips[j], seen[i], float(pairs.alike[i, j]), is_new)
-        for i, j in pairs.near((numbers < 0) & (not is_changed)):
-            strip = self._strips[j]
-            square = strip.square.copy()
-            square[0] += strip.drift(time_s)
-            there = seen[i]._replace(square=square, look=looks_at(image, square[None], scene))
-            alike = float(likeness_of_rest(there.look, strip.looks).max())
-            if numbers[i] < 0 and strip.time_s < time_s and alike >= ALIKE_REST:
-                numbers[i] = self._go_on(strip, there, alike, is_new=False)
+        if is_changed or time_s - self._looked_s > LOOKED_S:
+            self._looked_s = time_s
+        else:
+            for i, strip in self._unchanged(faces.boxes, glance):
+                strip.glimpse(time_s, faces.boxes[i], float(faces.scores[i]), glance[i])
+                numbers[i] = strip.number
+        rest = np.flatnonzero(numbers < 0)
+        seen = _looked_at(time_s, faces[rest], glance[rest], image, scene) if len(rest) else []
+        if seen:
+            is_clear = _is_clear(faces.boxes)[rest]
+            numbers[rest], over = self._gone_on(seen, is_clear, is_changed, image, scene)
         over |= {each.replaces for each in self._strips if each.replaces is not None and each.frames >= STAYS_FRAMES}
         self._strips = [each for each in self._strips if each.time_s == time_s or each.number not in over]
-        for i in sorted(np.flatnonzero(numbers < 0).tolist(), key=lambda i: faces.boxes[i, 0]):
-            numbers[i] = self._begin(seen[i])
+        for k in sorted(np.flatnonzero(numbers[rest] < 0).tolist(), key=lambda k: seen[k].box[0]):
+            numbers[rest[k]] = self._begin(seen[k])
         for strip in self._strips:
             if strip.time_s < time_s and strip.missed_s is None:
                 strip.missed_s = time_s
         self._last_s, self._step_s = time_s, min(self._step_s, time_s - self._last_s)
         return numbers
 
+    def _unchanged(self, boxes: ArrayF, glance: ArrayF) -> list[tuple[int, _Strip]]:
+        """Rows of faces (n,) that a glance shows to be where they were and as they were, and their strips."""
+        there = [each for each in self._strips if each.missed_s is None]
+        if not there:
+            return []
+        overlap = iou_matrix(boxes, np.array([each.box for each in there], np.float32))
+        is_near, best = overlap > CLEAR, overlap.argmax(axis=1)
+        is_alone = (is_near.sum(axis=1) == 1) & (is_near.sum(axis=0)[best] == 1)
+        rows = np.flatnonzero(is_alone & (overlap.max(axis=1) >= STILL))
+        before = np.array([there[best[i]].glance for i in rows], np.float32).reshape(-1, *glance.shape[1:])
+        contrast = np.abs(before - before.mean(axis=(1, 2), keepdims=True)).mean(axis=(1, 2, 3))
+        is_same = np.abs(glance[rows] - before).mean(axis=(1, 2, 3)) <= UNCHANGED * contrast
+        return [(int(i), there[best[i]]) for i in rows[is_same]]
+
+    def _gone_on(
+        self, seen: list[_Face], is_clear: NDArray[np.bool_], is_changed: bool, image: RGB, scene: SceneLook
+    ) -> tuple[NDArray[np.int32], set[int]]:
+        """Put faces into the strips that are not seen yet; returns their numbers, -1 where a new one begins, and those
+        of the strips that are over."""
+        time_s = seen[0].time_s
+        strips = [each for each in self._strips if each.time_s < time_s]
+        numbers, over = np.full(len(seen), -1, np.int32), set[int]()
+        pairs = _Pairs(strips, time_s, seen)
+        could = pairs.could(ALIKE_CHANGED if is_changed else ALIKE_SHORT)
+        for i, j in pairs.best(could):
+            over |= self._reclaimed(strips[j], seen[i], pairs.strips, could[i], pairs.moved[i] <= NEAR)
+            is_new = bool(is_clear[i] and pairs.alike_kept[i, j] < NEW_LOOK)
+            strips[j].see(seen[i], is_new)
+            numbers[i] = strips[j].number
+        for i, j in pairs.near((numbers < 0) & (not is_changed)):
+            strip = strips[j]
+            square = strip.square.copy()
+            square[0] += strip.drift(time_s)
+            there = seen[i]._replace(square=square, look=looks_at(image, square[None], scene))
+            is_alike = likeness_of_rest(there.look, strip.looks).max() >= ALIKE_REST
+            if numbers[i] < 0 and strip.time_s < time_s and is_alike:
+                strip.see(there, is_new=False)
+                numbers[i] = strip.number
+        return numbers, over
+
     def _forget(self, time_s: float) -> None:
         """End the strips whose face was away for too long."""
         memory_s = max(MEMORY_S, MEMORY_FRAMES * self._step_s if np.isfinite(self._step_s) else 0)
         self._strips = [each for each in self._strips if each.missed_s is None or time_s - each.missed_s <= memory_s]
-
-    def _go_on(self, strip: _Strip, seen: _Face, alike: float, is_new: bool) -> int:
-        """Put a face into a strip; returns its number."""
-        if alike < self._seams.get(strip.number, Seam(0, np.inf)).likeness:
-            self._seams[strip.number] = Seam(seen.time_s, alike)
-        strip.see(seen, is_new)
-        return strip.number
 
     def _begin(self, seen: _Face) -> int:
         """Begin a strip; returns its number."""
@@ -240,17 +281,22 @@ class Tracker:
         overlap = iou_matrix(seen.box[None], np.array([each.box for each in there], np.float32).reshape(-1, 4))[0]
         replaces = there[int(overlap.argmax())].number if overlap.max(initial=0) >= TAKEN else None
         looks = FaceLooks.joined([seen.look, seen.look])
-        strip = _Strip(self._count, seen.box, seen.time_s, seen.square, looks, seen.time_s, replaces, seen.score)
+        strip = _Strip(
+            self._count, seen.box, seen.time_s, seen.glance, seen.square, looks, seen.time_s, replaces, seen.score
+        )
         self._strips.append(strip)
         self._count += 1
         return self._count - 1
 
-    def _reclaimed(self, strip: _Strip, seen: _Face, could: NDArray, is_near: NDArray) -> set[int]:
-        """Strips that turn out to be a part of an older one that takes a face after it missed some: those that could
-        have gone on with the face, and what flickered up at its place meanwhile, as a face half covered does."""
+    def _reclaimed(
+        self, strip: _Strip, seen: _Face, strips: list[_Strip], could: NDArray, is_near: NDArray
+    ) -> set[int]:
+        """Those of ``strips`` that turn out to be a part of an older one that takes a face after it missed some: the
+        ones that could have gone on with the face, and what flickered up at its place meanwhile, as a face half covered
+        does."""
         own = {
             each.number
-            for each, could_be, near in zip(self._strips, could.tolist(), is_near.tolist(), strict=True)
+            for each, could_be, near in zip(strips, could.tolist(), is_near.tolist(), strict=True)
             if strip.missed_s is not None
             and each.first_s > strip.time_s
             and ((could_be and each.time_s == self._last_s) or (near and each.flickered(seen.time_s)))
@@ -283,20 +329,28 @@ class Tracker:
         return True
 
 
-def _is_clear(boxes: ArrayF) -> list[bool]:
+def _looked_at(time_s: float, faces: Faces, glance: ArrayF, image: RGB, scene: SceneLook) -> list[_Face]:
+    """Faces with their looks."""
+    squares = look_squares(faces)
+    looks = looks_at(image, squares, scene)
+    return [
+        _Face(time_s, faces.boxes[i], float(faces.scores[i]), glance[i], squares[i], looks[i : i + 1])
+        for i in range(len(faces))
+    ]
+
+
+def _is_clear(boxes: ArrayF) -> NDArray[np.bool_]:
     """Whether each of the boxes (n, 4) is free of others."""
-    if len(boxes) < 2:
-        return [True] * len(boxes)
-    overlap = iou_matrix(boxes, boxes) - np.eye(len(boxes), dtype=np.float32)
-    return (overlap.max(axis=1) <= CLEAR).tolist()
+    return np.asarray((iou_matrix(boxes, boxes) > CLEAR).sum(axis=1) <= 1)
 
 
 class _Pairs:
     """What speaks for each of n faces going on in each of m strips: ``alike`` (n, m), the likeness to the best look of
     the strip; ``alike_kept`` (n, m), to the best of those it keeps."""
 
-    def __init__(self, strips: list[_Strip], time_s: float, boxes: ArrayF, looks: FaceLooks) -> None:
+    def __init__(self, strips: list[_Strip], time_s: float, seen: list[_Face]) -> None:
         self.strips, self.time_s = strips, time_s
+        boxes = np.array([each.box for each in seen], np.float32)
         last = np.array([each.box for each in strips], np.float32).reshape(-1, 4)
         drift = np.array([each.drift(time_s) for each in strips], np.float32).reshape(-1, 2)
         expected = last + np.tile(drift, 2)
@@ -306,7 +360,9 @@ class _Pairs:
         self.alike = self.alike_kept = np.zeros((len(boxes), len(strips)), np.float32)
         if self.alike.size:
             starts = np.cumsum([0, *(len(each.looks) for each in strips[:-1])])
-            each_look = likeness(looks, FaceLooks.joined([each.looks for each in strips]))
+            each_look = likeness(
+                FaceLooks.joined([each.look for each in seen]), FaceLooks.joined([each.looks for each in strips])
+            )
             best = np.maximum.reduceat(each_look, np.stack([starts, starts + 1], axis=1).ravel(), axis=1)
             self.alike_kept = best[:, 1::2]
             self.alike = np.maximum(best[:, ::2], self.alike_kept)

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fer_core.emotions import EMOTIONS, EMOTIONS8
-from fer_core.errors import CheckpointError
+from fer_core.emotions import EMOTIONS, EMOTIONS8, Prior
+from fer_core.errors import CheckpointError, InputError
 from fer_core.faces.geometry import CropGeometry
+from fer_core.files import replacing
 
 FORMAT = "fer-workbench-checkpoint/1"
-MAX_CARD_BYTES = 1_000_000
+MAX_CARD_BYTES, MAX_TITLE = 1_000_000, 80
 WEIGHTS, ONNX_WEIGHTS = "model.safetensors", "model.onnx"
 """Files that hold weights; a folder without one is for looking at evaluations only."""
+INT8_GRAPH = "int8.onnx"
+"""The same network in whole numbers of 8 bits, for CPUs that are faster with them; see ``training.int8``."""
 ONNX = "onnx"
 """Architecture of a network that ONNX Runtime runs; its options tell which checkpoint it is ``of``, that one's
 ``architecture`` and the ``precision`` of its numbers."""
@@ -78,8 +81,9 @@ class Card:
     """The content of ``card.json``.
 
     Inference needs ``name``, ``architecture``, ``options``, ``labels``, ``input``, ``crop`` and ``temperature``, and
-    ``preprocess`` (a file of the folder with which crops are reconstructed first); the rest says where the weights come
-    from and what was measured with them.
+    ``preprocess`` (a file of the folder with which crops are reconstructed first). ``prior`` says how common each
+    emotion was in what it was taught, None where nobody measured it; ``int8`` the ``sha256`` of ``INT8_GRAPH`` and its
+    ``costs`` in accuracy, where there is one; the rest where the weights come from and what was measured with them.
     """
 
     name: str
@@ -90,6 +94,9 @@ class Card:
     temperature: float
     options: Mapping[str, Any] = field(default_factory=dict)
     preprocess: Mapping[str, str] = field(default_factory=dict)
+    prior: Prior | None = None
+    title: str = ""
+    int8: Mapping[str, Any] = field(default_factory=dict)
     system: str = ""
     recipe: str = ""
     recipe_sha256: str = ""
@@ -103,6 +110,13 @@ class Card:
     metrics: list[Mapping[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def answers(self) -> list[str]:
+        """The labels that its network may say: those it was taught. The probability of the others is 0."""
+        taught = self.data.get("classes")
+        known = [label for label in self.labels if label in taught] if isinstance(taught, list | tuple) else []
+        return known or list(self.labels)
+
     def __post_init__(self) -> None:
         check_name(self.name)
         if not isinstance(self.options, Mapping):
@@ -113,8 +127,14 @@ class Card:
             raise CheckpointError(
                 f"preprocess is {self.preprocess!r}; expected nothing or {{'pca': 'pca.safetensors'}}."
             )
+        if self.prior is not None and len(self.prior.shares) != len(self.labels):
+            raise CheckpointError(f"prior has {len(self.prior.shares)} shares; expected {len(self.labels)}.")
+        if self.int8 and not (isinstance(self.int8, Mapping) and _matches(_SHA256, self.int8.get("sha256"))):
+            raise CheckpointError(f"int8 is {self.int8!r}; expected nothing, or sha256 and costs of {INT8_GRAPH}.")
         if not isinstance(self.data, Mapping) or not all(isinstance(each, Mapping) for each in self.metrics):
             raise CheckpointError(f"data and each of the metrics must be names and values, got {self.data!r}.")
+        if not isinstance(self.title, str) or len(self.title) > MAX_TITLE or not self.title.isprintable():
+            raise CheckpointError(f"title must be a line of at most {MAX_TITLE} characters, got {self.title!r}.")
         if not all(isinstance(each, str) for each in (self.date, *self.notes)):
             raise CheckpointError("the date and every note must be text.")
         for place, name, sha256 in self.members:
@@ -196,6 +216,16 @@ class Card:
         return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False) + "\n"
 
 
+def write_card(folder: Path, card: Card) -> None:
+    """Write ``card.json`` of a checkpoint folder, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with replacing(folder / "card.json") as new:
+        new.write_text(card.to_json(), encoding="utf-8")
+
+
 def read_card(path: Path) -> Card:
     """Read and check ``card.json``.
 
@@ -217,7 +247,7 @@ def read_card(path: Path) -> Card:
         raise CheckpointError(f"{where} has format {got!r}, expected {FORMAT!r}; export it again with training.train.")
     try:
         return _card(values)
-    except (TypeError, ValueError, KeyError, CheckpointError) as error:
+    except (TypeError, ValueError, KeyError, CheckpointError, InputError) as error:
         raise CheckpointError(f"{where}: {error}") from error
 
 
@@ -226,5 +256,7 @@ def _card(values: dict[str, Any]) -> Card:
     needed = {"name", "architecture", "labels", "input", "crop", "temperature"}
     if missing := needed - set(values):
         raise CheckpointError(f"missing {', '.join(sorted(missing))}.")
-    chosen = {key: value for key, value in values.items() if key in known}
-    return Card(**{**chosen, "input": InputSpec(**values["input"]), "crop": CropGeometry(**values["crop"])})
+    chosen = {key: value for key, value in values.items() if key in known - {"prior"}}
+    card = Card(**{**chosen, "input": InputSpec(**values["input"]), "crop": CropGeometry(**values["crop"])})
+    told = values.get("prior")
+    return card if told is None else dataclasses.replace(card, prior=Prior.from_json(told, len(card.labels)))

@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from fer_core.errors import CheckpointError
+from fer_core.files import replacing
 from fer_core.models import catalogue as _catalogue  # noqa: F401  (fills the registry)
 from fer_core.models import registry
-from fer_core.models.card import ONNX, WEIGHTS, Card, read_card
+from fer_core.models.card import INT8_GRAPH, ONNX, WEIGHTS, Card, read_card, write_card
 from fer_core.models.folders import file_sha256, member_weights
 from fer_core.models.onnx_net import CPU, open_onnx
 
@@ -88,8 +89,9 @@ def save_checkpoint(folder: Path, net: nn.Module, card: Card, *, half: bool = Tr
         for name, value in net.state_dict().items()
         if not name.startswith(elsewhere)
     }
-    save_file(state, folder / WEIGHTS, {"options": _digest(card)} if elsewhere else None)
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    with replacing(folder / WEIGHTS) as new:
+        save_file(state, new, {"options": _digest(card)} if elsewhere else None)
+    write_card(folder, card)
 
 
 def _digest(card: Card) -> str:
@@ -100,3 +102,9 @@ def _digest(card: Card) -> str:
 def weights_sha256(folder: Path, card: Card) -> str:
     """SHA-256 of the file of weights, to name them in results."""
     return file_sha256(folder / card.weights_file)
+
+
+def int8_graph(folder: Path, card: Card) -> Path | None:
+    """The network's graph in whole numbers of 8 bits as it was when the card was written; None where there is none."""
+    path = folder / INT8_GRAPH
+    return path if card.int8 and path.is_file() and file_sha256(path) == card.int8["sha256"] else None

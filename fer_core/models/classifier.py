@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fer_core.errors import InputError
 from fer_core.models.card import Card
-from fer_core.models.checkpoint import load_network, weights_sha256
+from fer_core.models.checkpoint import int8_graph, load_network, weights_sha256
 from fer_core.models.folders import find_checkpoint
 from fer_core.models.pca import PCA, Pca
 from fer_core.models.preprocess import GREY_WEIGHTS, as_channels, to_float, view, views
@@ -56,6 +56,7 @@ class Classifier:
         sha256: of the weights, for the record.
         reference: what is known about its training pictures, where it is known.
         pca: what crops are reconstructed with first, where it was trained so.
+        int8: the network as a graph in whole numbers of 8 bits, where its folder has one.
     """
 
     def __init__(
@@ -67,16 +68,19 @@ class Classifier:
         sha256: str = "",
         reference: Reference | None = None,
         pca: Pca | None = None,
+        int8: Path | None = None,
     ) -> None:
         self.device = pick_device(device)
         self.net = net.eval().to(self.device).to(memory_format=torch.channels_last)
-        self.card, self.sha256, self.reference, self.pca = card, sha256, reference, pca
+        self.card, self.sha256, self.reference, self.pca, self.int8 = card, sha256, reference, pca, int8
         self.faster: dict[tuple[int, float], tuple[Classifier, Any]] = {}  # see ``fer_core.models.runtime``
 
     def __repr__(self) -> str:
         spec = self.card.input
         seen = f"{spec.size} px {'grey' if spec.channels == 1 else 'RGB'} of crops of {self.card.crop.size} px"
-        return f"<Classifier {self.name}: {self.card.network}, {seen}, {', '.join(self.labels)}; on {self.device}>"
+        return (
+            f"<Classifier {self.name}: {self.card.network}, {seen}, {', '.join(self.card.answers)}; on {self.device}>"
+        )
 
     @property
     def name(self) -> str:
@@ -183,5 +187,5 @@ def load(checkpoint: str | Path, *, device: str = "auto") -> Classifier:
     net, card = load_network(folder, pick_device(device))
     return Classifier(
         net, card, device=device, sha256=weights_sha256(folder, card), reference=load_reference(folder),
-        pca=Pca.load(folder / PCA) if card.preprocess else None,
+        pca=Pca.load(folder / PCA) if card.preprocess else None, int8=int8_graph(folder, card),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.registry import EmotionNetwork, Heat, register
 from fer_core.models.trunks import Hidden, TrunkNetwork
 
 
@@ -65,6 +65,7 @@ def _shortcut(n_in: int, width: int, stride: int) -> nn.Sequential:
     min_px=16,
     source="He et al. 2016, arXiv:1512.03385, with squeeze-and-excitation (Hu et al. 2018); widths and depth are ours",
     about="3x3 stem at full resolution, stages of residual blocks, mean over the map, full layer of 128, last layer",
+    heat=Heat("hirescam", cells=(10, 20), blur=0.07),
 )
 def compact_resnet(
     *,

@@ -19,7 +19,7 @@ from fer_core.errors import CheckpointError, DataError
 from fer_core.faces.geometry import CropGeometry
 from fer_core.models import catalogue as _catalogue  # noqa: F401  (fills the registry)
 from fer_core.models import registry
-from fer_core.models.card import ONNX, ONNX_WEIGHTS, Card, InputSpec
+from fer_core.models.card import ONNX, ONNX_WEIGHTS, Card, InputSpec, write_card
 from fer_core.models.checkpoint import save_checkpoint
 from fer_core.models.folders import file_sha256
 from fer_core.models.foreign import GRAPH, State, in_own_process, read_state
@@ -97,7 +97,7 @@ def convert(path: Path, folder: Path, origin: ForeignNetwork, *, name: str) -> C
     """
     make = _graph if path.suffix == ".onnx" else _state
     card = make(path, folder, origin, name)
-    (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    write_card(folder, card)
     return card
 
 
@@ -152,7 +152,7 @@ def _last_layer(state: State, n: int, file: str) -> str:
         return found[-1]
     told = ", ".join(f"{name} {tuple(state[f'{name}.weight'].shape)}" for name in full[-3:]) or "none"
     raise CheckpointError(
-        f"{file} has no full layer of {n} outputs, as many as --labels names; its full layers are {told}. Give a label "
+        f"{file} has no full layer of {n} outputs, one for each label; its full layers are {told}. Give a label "
         f"for every output, {NOT_OURS} for one that is none of ours."
     )
 

@@ -16,6 +16,7 @@ from fer_core.files import TEMPORARY
 from fer_core.models.card import ONNX_WEIGHTS, WEIGHTS, Card, read_card
 from fer_core.places import data_home
 
+CARD = "card.json"
 DEFAULT_CHECKPOINT = "compact-resnet-votes1-ferplus"
 
 
@@ -34,7 +35,7 @@ def checkpoint_folders(root: Path | None = None) -> dict[str, Path]:
     name the shipped one counts, unless only the other one has its weights)."""
     found: dict[str, Path] = {}
     for each in [root] if root else [added_folder(), checkpoints_folder()]:
-        for folder in (path.parent for path in each.glob("*/card.json") if path.parent.suffix != TEMPORARY):
+        for folder in (path.parent for path in each.glob(f"*/{CARD}") if path.parent.suffix != TEMPORARY):
             if folder.name not in found or weights_in(folder) or not weights_in(found[folder.name]):
                 found[folder.name] = folder
     return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT_CHECKPOINT, name))}
@@ -43,6 +44,22 @@ def checkpoint_folders(root: Path | None = None) -> dict[str, Path]:
 def checkpoint_names(root: Path | None = None) -> list[str]:
     """Names of ``checkpoint_folders``."""
     return list(checkpoint_folders(root))
+
+
+def titled(name: str) -> str:
+    """A checkpoint as people choose it: its title and, in brackets, its name; the name alone where it has no title."""
+    folder = checkpoint_folders().get(name)
+    title = _title(str(folder), (folder / CARD).stat().st_mtime_ns) if folder else ""
+    best = "Recommended: " if name == DEFAULT_CHECKPOINT and title else ""
+    return f"{best}{title} ({name})" if title else name
+
+
+@lru_cache(maxsize=256)
+def _title(folder: str, changed: int) -> str:
+    try:
+        return read_card(Path(folder) / CARD).title
+    except CheckpointError:
+        return ""
 
 
 def weights_in(folder: Path) -> Path | None:
@@ -88,7 +105,7 @@ def runnable_names(root: Path | None = None) -> list[str]:
 
 def _is_whole(folder: Path) -> bool:
     try:
-        return not missing_members(folder, read_card(folder / "card.json"))
+        return not missing_members(folder, read_card(folder / CARD))
     except CheckpointError:
         return False
 
@@ -103,6 +120,14 @@ def checkpoint_named(name: str) -> Path:
     if name not in found:
         raise CheckpointError(f"There is no checkpoint {name!r} here; there are {', '.join(found) or 'none'}.")
     return found[name]
+
+
+def with_weights(name: str, sha256: object) -> Path | None:
+    """Folder of the checkpoint of a name, if its weights are those of a hash: analyses may be older than what goes by
+    that name today. None if not."""
+    folder = checkpoint_folders().get(name)
+    weights = weights_in(folder) if folder else None
+    return folder if weights and file_sha256(weights) == sha256 else None
 
 
 def find_checkpoint(name: str | Path) -> Path:

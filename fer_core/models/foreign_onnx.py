@@ -89,7 +89,7 @@ def _scores(model: ModelProto, n: int, name: str) -> str:
     found = [each for each in model.graph.output if _shape(each)[-1:] in ((n,), (0,))]
     if len(found) != 1:
         told = ", ".join(f"{each.name} {_shape(each)}" for each in model.graph.output)
-        raise CheckpointError(f"{name} gives out {told}; expected one output of {n} scores, as many as --labels names.")
+        raise CheckpointError(f"{name} gives out {told}; expected one output of {n} scores, one for each label.")
     return str(found[0].name)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
-from fer_core.models.registry import EmotionNetwork, register
+from fer_core.models.registry import EmotionNetwork, Heat, register
 from fer_core.models.trunks import Hidden, State, TrunkNetwork, load_trunk, torchvision_weights
 
 WIDTH = 1280
@@ -89,6 +89,7 @@ def _state() -> State:
     min_px=32,
     source=f"usfq-2024; {SOURCE}",
     about="MobileNetV2, mean over the map, dropout, full layer of 128 with batch norm and LeakyReLU, last layer",
+    heat=Heat("elementwise", layer="backbone.7", blur=0.042),
 )
 def mobilenetv2(*, n_labels: int, channels: int, **options: float) -> EmotionNetwork:
     """Builder for the registry."""

@@ -28,10 +28,11 @@ def resample(x: Tensor, size: int, matrices: Tensor) -> Tensor:
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def normalise(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """(x - mean) / std per channel; x in 0-1."""
+def normalise(x: Tensor, mean: Sequence[float] | Tensor, std: Sequence[float] | Tensor) -> Tensor:
+    """(x - mean) / std per channel; x in 0-1. Tensors must be where x is."""
     shape = (1, len(mean), 1, 1)
-    return (x - x.new_tensor(mean).view(shape)) / x.new_tensor(std).view(shape)
+    mean, std = (each if isinstance(each, Tensor) else x.new_tensor(each) for each in (mean, std))
+    return (x - mean.view(shape)) / std.view(shape)
 
 
 def view(
@@ -39,8 +40,8 @@ def view(
     *,
     size: int,
     field: float,
-    mean: Sequence[float],
-    std: Sequence[float],
+    mean: Sequence[float] | Tensor,
+    std: Sequence[float] | Tensor,
     shift: tuple[float, float] = (0.0, 0.0),
     mirror: bool = False,
 ) -> Tensor:

@@ -19,14 +19,15 @@ from fer_core.errors import CheckpointError, InputError
 
 ArrayF = NDArray[np.float32]
 REFERENCE = "reference.safetensors"
-SHRINKAGE = 0.1
-"""Share of the covariance that is replaced by a sphere of the same mean variance, so that directions in which the
-training pictures hardly vary do not decide alone."""
+NEIGHBOURS = 10
 PERCENTILE = 99.0
 SIDE_PX, CELL_PX = 48, 8
 EDGES = (SIDE_PX // CELL_PX - 1) ** 2 * 4 * 9
 """Length of an edge histogram: blocks of 2×2 cells, each with nine directions."""
 MAX_BYTES = 500_000_000
+BATCH = 1024
+BEFORE = {"means", "covariance"}
+"""What files of before 0.13 hold beside; nothing needs it any more."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,6 @@ class Reference:
     """Training pictures as a network's features (the layer before the logits) show them.
 
     Attributes:
-        means: float32 (k, d), mean features of each class.
-        covariance: float32 (d, d), of the features around their class mean.
         features: float32 (m, d), of some training pictures, m ≥ 1.
         occlusion_weights: float32 (EDGES,), of the logistic regression that tells covered faces from free ones by
             their edge histograms.
@@ -45,35 +44,32 @@ class Reference:
         CheckpointError: shapes that do not fit, or values that are not finite.
     """
 
-    means: ArrayF
-    covariance: ArrayF
     features: ArrayF
     occlusion_weights: ArrayF = field(default_factory=lambda: np.zeros(EDGES, np.float32))
     occlusion_bias: ArrayF = field(default_factory=lambda: np.full(1, np.nan, np.float32))
 
     def __post_init__(self) -> None:
         shapes = [getattr(self, name).shape for name in self.__dataclass_fields__]
-        (k, d), m = (*self.means.shape, 0, 0)[:2], (*self.features.shape, 0)[0]
-        if shapes != [(k, d), (d, d), (m, d), (EDGES,), (1,)] or not k * d * m:
+        m, d = (*self.features.shape, 0, 0)[:2]
+        if shapes != [(m, d), (EDGES,), (1,)] or not m * d:
             names = ", ".join(self.__dataclass_fields__)
-            raise CheckpointError(f"Expected {names} of shapes (k, d), (d, d), (m, d), ({EDGES},), (1,); got {shapes}.")
-        finite = (self.means, self.covariance, self.features, self.occlusion_weights)
-        if not all(np.isfinite(values).all() for values in finite):
-            raise CheckpointError("The class means, covariance, features or weights hold values that are not finite.")
-        if np.linalg.eigvalsh(self._shrunk).min() <= 0:
-            raise CheckpointError("The covariance is not positive.")
+            raise CheckpointError(f"Expected {names} of shapes (m, d), ({EDGES},), (1,); got {shapes}.")
+        if not all(np.isfinite(values).all() for values in (self.features, self.occlusion_weights)):
+            raise CheckpointError("The features or weights hold values that are not finite.")
 
     def distance(self, features: ArrayF) -> ArrayF:
         """How far faces are from the training pictures (n,), from their features (n, d).
 
-        Mahalanobis distance to the nearest class mean (Lee et al. 2018, "A Simple Unified Framework for Detecting
-        Out-of-Distribution Samples"), in units of the 99th percentile over the stored training pictures: 0 or more,
-        above 1 lies what is farther than 99 % of them.
+        One less the cosine to the tenth nearest of the stored training pictures (nearest neighbours: Sun et al. 2022,
+        "Out-of-Distribution Detection with Deep Nearest Neighbors"), in units of what is the 99th percentile among
+        these themselves: 0 or more, above 1 lies what is farther than 99 % of them.
 
         Raises:
             InputError: features of another shape.
         """
-        return self._mahalanobis(self._checked(features)) / self._scale
+        if features.ndim != 2 or features.shape[1] != self.features.shape[1]:
+            raise InputError(f"Expected features (n, {self.features.shape[1]}), got {features.shape}.")
+        return self._apart(_directions(features), min(NEIGHBOURS, len(self.features))) / self._scale
 
     def occlusion(self, crops: NDArray[np.uint8]) -> ArrayF:
         """Probability (n,), 0-1, that part of the face is covered; NaN without a regression.
@@ -87,32 +83,30 @@ class Reference:
         logits = edge_histograms(crops) @ self.occlusion_weights + self.occlusion_bias
         return 0.5 + 0.5 * np.tanh(0.5 * logits)  # the logistic function, without overflow
 
-    def _checked(self, features: ArrayF) -> ArrayF:
-        if features.ndim != 2 or features.shape[1] != self.means.shape[1]:
-            raise InputError(f"Expected features (n, {self.means.shape[1]}), got {features.shape}.")
-        return np.asarray(features, np.float32)
-
-    def _mahalanobis(self, features: ArrayF) -> ArrayF:
+    def _apart(self, directions: ArrayF, rank: int) -> ArrayF:
+        """One less the cosine (n,) of unit vectors (n, d) to the stored picture that is the ``rank``-th nearest."""
         import torch  # pages that only show a reference do without
 
-        white = (torch.from_numpy(features) @ torch.from_numpy(self._whitening)).numpy()  # on as many threads as torch
-        squares = [np.square(white - mean).sum(axis=1) for mean in self.means @ self._whitening]
-        return np.sqrt(np.min(squares, axis=0))
-
-    @property
-    def _shrunk(self) -> NDArray[np.float64]:
-        covariance = self.covariance.astype(np.float64)
-        sphere = np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
-        return np.asarray((1 - SHRINKAGE) * covariance + SHRINKAGE * sphere)
+        known, found = torch.from_numpy(self._known), np.empty(len(directions), np.float32)
+        for i in range(0, len(directions), BATCH):  # on as many threads as torch
+            cosines = torch.from_numpy(directions[i : i + BATCH]) @ known.T
+            found[i : i + BATCH] = 1 - cosines.topk(rank, dim=1).values[:, -1].numpy()
+        return np.maximum(found, 0)
 
     @cached_property
-    def _whitening(self) -> ArrayF:
-        """(d, d): features times this have the unit matrix as covariance."""
-        return np.linalg.inv(np.linalg.cholesky(self._shrunk)).T.astype(np.float32)
+    def _known(self) -> ArrayF:
+        return _directions(self.features)
 
     @cached_property
     def _scale(self) -> np.float32:
-        return np.float32(max(float(np.percentile(self._mahalanobis(self.features), PERCENTILE)), 1e-6))
+        own = self._apart(self._known, min(NEIGHBOURS + 1, len(self.features)))  # each is nearest to itself
+        return np.float32(max(float(np.percentile(own, PERCENTILE)), 1e-6))
+
+
+def _directions(features: ArrayF) -> ArrayF:
+    """Rows of length 1; 0 where a row is 0."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
 
 
 def edge_histograms(crops: NDArray[np.uint8]) -> ArrayF:
@@ -151,11 +145,11 @@ def load_reference(folder: str | Path) -> Reference | None:
         arrays = load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{where} is not a whole safetensors file ({error}); copy it again.") from error
-    names = set(arrays)
-    if not {"means", "covariance", "features"} <= names <= set(Reference.__dataclass_fields__):
-        raise CheckpointError(f"{where} holds {', '.join(sorted(names))}; expected means, covariance and features.")
+    known = set(Reference.__dataclass_fields__)
+    if not {"features"} <= set(arrays) <= known | BEFORE:
+        raise CheckpointError(f"{where} holds {', '.join(sorted(arrays))}; expected {', '.join(sorted(known))}.")
     try:
-        return Reference(**{name: value.astype(np.float32) for name, value in arrays.items()})
+        return Reference(**{name: arrays[name].astype(np.float32) for name in known & set(arrays)})
     except CheckpointError as error:
         raise CheckpointError(f"{where} cannot be used: {error} Copy it again or write it anew.") from error
 

@@ -13,7 +13,24 @@ from torch import Tensor, nn
 
 from fer_core.errors import CheckpointError
 
-__all__ = ["Architecture", "EmotionNetwork", "architectures", "build", "describe", "register"]
+__all__ = ["Architecture", "EmotionNetwork", "Heat", "architectures", "build", "describe", "heat_of", "register"]
+
+
+@dataclass(frozen=True)
+class Heat:
+    """How heatmaps of an architecture are made; chosen by ``python -m benchmarks.heatmaps`` (docs/inspection.md).
+
+    Attributes:
+        method: one of ``fer_core.explain.METHODS``.
+        cells: the last layer whose map has so many along its side or more is explained, of several numbers together.
+        layer: another one instead, by its name.
+        blur: of the map, as a share of the picture's side: neighbouring cells count together.
+    """
+
+    method: str = "hirescam"
+    cells: tuple[int, ...] = (10,)
+    layer: str = ""
+    blur: float = 0.11
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,7 @@ class Architecture:
         min_px: side of the smallest pictures it can take.
         source: the paper it stands for.
         about: trunk and head in words.
+        heat: how its heatmaps are made.
     """
 
     name: str
@@ -33,6 +51,7 @@ class Architecture:
     min_px: int
     source: str
     about: str
+    heat: Heat = Heat()
 
 
 class EmotionNetwork(nn.Module):
@@ -43,11 +62,13 @@ class EmotionNetwork(nn.Module):
     it and the head, such as hidden layers, ``neck``.
 
     ``closed`` says why nobody can look inside and where one can instead; empty for a network of torch's layers.
+    ``started_from`` says where its ImageNet weights come from, where that is more than the architecture's ``source``.
     """
 
     backbone: nn.Module
     head: nn.Module
     closed: str = ""
+    started_from: str = ""
 
     def features(self, x: Tensor) -> Tensor:
         """(n, channels, size, size) → (n, d)."""
@@ -99,7 +120,7 @@ Builder = TypeVar("Builder", bound=Callable[..., EmotionNetwork])
 
 
 def register(
-    name: str, *, input_px: int = 48, min_px: int = 32, source: str = "", about: str = ""
+    name: str, *, input_px: int = 48, min_px: int = 32, source: str = "", about: str = "", heat: Heat = Heat()
 ) -> Callable[[Builder], Builder]:
     """Register a builder ``(n_labels, channels, **options)`` of a network; a second one of the same name is a bug.
 
@@ -109,7 +130,7 @@ def register(
     def add(builder: Builder) -> Builder:
         if name in _BUILDERS:
             raise ValueError(f"Architecture {name!r} is registered twice.")
-        _DESCRIPTIONS[name] = Architecture(name, input_px, min_px, source, about)
+        _DESCRIPTIONS[name] = Architecture(name, input_px, min_px, source, about, heat)
         _BUILDERS[name] = builder
         return builder
 
@@ -128,6 +149,12 @@ def describe(name: str) -> Architecture:
         CheckpointError: unknown architecture.
     """
     return _DESCRIPTIONS[_check_name(name)]
+
+
+def heat_of(name: str) -> Heat:
+    """How heatmaps of an architecture are made; of one that is not registered, as of most, without blur."""
+    known = _DESCRIPTIONS.get(name.partition(":")[0])
+    return known.heat if known else Heat(blur=0.0)
 
 
 def build(name: str, *, n_labels: int, channels: int, **options: Any) -> EmotionNetwork:

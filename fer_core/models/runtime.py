@@ -1,8 +1,9 @@
 """The fastest way to run a network here that still gives the network's own scores.
 
 torch in float32 is the measure. ONNX Runtime and lower precision are tried beside it on drawn faces: what answers
-otherwise is out, the fastest of the rest is taken. What was found is kept in the data folder with the graph of ONNX
-Runtime, for the next time with the same weights, device, threads and versions.
+otherwise is out, the fastest of the rest is taken. On CPUs that are made for it, the graph in whole numbers of 8 bits
+that a checkpoint's folder may hold is among them; its card says what that costs in accuracy. What was found is kept in
+the data folder with the graph of ONNX Runtime, for the next time with the same weights, device, threads and versions.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from fer_core import __version__
 from fer_core.files import replacing
 from fer_core.models.classifier import ArrayF, Classifier
-from fer_core.models.onnx_net import OnnxNetwork, exported
+from fer_core.models.onnx_net import OnnxNetwork, exported, read_onnx
 from fer_core.models.registry import EmotionNetwork
 from fer_core.places import data_home
 
 TORCH, BFLOAT16, HALF, ONNX_RUNTIME = "torch float32", "torch bfloat16", "torch float16", "ONNX Runtime float32"
+INT8 = "ONNX Runtime int8"
 BATCH, FEW, ROUNDS = 32, 3, 3
 TOLERANCE, EXACT = 0.02, 1e-4
 """No probability of a face may differ by more: for videos, and for figures that are published."""
+INT8_TOLERANCE = 0.4
+"""Drawn faces are not what its ranges were measured on: a graph that differs by more is damaged, or of others."""
 FEW_WEIGHTS = 1 << 16
 """A full layer with fewer is computed in float32."""
 MAX_GRAPH_BYTES = 100_000_000
@@ -105,7 +109,7 @@ def fastest(classifier: Classifier, tolerance: float = TOLERANCE) -> tuple[Class
     """The same classifier, run the fastest way, and what that is. Measured with as many threads as torch has now.
 
     No probability of a drawn face differs by more than ``tolerance``; with ``EXACT`` a table of figures is the same on
-    every machine. A classifier that comes again is ready.
+    every machine. A graph of 8 bits is among the ways from ``TOLERANCE`` on. A classifier that comes again is ready.
     """
     asked = torch.get_num_threads(), tolerance
     if asked not in classifier.faster:
@@ -117,7 +121,7 @@ def fastest(classifier: Classifier, tolerance: float = TOLERANCE) -> tuple[Class
 def _chosen(classifier: Classifier, tolerance: float) -> tuple[Classifier, Runtime]:
     kept = _kept_at(classifier, tolerance)
     graph = kept.with_suffix(".onnx")
-    ways = _ways(classifier, graph)
+    ways = _ways(classifier, graph, tolerance)
     if len(ways) < 2:
         return classifier, Runtime(next(iter(ways)))
     known = _read(kept)
@@ -125,7 +129,7 @@ def _chosen(classifier: Classifier, tolerance: float) -> tuple[Classifier, Runti
         try:
             tried = classifier.run_by(ways[known.name]())
             faces = _faces(classifier.card.crop.size, FEW)
-            if not _problem(tried, faces, classifier.predict(faces).probabilities, tolerance):
+            if not _problem(tried, faces, classifier.predict(faces).probabilities, _allowed(known.name, tolerance)):
                 return tried, known
         except Exception:  # an exporter or a runtime may fail in any way; then all is measured again
             pass
@@ -145,7 +149,11 @@ def _forget(*paths: Path) -> None:
             path.unlink()
 
 
-def _ways(classifier: Classifier, graph: Path) -> dict[str, Callable[[], EmotionNetwork]]:
+def _allowed(name: str, tolerance: float) -> float:
+    return INT8_TOLERANCE if name == INT8 else tolerance
+
+
+def _ways(classifier: Classifier, graph: Path, tolerance: float) -> dict[str, Callable[[], EmotionNetwork]]:
     net, device = classifier.net, classifier.device
     if net.closed:
         return {f"ONNX Runtime {classifier.card.options.get('precision', '')}".strip(): lambda: net}
@@ -156,7 +164,16 @@ def _ways(classifier: Classifier, graph: Path) -> dict[str, Callable[[], Emotion
         if computes_bfloat16():
             ways[BFLOAT16] = partial(LowPrecision, net, torch.bfloat16)
         ways[ONNX_RUNTIME] = lambda: OnnxNetwork(_graph(classifier, graph), of=classifier.name)
+        if (small := classifier.int8) is not None and tolerance >= TOLERANCE and computes_int8():
+            ways[INT8] = lambda: OnnxNetwork(read_onnx(small), of=classifier.name)
     return ways
+
+
+def computes_int8() -> bool:
+    """Whether this CPU has instructions that add products of 8 bits in 32. One without is not faster with them, and the
+    sums of older instructions overflow."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 def computes_bfloat16() -> bool:
@@ -186,7 +203,7 @@ def _measured(
     for name, make in ways.items():
         try:
             tried = classifier.run_by(make())
-            if problem := _problem(tried, faces[:-1], wanted, tolerance):
+            if problem := _problem(tried, faces[:-1], wanted, _allowed(name, tolerance)):
                 refused[name] = problem
             else:
                 ready[name] = tried
@@ -231,7 +248,8 @@ def _kept_at(classifier: Classifier, tolerance: float) -> Path:
     versions = [__version__, *(f"{name} {version(name)}" for name in ("torch", "onnxruntime"))]
     card = classifier.card
     network = f"{card.architecture} {json.dumps(dict(card.options), sort_keys=True, default=str)} {card.input}"
-    what = [classifier.sha256, network, device, str(torch.get_num_threads()), str(tolerance), *versions]
+    small = str(card.int8.get("sha256", ""))
+    what = [classifier.sha256, small, network, device, str(torch.get_num_threads()), str(tolerance), *versions]
     return data_home() / "runtimes" / f"{hashlib.sha256(' '.join(what).encode()).hexdigest()[:24]}.json"
 
 

@@ -7,18 +7,20 @@ timm is imported when one of them is built, so that everything else runs without
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from fer_core.errors import CheckpointError
+from fer_core.models.pretrained import kept_weights
 from fer_core.models.registry import EmotionNetwork, register
 from fer_core.models.trunks import (
     Hidden,
     State,
     TrunkNetwork,
     check_stem,
+    load_trunk,
     stem_of,
     timm_names,
     timm_network,
@@ -106,12 +108,13 @@ SHAPES = ("img_size", "patch_size", "drop_rate", "drop_path_rate")
 
 
 class TimmNetwork(EmotionNetwork):
-    """A network as timm makes it: ``backbone`` is all of it but its last layer, which is ``head``.
+    """A network as timm makes it: ``backbone`` is all but its last layer, in whose place are ``neck`` and ``head``.
 
     Args:
         model: its name in timm.
         n_labels: number of classes.
         channels: of the pictures.
+        hidden: full layers between; with none, the neck is empty.
         options: some of ``SHAPES``.
 
     Raises:
@@ -119,7 +122,7 @@ class TimmNetwork(EmotionNetwork):
         ValueError: a name or an option that is none.
     """
 
-    def __init__(self, model: str, n_labels: int, channels: int, options: dict[str, Any]) -> None:
+    def __init__(self, model: str, n_labels: int, channels: int, hidden: Hidden, options: dict[str, Any]) -> None:
         super().__init__()
         if unknown := set(options) - set(SHAPES):
             raise ValueError(f"{sorted(unknown)[0]} is none of {', '.join(SHAPES)}")
@@ -128,10 +131,14 @@ class TimmNetwork(EmotionNetwork):
         last = net.get_classifier()
         if not isinstance(last, nn.Linear):
             raise CheckpointError(f"{model} has no single full layer at its end; take another network of timm.")
-        self.head = nn.Linear(last.in_features, n_labels)
-        self.head.load_state_dict(last.state_dict())
+        self.neck, width = hidden.layers(last.in_features)
+        self.head = nn.Linear(width, n_labels)
+        if not hidden.hidden:
+            self.head.load_state_dict(last.state_dict())
         self.classifier = str(net.pretrained_cfg.get("classifier", ""))
         """Name of the last layer in timm."""
+        self.first = str(net.pretrained_cfg.get("first_conv", ""))
+        """Name of the first convolution in timm."""
         net.reset_classifier(0)
         for module in net.modules():  # a map that a heatmap looks at must not change after its layer made it
             if getattr(module, "inplace", None) is True:
@@ -139,15 +146,19 @@ class TimmNetwork(EmotionNetwork):
         self.backbone = net
 
     def features(self, x: Tensor) -> Tensor:
-        features: Tensor = self.backbone(x)
+        features: Tensor = self.neck(self.backbone(x))
         return features
 
     def load_imagenet(self) -> None:
-        """Start all but the last layer from the weights that timm gives first.
+        """Start all but the last layer from the weights in the data folder, or else from those that timm gives first.
 
         Raises:
-            CheckpointError: they cannot be fetched.
+            CheckpointError: they cannot be fetched, or those in the data folder are others.
         """
+        if (kept := kept_weights(self.model)) is not None:
+            state, self.started_from = kept
+            load_trunk(self.backbone, state, f"{self.first}.weight")
+            return
         net: Any = timm_network(self.model, pretrained=True, **self.options)
         net.reset_classifier(0)
         self.backbone.load_state_dict(net.state_dict())
@@ -167,7 +178,8 @@ def timm_by_name(*, n_labels: int, channels: int, model: str, **options: Any) ->
         n_labels: number of classes.
         channels: 1 (grey) or 3 (RGB).
         model: one that ``timm.list_models()`` lists; never an address or a file.
-        options: ``img_size`` and ``patch_size`` of a transformer, ``drop_rate``, ``drop_path_rate``.
+        options: those of ``Hidden``, none by default; ``img_size`` and ``patch_size`` of a transformer, ``drop_rate``,
+            ``drop_path_rate``.
 
     Raises:
         CheckpointError: timm is not installed.
@@ -177,4 +189,5 @@ def timm_by_name(*, n_labels: int, channels: int, model: str, **options: Any) ->
     if model not in known:
         near = difflib.get_close_matches(model, known, n=3)
         raise ValueError(f"timm has no network {model!r}{'; near are ' * bool(near)}{', '.join(near)}")
-    return TimmNetwork(model, n_labels, channels, dict(options))
+    hidden = {each.name: options.pop(each.name) for each in fields(Hidden) if each.name in options}
+    return TimmNetwork(model, n_labels, channels, Hidden(**hidden), options)

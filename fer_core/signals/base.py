@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP
+from fer_core.errors import InputError
 from fer_core.signals.column import Column
 
 CROPS, LANDMARKS, PROBABILITIES = "crops", "landmarks", "probabilities"
@@ -38,9 +39,9 @@ class Seen:
     def __post_init__(self) -> None:
         known = [each for each in (self.crops, self.landmarks, self.probabilities) if each is not None]
         if len({len(each) for each in known}) > 1:
-            raise ValueError(f"Expected values of equally many faces, got {[each.shape for each in known]}.")
+            raise InputError(f"Expected values of equally many faces, got {[each.shape for each in known]}.")
         if self.probabilities is not None and self.probabilities.shape[1:] != (len(self.labels),):
-            raise ValueError(f"Expected probabilities (n, {len(self.labels)}), got {self.probabilities.shape}.")
+            raise InputError(f"Expected probabilities (n, {len(self.labels)}), got {self.probabilities.shape}.")
 
     def has(self, needs: str) -> bool:
         """Whether what a signal needs is known."""

@@ -5,21 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.emotions import Prior
 from fer_core.faces.geometry import CropGeometry
 from fer_core.models.classifier import Classifier
-from fer_core.models.runtime import Runtime
+from fer_core.models.runtime import Runtime, fastest
+from fer_core.models.taught import prior_of
 from fer_core.signals.base import CROPS, Seen
 from fer_core.signals.scores import DOUBTS, probability
 
 
 class EmotionScores:
-    """The scores of one checkpoint, run the fastest way that gives them."""
+    """The scores of one checkpoint, run the fastest way that gives them; as trained, whatever its class prior."""
 
     needs = CROPS
 
-    def __init__(self, classifier: Classifier, runtime: Runtime) -> None:
-        self.classifier, self.runtime = classifier, runtime
+    def __init__(self, classifier: Classifier, runtime: Runtime, prior: Prior | None) -> None:
+        self.classifier, self.runtime, self.prior = classifier, runtime, prior
         self.columns = (*map(probability, classifier.labels), *DOUBTS)
+
+    @classmethod
+    def of_checkpoint(cls, classifier: Classifier) -> EmotionScores:
+        """Those of a classifier, the fastest way here."""
+        return cls(*fastest(classifier), prior_of(classifier))
 
     @property
     def name(self) -> str:

@@ -192,10 +192,19 @@ class Model:
 
 
 @dataclass(frozen=True)
+class LiveSettings:
+    """What comes nearest to a system's own live view: a checkpoint of ours and a face detector, by their names."""
+
+    checkpoint: str
+    detector: str
+
+
+@dataclass(frozen=True)
 class System:
     """A source system: its document in short, the figures it reports, and our recipes.
 
-    ``data``, ``optimisation``, ``outputs``, ``notes`` are short sentences; ``claims`` holds those of ``tables`` too.
+    ``data``, ``optimisation``, ``outputs``, ``notes`` are short sentences; ``claims`` holds those of ``tables`` too;
+    ``live`` is None where the document describes no live view.
     """
 
     name: str
@@ -216,6 +225,7 @@ class System:
     curves: tuple[Curve, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
     notes: tuple[str, ...] = ()
+    live: LiveSettings | None = None
 
     def __post_init__(self) -> None:
         for records in (self.claims, self.tables, self.curves, self.contradictions):

@@ -51,8 +51,8 @@ def disagreements(
 ) -> pd.DataFrame:
     """Stretches in which the models give one person different emotions, the longest first.
 
-    Columns ``track, start_s, end_s, duration_s``, one per model with its most frequent emotion there, and ``settled``:
-    the models agree about the group in all of the stretch. A stretch ends when the models agree or the person is
+    Columns ``track, start_s, end_s, duration_s``, one per model with its emotion there, and ``settled``: the models
+    agree about the group. A stretch ends when the models agree, one of them changes its emotion, or the person is
     missing.
     """
     times, lasts = frame_steps(timeline)
@@ -66,11 +66,11 @@ def disagreements(
             continue
         position = np.searchsorted(times, at[own])
         is_hole = np.append(True, np.diff(at[own]) > np.fmax(hold_s, lasts[position[:-1]]) + 1e-9)
-        begins = np.flatnonzero((np.diff(position, prepend=-2) > 1) | is_hole)
+        is_other = np.append(True, (emotions[own[1:]] != emotions[own[:-1]]).any(axis=1))
+        begins = np.flatnonzero((np.diff(position, prepend=-2) > 1) | is_hole | is_other)
         for first, last in zip(begins, [*(begins[1:] - 1), len(own) - 1], strict=True):
-            stretch = own[first : last + 1]
             end_s = float(at[own[last]] + lasts[position[last]])
-            tops = [labels[int(np.bincount(emotions[stretch, m]).argmax())] for m in range(len(models))]
+            tops = [labels[int(each)] for each in emotions[own[first]]]
             rows.append(
                 {
                     "track": int(track),
@@ -78,7 +78,7 @@ def disagreements(
                     "end_s": end_s,
                     "duration_s": end_s - float(at[own[first]]),
                     **dict(zip(models, tops, strict=True)),
-                    "settled": not by_group[stretch].any(),
+                    "settled": not by_group[own[first]],
                 }
             )
     columns = ["track", "start_s", "end_s", "duration_s", *models, "settled"]

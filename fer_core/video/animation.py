@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
+from fer_core.video.limits import MAX_PICTURES, at_most
 from fer_core.video.opening import for_ffmpeg
 from fer_core.video.stills import RGB, Still, opened, read_still, to_8_bits, upright
 
@@ -84,7 +85,7 @@ def open_picture(path: Path, name: str) -> Still | Animation | None:
 
 def _animation(picture: Image.Image, path: Path, name: str) -> Animation | None:
     """What is known of an opened file, or None where it shows a single picture."""
-    told = _TIMES[picture.format or ""](path)
+    told = at_most(MAX_PICTURES, _TIMES[picture.format or ""](path), name)
     lasts_s = tuple(SHORT_S if each < SHORTEST_S else each for each in told)
     if len(lasts_s) < 2:
         return None

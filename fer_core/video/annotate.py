@@ -244,7 +244,7 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
             first = next(frames)
             if work.start_s:  # or else sound that starts between two frames would come first, and shift all times
                 work = replace(work, start_s=first.time_s)
-            with _writer(temporary, reader, source, work) as writer:
+            with written(temporary, _size(reader, work), reader.info.mean_fps, _sound(reader, work)) as writer:
                 for frame in chain((first,), frames):
                     writer.add(draw(frame), frame.time_s - work.start_s, frame.lasts_s)
                     work.tell(frame.time_s, reader.info.duration_s)
@@ -253,23 +253,45 @@ def rewrite(source: Path, out: Path, draw: Draw, work: Work) -> Path:
     return out
 
 
+def _size(reader: VideoReader, work: Work) -> tuple[float, float]:
+    width, height = reader.info.width, reader.info.height
+    scale = min(1.0, work.max_side / max(width, height)) if work.max_side else 1.0
+    return width * scale, height * scale
+
+
+def _sound(reader: VideoReader, work: Work) -> Callable[[Any], Sound] | None:
+    if not reader.info.has_audio:
+        return None
+    return lambda container: Sound(container, reader, work.start_s, work.end_s)
+
+
 @contextmanager
-def _writer(path: Path, reader: VideoReader, source: Path, work: Work) -> Iterator[_Writer]:
+def written(
+    path: Path, size: tuple[float, float], per_second: float, sound: Callable[[Any], Sound] | None = None
+) -> Iterator[Mp4]:
+    """An MP4 to which pictures are added, whole in the end; its width and height in px are even.
+
+    ``per_second`` is how many pictures are to be expected, 0 where that is not known; ``sound`` makes its sound track.
+    """
     with av.open(for_ffmpeg(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        writer = _Writer(container, reader, source, work)
+        writer = Mp4(container, size, per_second, sound)
         yield writer
         writer.finish()
 
 
-class _Writer:
-    """An MP4 with one picture track and, where the source has sound, one sound track."""
+class Mp4:
+    """An MP4 that is being written, with one picture track and at most one sound track."""
 
-    def __init__(self, container: Any, reader: VideoReader, source: Path, work: Work) -> None:
-        info = reader.info
-        scale = min(1.0, work.max_side / max(info.width, info.height)) if work.max_side else 1.0
-        self.size = tuple(max(int(side * scale) // 2 * 2, 2) for side in (info.width, info.height))
+    def __init__(
+        self,
+        container: Any,
+        size: tuple[float, float],
+        per_second: float,
+        sound: Callable[[Any], Sound] | None,
+    ) -> None:
+        self.size = tuple(max(int(side) // 2 * 2, 2) for side in size)
         self.container = container
-        self.stream = container.add_stream("libx264", rate=round(info.mean_fps) or 25)
+        self.stream = container.add_stream("libx264", rate=round(per_second) or 25)
         self.stream.width, self.stream.height = self.size
         self.stream.pix_fmt = "yuv420p"
         self.stream.options = {
@@ -280,7 +302,7 @@ class _Writer:
         self.time_base = Fraction(1, 90_000)
         self.stream.codec_context.time_base = self.time_base
         self.last_lasts_s = 0.0
-        self.sound = Sound(container, reader, work.start_s, work.end_s) if info.has_audio else None
+        self.sound = None if sound is None else sound(container)
 
     def add(self, image: RGB, time_s: float, lasts_s: float) -> None:
         """Write a frame that is shown at ``time_s`` and, if it is the last one, for ``lasts_s`` (0: not known)."""

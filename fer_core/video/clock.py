@@ -164,9 +164,10 @@ def _told(stream: Any) -> float:
 
 
 def measured_length(container: Any, stream: Any) -> float:
-    """Length in s of a track in one of ``COUNTERS``, which do not tell it, from the times of all packets; 0 if none has
-    one. Nothing is decoded, but the whole file is read."""
-    clock = Clock((container.start_time or 0) / av.time_base, ReadStats(), is_counter=True)
+    """Length in s of a track that does not tell it, as in ``COUNTERS`` and in what a browser records, from the times of
+    all packets; 0 if none has one. Nothing is decoded, but the whole file is read."""
+    is_counter = container.format.name in COUNTERS
+    clock = Clock((container.start_time or 0) / av.time_base, ReadStats(), is_counter=is_counter)
     end_s = 0.0
     for shown in clock.timed(_decoding_times(container, stream)):
         end_s = shown.time_s + (shown.lasts_s or clock.step_s)

@@ -10,7 +10,7 @@ import pandas as pd
 from fer_core.signals import Column
 from fer_core.video.columns import all_columns
 from fer_core.video.store import Analysis
-from fer_core.video.view import Lens
+from fer_core.video.view import Lens, prior_in_words
 
 
 def dictionary(analysis: Analysis, columns: list[str], lens: Lens = Lens()) -> pd.DataFrame:
@@ -22,10 +22,10 @@ def dictionary(analysis: Analysis, columns: list[str], lens: Lens = Lens()) -> p
 
 
 def _as_seen(column: Column, analysis: Analysis, lens: Lens) -> Column:
-    """With whose scores they are, how they were smoothed, and the groups in force."""
+    """With whose scores they are, under which prior, how they were smoothed, and the groups in force."""
     text = column.text
     if column.name.startswith("p_"):
-        text += f", by {lens.model or analysis.models[0]}"
+        text += f", by {lens.model or analysis.models[0]}; {prior_in_words(analysis, lens.model)}"
     if column.smooths and lens.smoothing_s:
         text += f", mean over {lens.smoothing_s:g} s"
     if column.name in ("group", "valence"):

@@ -8,7 +8,9 @@ it. Every edit is a plain dict with its kind under ``do``:
     split    person, at_s, new           two people were counted as one: from ``at_s`` on it is person ``new``
     apart    person, other               two people who were taken for one are two
     exclude  person, start_s, end_s      leave out a person (None: all) in a span (None: from the start, to the end)
+    include  person                      show a person again who was left out from the start to the end
     marks    set, remove                 add marks, or replace those with their ids; remove the ids in ``remove``
+    prior    choice                      how common each emotion is taken to be, one of ``fer_core.emotions.PRIORS``
     groups   map                         which group every emotion belongs to
     limits   limits                      from when on scores count as doubtful, see ``fer_core.video.trust``
 
@@ -28,7 +30,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fer_core.emotions import DEFAULT_GROUP_MAP, check_group_map
+from fer_core.emotions import DEFAULT_GROUP_MAP, check_choice, check_group_map
 from fer_core.errors import InputError
 from fer_core.video.marks import MAX_ROWS, Mark, printable
 from fer_core.video.reasons import LIMITS, Limits
@@ -43,8 +45,8 @@ Edit = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class State:
-    """What the edits come to: names by person, the steps that change the table, groups, limits, marks, and the pairs of
-    people (the lower number first) who are told apart."""
+    """What the edits come to: names by person, the steps that change the table, groups, limits, marks, the pairs of
+    people (the lower number first) who are told apart, and how common each emotion is taken to be ("": as analysed)."""
 
     names: Mapping[int, str] = field(default_factory=dict)
     steps: tuple[Edit, ...] = ()
@@ -52,6 +54,7 @@ class State:
     limits: Limits = Limits()
     marks: tuple[Mark, ...] = ()
     apart: frozenset[tuple[int, int]] = frozenset()
+    prior: str = ""
 
     def name_of(self, person: int) -> str:
         """What a person is called."""
@@ -129,6 +132,21 @@ def _step(state: State, edit: Edit) -> State:
     return dataclasses.replace(state, steps=(*state.steps, edit))
 
 
+def _include(state: State, edit: Edit) -> State:
+    kept = tuple(step for step in state.steps if not (_is_whole(step) and step["person"] == edit["person"]))
+    return dataclasses.replace(state, steps=kept)
+
+
+def _is_whole(step: Edit) -> bool:
+    """Whether a step leaves out one person from the start to the end."""
+    return step["do"] == "exclude" and step["person"] is not None and step.get("start_s") is step.get("end_s") is None
+
+
+def left_out(state: State) -> list[int]:
+    """The people who are left out from the start to the end, in the order in which they were."""
+    return list(dict.fromkeys(step["person"] for step in state.steps if _is_whole(step)))
+
+
 def _merge(state: State, edit: Edit) -> State:
     names, gone, into = dict(state.names), int(edit["person"]), int(edit["into"])
     name = names.pop(gone, "")
@@ -150,6 +168,11 @@ def _groups(state: State, edit: Edit) -> State:
     return dataclasses.replace(state, groups=dict(edit["map"]))
 
 
+def _prior(state: State, edit: Edit) -> State:
+    check_choice(edit["choice"])
+    return dataclasses.replace(state, prior=edit["choice"])
+
+
 def _followed(mark: Mark, edit: Edit) -> Mark:
     """A mark about one person, after a merge or split: it stays with whom it was about."""
     if mark.track is None or mark.track != edit["person"]:
@@ -166,6 +189,8 @@ _FOLD: Mapping[str, Callable[[State, Edit], State]] = {
     "split": _step,
     "apart": _apart,
     "exclude": _step,
+    "include": _include,
+    "prior": _prior,
     "groups": _groups,
     "limits": lambda state, edit: dataclasses.replace(state, limits=Limits.from_json(edit["limits"])),
 }
@@ -317,6 +342,12 @@ def _check_exclude(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     return step
 
 
+def _check_include(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
+    if edit["person"] not in left_out(state):
+        raise InputError("This person is not left out, so there is nothing to show again.")
+    return {"do": "include", "person": int(edit["person"])}
+
+
 def _check_marks(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     marks = [Mark.from_dict(mark) for mark in edit.get("set", [])]
     ids, remove = {mark.id for mark in marks}, [str(each) for each in edit.get("remove", [])]
@@ -327,6 +358,11 @@ def _check_marks(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
     if len({mark.id for mark in state.marks} | ids) > MAX_ROWS:
         raise InputError(f"An analysis has at most {MAX_ROWS:,} marks; remove some first.")
     return {"do": "marks", "set": [mark.to_dict() for mark in marks], "remove": remove}
+
+
+def _check_prior(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
+    check_choice(edit["choice"])
+    return {"do": "prior", "choice": edit["choice"]}
 
 
 def _check_groups(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
@@ -352,10 +388,12 @@ _CHECKS: Mapping[str, Callable[[Edit, pd.DataFrame, State], Edit]] = {
     "apart": _check_apart,
     "split": _check_split,
     "exclude": _check_exclude,
+    "include": _check_include,
     "marks": _check_marks,
+    "prior": _check_prior,
     "groups": _check_groups,
     "limits": _check_limits,
 }
 
 
-__all__ = ["Edit", "Edits", "State", "apply", "checked", "people_after"]
+__all__ = ["Edit", "Edits", "State", "apply", "checked", "left_out", "people_after"]

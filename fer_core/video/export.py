@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fer_core.emotions import AS_TRAINED
 from fer_core.errors import InputError
 from fer_core.signals import SIGNALS
-from fer_core.video.edits import State
+from fer_core.video.edits import State, left_out
 from fer_core.video.marks import guarded
 from fer_core.video.store import Analysis
 from fer_core.video.timeline import person_name, score_columns, segments, summary, without_rows
-from fer_core.video.view import Lens, view
+from fer_core.video.view import Lens, priors_in_force, view
+
+_AS_TRAINED: Mapping[str, Any] = {"choice": AS_TRAINED, "tau": {}, "shares": {}}
 
 
 def to_csv(timeline: pd.DataFrame) -> bytes:
@@ -72,9 +75,18 @@ def _cues(timeline: pd.DataFrame, names: Mapping[int, str]) -> Iterator[_Cue]:
             yield _Cue(row.start_s, row.end_s, name, f"{row.emotion} ({row.confidence:.0%})")
 
 
-def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State = State(), lens: Lens = Lens()) -> bytes:
-    """The analysis in one object: ``analysis.json`` with ``model``, ``smoothing_s``, ``people`` (their names by track),
-    ``marks``, ``groups`` and ``limits`` as the reviewer has them; ``summary``, ``segments``, ``frames`` of the table.
+def to_json(
+    record: Mapping[str, Any],
+    timeline: pd.DataFrame,
+    *,
+    state: State = State(),
+    lens: Lens = Lens(),
+    prior: Mapping[str, Any] = _AS_TRAINED,
+) -> bytes:
+    """The analysis in one object: ``analysis.json`` with ``model``, ``prior`` (its ``choice`` in force, and by model
+    ``tau`` and ``shares`` of those whose scores are not as trained), ``smoothing_s``, ``people`` (their names by
+    track), ``left_out`` (names of people who were left out), ``marks``, ``groups`` and ``limits`` as the reviewer has
+    them; ``summary``, ``segments``, ``frames`` of the table.
 
     A frame has ``frame``, ``time_s`` and ``faces`` (empty where there is none), a face ``track``, ``box`` (x0 y0 x1 y1
     in pixels), ``detection``, ``emotion``, ``group``, ``probabilities``, ``signals`` (null where unknown) and ``why``
@@ -104,8 +116,10 @@ def to_json(record: Mapping[str, Any], timeline: pd.DataFrame, *, state: State =
     people = timeline["track"].unique().tolist()
     whole = dict(record) | {
         "model": lens.model or record["checkpoint"]["name"],
+        "prior": prior,
         "smoothing_s": lens.smoothing_s,
         "people": {track: state.name_of(track) for track in people if track >= 0},
+        "left_out": [state.name_of(track) for track in left_out(state)],
         "marks": [mark.to_dict() for mark in state.marks],
         "groups": dict(state.groups),
         "limits": asdict(state.limits),
@@ -171,7 +185,13 @@ def _parquet(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
 
 
 def _json(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
-    return to_json(analysis.record, timeline, state=analysis.state, lens=lens)
+    held = priors_in_force(analysis)
+    prior = {
+        "choice": analysis.prior if held else AS_TRAINED,
+        "tau": {name: tau for name, (_, tau) in held.items()},
+        "shares": {name: prior.shares for name, (prior, _) in held.items()},
+    }
+    return to_json(analysis.record, timeline, state=analysis.state, lens=lens, prior=prior)
 
 
 def _vtt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:

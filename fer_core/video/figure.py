@@ -74,14 +74,15 @@ def timeline_svg(
     smoothing_s: float = 0.0,
     title: str = "",
     group_map: Mapping[str, str] = DEFAULT_GROUP_MAP,
+    prior: str = "",
 ) -> str:
     """A person's stacked probabilities in ``[start_s, end_s)`` and the groups' sums below, as SVG.
 
-    ``timeline`` is the table without smoothing: it is smoothed here over ``smoothing_s`` seconds, which the caption
-    says. Each of the pixel columns shows the time-weighted mean of what is seen in it; it is hatched where the person
-    is seen for less than half of it. Marks of this person and of all people are lines and bands; labels that find no
-    room are counted in the caption. ``width`` is in pixels. Texts are cleaned and escaped; nothing is loaded from
-    elsewhere.
+    ``timeline`` is the table without smoothing: it is smoothed here over ``smoothing_s`` seconds. The caption says so,
+    and ``prior``, the words for the class prior that its probabilities are under. Each of the pixel columns shows the
+    time-weighted mean of what is seen in it; it is hatched where the person is seen for less than half of it. Marks of
+    this person and of all people are lines and bands; labels that find no room are counted in the caption. ``width`` is
+    in pixels. Texts are cleaned and escaped; nothing is loaded from elsewhere.
 
     Raises:
         InputError: the span starts before 0 or is too short, another width than ``MIN_WIDTH`` to ``MAX_WIDTH``, an
@@ -100,7 +101,7 @@ def timeline_svg(
     ribbon_top = chart_top + CHART + GAP
     legend_top = ribbon_top + RIBBON + AXIS
     legend, legend_height = _legend(labels, groups, legend_top, scale.width)
-    caption, caption_height = _caption(name, smoothing_s, placed, scale, legend_top + legend_height)
+    caption, caption_height = _caption(name, smoothing_s, prior, placed, scale, legend_top + legend_height)
     body = [
         *_stack(means, [EMOTION_COLOURS[label] for label in labels], labels, "emotion", chart_top, CHART),
         *_stack((means @ matrix)[:, ::-1], [GROUP_COLOURS[group] for group in groups[::-1]], groups[::-1], "group",
@@ -288,12 +289,13 @@ def _legend(labels: Sequence[str], groups: Sequence[str], top: float, width: int
 
 
 def _caption(
-    name: str, smoothing_s: float, placed: Sequence[_Placed], scale: _Scale, top: float
+    name: str, smoothing_s: float, prior: str, placed: Sequence[_Placed], scale: _Scale, top: float
 ) -> tuple[list[str], float]:
     """What is shown and how it was made, in lines that fit; with their height."""
     start, end = (_clock(time_s, 0 if time_s == round(time_s) else 2) for time_s in (scale.start_s, scale.end_s))
     smoothing = f"smoothed over {smoothing_s:g} s" if smoothing_s else "not smoothed"
-    sentences = [f"{_clean(name)}, {start}–{end}, {smoothing}. Hatched where seen for less than half of the time."]
+    how = f"{smoothing}; {prior}" if prior else smoothing
+    sentences = [f"{_clean(name)}, {start}–{end}, {how}. Hatched where seen for less than half of the time."]
     sentences += ["Shows measured facial expression, not inner feeling."]
     if hidden := sum(each.line < 0 for each in placed):
         sentences += [f"Labels of marks that found no room: {hidden}."]

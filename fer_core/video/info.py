@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import av
 
+from fer_core.errors import InputError
 from fer_core.video.tracks import PictureTrack
 
 
@@ -17,7 +18,8 @@ class VideoInfo:
 
     ``width`` and ``height`` are as displayed, with square pixels, after the stored picture was turned by
     ``rotation_deg`` clockwise and then, if ``mirrored``, from left to right; every frame has this size.
-    ``duration_s`` and ``mean_fps`` are the file's claims, 0.0 where it makes none.
+    ``duration_s`` and ``mean_fps`` are the file's claims, 0.0 where it makes none; the length of MPEG streams and of
+    what browsers record, which do not tell it, is measured.
     ``is_picture`` marks a still picture. ``start_s`` is the container's start: what a player that does not subtract it
     shows at ``time_s`` 0. ``first_s`` is ``time_s`` of the file's first presented frame. ``track`` is the number of the
     picture track that is read, of ``tracks``; a picture has none of them.
@@ -48,7 +50,7 @@ class ReadStats:
     ``damaged`` frames gave no picture or lie out of order, and are passed over; ``corrupt`` ones came with a warning of
     the decoder that parts of them are missing, and are kept, as players do. ``restarts_s`` are the times at which the
     stream's own clock starts again, ``changes`` those at which the stored picture changes its size or is turned
-    otherwise, each with its new width and height.
+    otherwise, each with its new width and height. ``end_s`` is when the last decoded frame ends.
     """
 
     packets: int = 0
@@ -63,6 +65,7 @@ class ReadStats:
     min_step_s: float = math.inf
     max_step_s: float = 0.0
     drift_s: float = 0.0
+    end_s: float = 0.0
     ended_early: bool = False
 
     def count(self, time_s: float, mean_fps: float, frame: Any) -> None:
@@ -80,5 +83,49 @@ class ReadStats:
         self.decoded += 1
         self.last_s = time_s
 
+    def copied(self) -> ReadStats:
+        """As they are now."""
+        return replace(self, restarts_s=list(self.restarts_s), changes=list(self.changes))
 
-__all__ = ["ReadStats", "VideoInfo"]
+    def become(self, other: ReadStats) -> None:
+        """Take over what others counted."""
+        vars(self).update(vars(other.copied()))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reader is: everything up to this frame has been read.
+
+    Attributes:
+        index, time_s: of the frame.
+        due_s: from when on the next one is taken, where not every frame is.
+        stats: what was counted up to there.
+    """
+
+    index: int
+    time_s: float
+    due_s: float
+    stats: ReadStats
+
+
+def check_range(start_s: float, end_s: float | None, per_second: float | None, *, name: str, length_s: float) -> None:
+    """Whether a part of a video can be asked for, of which ``length_s`` is known for sure; 0 where it is not.
+
+    Raises:
+        InputError: the range or the rate makes no sense, or the range lies behind the end.
+    """
+    if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
+        raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
+    if length_s and start_s >= length_s:
+        raise InputError(f"The range starts at {start_s:g} s, but {name} is only {length_s:.2f} s long.")
+    if per_second is not None and not 0 < per_second <= 1000:
+        raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
+
+
+def mean_rate(stream: Any) -> float:
+    """Frames per second as the file claims, 0.0 where it does not; raw DV claims its ticks."""
+    rate = float(stream.average_rate or 0)
+    return rate if rate <= 1000 else float(stream.guessed_rate or 0)
+
+
+__all__ = ["Place", "ReadStats", "VideoInfo", "check_range", "mean_rate"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_core.emotions import HALFWAY
 from fer_core.errors import InputError
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 
@@ -32,6 +33,9 @@ class Settings:
         track: number of the picture track, from 1; None is the one that players show.
         identity: recognise people by their faces (an extra), see ``fer_core.video.people``; descriptors of their faces,
             which are biometric data, are kept in the analysis folder.
+        prior: how common each emotion is taken to be where the results are looked at, until a reviewer chooses
+            otherwise: one of ``fer_core.emotions.PRIORS``. What is stored is as trained.
+        keep_pictures: keep a picture of every person, and, in the workbench, the video; else tables alone.
     """
 
     detector: str = DEFAULT_DETECTOR
@@ -42,6 +46,8 @@ class Settings:
     mode: str = "fast"
     track: int | None = None
     identity: bool = False
+    prior: str = HALFWAY
+    keep_pictures: bool = True
 
     @property
     def rate(self) -> float | None:

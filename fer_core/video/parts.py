@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from fer_core.errors import StoreError
 from fer_core.faces import CropGeometry, Faces, crop_faces
-from fer_core.files import replacing
+from fer_core.files import TEMPORARY, replacing, to_disk
 from fer_core.signals import QUALITY, Seen, measured
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME, face_columns, to_arrow
 from fer_core.video.people import Recognised, Recogniser, picture_qualities, whole_strips
 from fer_core.video.reader import RGB, Frame
+from fer_core.video.thumbnails import Thumbnails
 from fer_core.video.timeline import with_labels, without_rows
 
 BATCH_FACES, BATCH_FACES_GPU = 32, 256
+"""Faces that are scored at once. Which ones, only the video decides and never the time: scores depend on it in the last
+bit, and what is analysed twice is the same."""
 PART_FRAMES = 512
-PART_WALL_S = 3.0
 FEATURES_PER_S = 5.0
-THUMBNAIL = CropGeometry(size=112, margin=1.3)
+PARTS, PICTURES = "parts", "pictures"
+"""Folders that are there until the tables are joined: parts of tables, and thumbnails of strips."""
 MIN_FACES, SURE_SCORE, DENSE_PER_S = 4, 0.99, 10.0
 """A detector's false alarm flickers: seen in fewer frames than this, never surely, though frames lie this close."""
-
-
-@dataclass
-class _Sighting:
-    """How often and how surely a person was seen so far; the quality of the thumbnail."""
-
-    faces: int = 0
-    score: float = 0.0
-    thumbnail: float = 0.0
 
 
 class _ScoredPart:
@@ -68,11 +61,15 @@ class _ScoredPart:
 class PartWriter:
     """Takes the faces of one frame after the other; every signal sees each face once.
 
-    A part is a whole parquet file under ``folder/parts``; it appears every few seconds, so that a page can show a
-    running analysis. ``finish`` joins the parts into the tables of the analysis folder and removes them.
+    A part is a whole parquet file under ``folder/parts``; one is written whenever ``state`` is asked for, so that a
+    page can show a running analysis and another writer can go on with it. ``finish`` joins the parts into the tables of
+    the analysis folder; see ``clear``.
     """
 
-    def __init__(self, folder: Path, scores: Sequence[EmotionScores], recogniser: Recogniser | None = None) -> None:
+    def __init__(
+        self, folder: Path, scores: Sequence[EmotionScores], recogniser: Recogniser | None = None, *,
+        keep_pictures: bool = True,
+    ) -> None:  # fmt: skip
         self._recogniser = recogniser
         self._recognised: Recognised | None = None
         self._same: Mapping[int, int] = {}
@@ -80,16 +77,17 @@ class PartWriter:
         self._measured, self._columns = measured(), face_columns()
         self.frames = self.faces = 0
         self._rows: list[dict[str, NDArray]] = []
+        self._scored_rows = 0
         self._crops: dict[CropGeometry, list[RGB]] = {signal.crop: [] for signal in scores}
         on_cpu = all(signal.classifier.device.type == "cpu" for signal in scores)
         self._batch = BATCH_FACES if on_cpu else BATCH_FACES_GPU
         self._feature_due: dict[int, float] = {}
-        self._people: defaultdict[int, _Sighting] = defaultdict(_Sighting)
+        self._thumbnails = Thumbnails(folder / PICTURES, keep=keep_pictures)
         self._first_s = self._last_s = 0.0
         self.faces_left_out = 0
-        self._waiting = self._part_frames = self._n_parts = 0
-        self._wrote = time.monotonic()
-        for name in ("parts", "crops", "scores"):
+        self._waiting = self._n_parts = self._bytes = 0
+        self._fresh: list[Path] = []
+        for name in (PARTS, PICTURES, "scores"):
             (folder / name).mkdir(exist_ok=True)
 
     @property
@@ -105,19 +103,18 @@ class PartWriter:
         crops = next(iter(self._crops.values()))[-1]
         seen = Seen(crops=crops, landmarks=faces.landmarks)
         values = {signal.name: signal.of(seen) for signal in self._measured}
-        self._rows.append(_rows(frame, faces, tracks, sources, self._columns, list(values.values())))
         qualities = picture_qualities(faces, values[QUALITY.name][:, 0])
-        self._meet(frame, faces, tracks, qualities)
+        self._thumbnails.meet(frame, faces, tracks, qualities)
+        self._rows.append(_rows(frame, faces, tracks, sources, self._columns, list(values.values())))
         if self._recogniser is not None:
             self._recogniser.see(frame, faces, tracks, qualities, crops)
         self._first_s, self._last_s = self._first_s if self.frames else frame.time_s, frame.time_s
         self.frames += 1
         self.faces += len(faces)
         self._waiting += len(faces)
-        self._part_frames += 1
-        if self._waiting >= self._batch:
+        if self._waiting >= self._batch or self.frames % PART_FRAMES == 0:
             self._classify()
-        if self._part_frames >= PART_FRAMES or time.monotonic() - self._wrote > PART_WALL_S:
+        if self.frames % PART_FRAMES == 0:
             self._write_part()
 
     def finish(self, same: Mapping[int, int]) -> None:
@@ -129,17 +126,71 @@ class PartWriter:
         numbered without a gap, in order of appearance. ``left_out.parquet`` keeps the boxes of the former, so that they
         can be blurred with the rest.
         """
+        self._classify()
         self._write_part()
-        self._unite(same)
+        self._thumbnails.unite(same)
+        self._same = same
         try:
             self._join()
         except BaseException:
             for path in self._joined():  # room for what the parts hold too, and half a table is worth nothing
                 path.unlink(missing_ok=True)
             raise
-        for path in (self.folder / "parts").iterdir():
-            path.unlink()
-        (self.folder / "parts").rmdir()
+
+    @property
+    def waiting(self) -> int:
+        """Faces that were cut and not scored yet; a ``state`` holds their pictures."""
+        return self._waiting
+
+    def state(self) -> dict[str, Any]:
+        """What another writer in this folder needs to go on from here; see ``packed``. All that it leans on is on the
+        disk then.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if not self._waiting:
+            self._classify()
+        self._write_part()
+        recogniser = None if self._recogniser is None else self._recogniser.keep(self.folder / PICTURES)
+        fresh, self._fresh = [*self._fresh, *self._thumbnails.fresh], []
+        self._thumbnails.fresh.clear()
+        to_disk(*fresh, self.folder / PARTS, self.folder / PICTURES)
+        return {
+            **{name: getattr(self, name) for name in _COUNTS},
+            "feature_due": [np.array(list(each)) for each in (self._feature_due, self._feature_due.values())],
+            "thumbnails": self._thumbnails.state(),
+            "rows": [_joined_rows(self._rows, name) for name in self._columns if name != "source"],
+            "sources": [row["source"].tolist() for row in self._rows],
+            "crops": [np.concatenate(crops) if crops else None for crops in self._crops.values()],
+            "recogniser": recogniser,
+        }
+
+    def going_on(self, state: Mapping[str, Any]) -> None:
+        """Go on from the ``state`` of another one, whatever that one did afterwards.
+
+        Raises:
+            StoreError: files are missing that it leans on, or damaged.
+        """
+        for name in _COUNTS:
+            setattr(self, name, state[name])
+        for path in (*(self.folder / PARTS).iterdir(), *self._joined()):
+            if path.name.endswith(TEMPORARY) or path.parent.name != PARTS or _number(path) >= self._n_parts:
+                path.unlink(missing_ok=True)
+        if self._bytes != sum(path.stat().st_size for path in (self.folder / PARTS).glob("*.parquet")):
+            raise StoreError("Parts of the analysis are missing or damaged.")
+        tracks, due = state["feature_due"]
+        self._feature_due = dict(zip(tracks.tolist(), due.tolist(), strict=True))
+        self._thumbnails.going_on(state["thumbnails"])
+        ends = np.cumsum([len(each) for each in state["sources"]])
+        names = [name for name in self._columns if name != "source"]
+        columns = {name: np.split(each, ends[:-1]) for name, each in zip(names, state["rows"], strict=True)}
+        columns["source"] = [np.array(each, object) for each in state["sources"]]
+        self._rows = [{name: columns[name][i] for name in self._columns} for i in range(len(ends))]
+        for waiting, crops in zip(self._crops.values(), state["crops"], strict=True):
+            waiting += [] if crops is None else [crops]
+        if self._recogniser is not None:
+            self._recogniser.going_on(self.folder / PICTURES, state["recogniser"])
 
     def _joined(self) -> list[Path]:
         made = [*self.folder.glob("*.parquet"), *(self.folder / "scores").iterdir()]
@@ -150,22 +201,25 @@ class PartWriter:
         for scored in self._scored if joined else ():
             scored.score(joined[scored.signal.crop])
         self._crops, self._waiting = {geometry: [] for geometry in self._crops}, 0
+        self._scored_rows = len(self._rows)
 
     def _write_part(self) -> None:
-        """A part goes to disk whole or not at all; then its frames count for nothing."""
-        self._classify()
-        rows, frames = self._rows, self._part_frames
-        self._rows, self._part_frames = [], 0
+        """What is scored goes to disk as a part, whole or not at all; then all that is not there counts for nothing."""
+        rows, waiting = self._rows[: self._scored_rows], self._rows[self._scored_rows :]
+        if not rows:
+            return
+        names = self._columns
         try:
-            if rows:
-                names = self._columns
-                self._write_rows(pd.DataFrame({name: np.concatenate([row[name] for row in rows]) for name in names}))
+            self._write_rows(pd.DataFrame({name: _joined_rows(rows, name) for name in names}))
         except OSError:
-            for path in (self.folder / "parts").glob(f"*-{self._n_parts:06d}.parquet"):
+            for path in (self.folder / PARTS).glob(f"*-{self._n_parts:06d}.parquet"):
                 path.unlink(missing_ok=True)
-            self.frames -= frames
+            self.frames -= len(self._rows)
+            self._rows, self._scored_rows, self._waiting = [], 0, 0
+            self._crops = {geometry: [] for geometry in self._crops}
             raise
-        self._wrote = time.monotonic()
+        self._rows, self._scored_rows = waiting, 0
+        self._bytes += sum(path.stat().st_size for path in self._fresh if _number(path) == self._n_parts)
         self._n_parts += 1
 
     def _write_rows(self, table: pd.DataFrame) -> None:
@@ -194,12 +248,13 @@ class PartWriter:
         return rows
 
     def _to_parquet(self, table: pa.Table, kind: str) -> None:
-        path = self.folder / "parts" / f"{kind}-{self._n_parts:06d}.parquet"
-        with replacing(path) as new:
+        path = self.folder / PARTS / f"{kind}-{self._n_parts:06d}.parquet"
+        with replacing(path, at_once=False) as new:
             pq.write_table(table, new, compression="zstd")
+        self._fresh.append(path)
 
     def _paths(self, kind: str) -> list[Path]:
-        return sorted((self.folder / "parts").glob(f"{kind}-*.parquet"))
+        return sorted((self.folder / PARTS).glob(f"{kind}-*.parquet"))
 
     def _parts(self, kind: str, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
         for path in self._paths(kind):
@@ -233,69 +288,45 @@ class PartWriter:
                 renumbered = pa.array([numbers.get(strip) for strip in self._strips(where).tolist()], pa.int32())
                 features = features.set_column(features.schema.get_field_index("track"), "track", renumbered)
                 tables.write("features.parquet", features.filter(renumbered.is_valid()))
-        self._rename_thumbnails(numbers)  # last, since what cannot be joined is tried once more
-        self.faces_left_out = sum(self._people[track].faces for track in fleeting)
+        self._thumbnails.give(numbers, self.folder / "crops")
+        self.faces_left_out = sum(self._thumbnails.seen[track].faces for track in fleeting)
         self.faces -= self.faces_left_out
 
     def _fleeting(self) -> set[int]:
         """People who flickered up: only to be told apart where frames were analysed densely, so never in a picture."""
         dense = self.frames >= DENSE_PER_S and self.frames - 1 >= DENSE_PER_S * (self._last_s - self._first_s)
-        return {n for n, seen in self._people.items() if dense and seen.faces < MIN_FACES and seen.score < SURE_SCORE}
-
-    def _unite(self, same: Mapping[int, int]) -> None:
-        """Count what was seen of a part of a strip for the whole."""
-        for young, old in same.items():
-            if young in self._people:
-                part, whole = self._people.pop(young), self._people[old]
-                whole.faces, whole.score = whole.faces + part.faces, max(whole.score, part.score)
-                self._thumbnail(young).unlink(missing_ok=True)
-        self._same = same
+        seen = self._thumbnails.seen.items() if dense else ()
+        return {strip for strip, each in seen if each.faces < MIN_FACES and each.score < SURE_SCORE}
 
     def _numbers(self, fleeting: set[int]) -> Mapping[int, int]:
         """The person of every strip that stays: without descriptors each strip is one."""
         if self._recogniser is None:
-            return {old: new for new, old in enumerate(sorted(self._people.keys() - fleeting))}
+            return {old: new for new, old in enumerate(sorted(self._thumbnails.seen.keys() - fleeting))}
         if self._recognised is None:
             seen = pd.concat(list(self._parts("timeline", ["frame", "track"])))
             seen = seen[(seen["track"] >= 0) & ~seen["track"].isin(fleeting)]
             self._recognised = self._recogniser.settle(seen, self._same)
             for strip, (quality, picture) in self._recognised.pictures.items():
-                self._people[strip].thumbnail = quality
-                self._save_thumbnail(strip, picture)
+                self._thumbnails.save(strip, quality, picture)
         self._recognised.write(self.folder)
         return self._recognised.numbers
 
-    def _rename_thumbnails(self, numbers: Mapping[int, int]) -> None:
-        """Each person has the best picture of all strips; those of who is left out go."""
-        best: dict[int, int] = {}
-        for old, new in numbers.items():
-            if self._thumbnail(old).is_file():
-                best[new] = max(best.get(new, old), old, key=lambda strip: self._people[strip].thumbnail)
-        kept = [
-            (self._thumbnail(old).rename(self._thumbnail(old).with_suffix(".kept")), new) for new, old in best.items()
-        ]
-        for path in (self.folder / "crops").glob("*.jpg"):
-            path.unlink()
-        for path, new in kept:
-            path.rename(self._thumbnail(new))
 
-    def _thumbnail(self, track: int) -> Path:
-        return self.folder / "crops" / f"track_{track}.jpg"
+def clear(folder: Path) -> None:
+    """Remove from the folder of an analysis what nobody needs who has the joined tables."""
+    for name in (PARTS, PICTURES):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
-    def _meet(self, frame: Frame, faces: Faces, tracks: NDArray, qualities: Sequence[float]) -> None:
-        """Note who was seen; save a face's picture whenever it is clearly better than the person's last one."""
-        for i, track in enumerate(tracks.tolist()):
-            person, score = self._people[track], float(faces.scores[i])
-            person.faces, person.score = person.faces + 1, max(person.score, score)
-            quality = qualities[i]
-            if quality > 1.1 * person.thumbnail or person.faces == 1:
-                person.thumbnail = quality
-                self._save_thumbnail(track, crop_faces(frame.image, faces[np.array([i])], THUMBNAIL)[0])
 
-    def _save_thumbnail(self, strip: int, picture: RGB) -> None:
-        small = picture if len(picture) == THUMBNAIL.size else cv2.resize(picture, (THUMBNAIL.size, THUMBNAIL.size))
-        options = [cv2.IMWRITE_JPEG_QUALITY, 90]
-        cv2.imwrite(str(self._thumbnail(strip)), cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
+_COUNTS = ("frames", "faces", "_first_s", "_last_s", "_waiting", "_n_parts", "_bytes")
+
+
+def _number(part: Path) -> int:
+    return int(part.stem.rpartition("-")[2])
+
+
+def _joined_rows(rows: Sequence[Mapping[str, NDArray]], name: str) -> NDArray:
+    return np.concatenate([row[name] for row in rows]) if rows else np.zeros(0)
 
 
 class _Tables:

@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from fer_core.faces import Faces, cut_squares, fitted_squares
 from fer_core.faces.identity.describers import Describer
 from fer_core.faces.identity.likeness import Likeness
+from fer_core.video.kept_strips import KeptStrips
 from fer_core.video.reader import RGB, Frame
 from fer_core.video.store import PEOPLE_FORMAT
-from fer_core.video.strips import Described, Picture, Strip
+from fer_core.video.strips import Described, Picture, Strip, strip_looks
 
 MIN_PX, MIN_FRONTAL, MIN_BRIGHTNESS = 48, 0.5, 0.15
 """Smallest face that is described (shorter side of its box), how frontal (``frontal``) and how bright (mean grey value,
@@ -44,11 +45,11 @@ FAR = 1e3
 """Further apart than any two faces."""
 
 
-def frontal(landmarks: NDArray) -> float:
-    """1 where the nose is midway between the eyes, towards 0 in profile; landmarks (5, 2)."""
-    left, right, nose = landmarks[0, 0], landmarks[1, 0], landmarks[2, 0]
-    width = max(abs(right - left), 1e-6)
-    return float(np.clip(1 - abs((left + right) / 2 - nose) / width, 0.05, 1.0))
+def frontal(landmarks: NDArray) -> NDArray:
+    """1 where the nose is midway between the eyes, towards 0 in profile, (n,); landmarks (n, 5, 2)."""
+    left, right, nose = landmarks[:, 0, 0], landmarks[:, 1, 0], landmarks[:, 2, 0]
+    width = np.maximum(np.abs(right - left), 1e-6)
+    return np.clip(1 - np.abs((left + right) / 2 - nose) / width, 0.05, 1.0)
 
 
 def whole_strips(tracks: NDArray, same: Mapping[int, int]) -> NDArray:
@@ -61,10 +62,8 @@ def whole_strips(tracks: NDArray, same: Mapping[int, int]) -> NDArray:
 
 def picture_qualities(faces: Faces, sharpness: NDArray) -> list[float]:
     """How good each of n faces is as a picture of its person: surely found, sharp (n,) and frontal."""
-    return [
-        float(score * np.log1p(sharp)) * frontal(landmarks)
-        for score, sharp, landmarks in zip(faces.scores, sharpness, faces.landmarks, strict=True)
-    ]
+    found: list[float] = (faces.scores * np.log1p(sharpness) * frontal(faces.landmarks)).tolist()
+    return found
 
 
 @dataclass
@@ -116,17 +115,41 @@ class Recogniser:
         self.describer = describer
         self._strips: defaultdict[int, Strip] = defaultdict(Strip)
         self._with_pictures: set[int] = set()
+        self._changed: set[int] = set()
+        self._kept = KeptStrips()
         self._described_s = 0.0
+
+    def keep(self, folder: Path) -> dict[str, Any]:
+        """Put what is known into a folder; returns what ``going_on`` needs beside that.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        pieces = self._kept.keep(folder, self._strips, self._changed)
+        self._changed.clear()
+        return {"pieces": pieces, "described_s": self._described_s}
+
+    def going_on(self, folder: Path, state: Mapping[str, Any]) -> None:
+        """Know what another one kept in a folder.
+
+        Raises:
+            StoreError: something of that is missing or damaged.
+        """
+        self._strips.update(self._kept.read(folder, state["pieces"]))
+        self._with_pictures = {track for track, strip in self._strips.items() if strip.kept}
+        self._described_s = state["described_s"]
 
     def see(self, frame: Frame, faces: Faces, tracks: NDArray, qualities: Sequence[float], crops: RGB) -> None:
         """The n faces of one frame, the tracks (n,) they belong to, how good each is as a picture, and their crops
         (n, h, w, 3) of any geometry."""
+        looks, bright = strip_looks(crops)
+        sizes = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1)
+        is_good = (sizes >= MIN_PX) & (bright >= 255 * MIN_BRIGHTNESS) & (frontal(faces.landmarks) >= MIN_FRONTAL)
         for i, track in enumerate(tracks.tolist()):
             strip = self._strips[track]
-            strip.follow(frame.index, frame.time_s, crops[i])
-            size = (faces.boxes[i, 2:] - faces.boxes[i, :2]).min()
-            is_good = size >= MIN_PX and frontal(faces.landmarks[i]) >= MIN_FRONTAL
-            if is_good and crops[i].mean() >= 255 * MIN_BRIGHTNESS and strip.wants(qualities[i]):
+            strip.follow(frame.index, frame.time_s, looks[i])
+            self._changed.add(track)
+            if is_good[i] and strip.wants(qualities[i]):
                 square = fitted_squares(faces.landmarks[i : i + 1], self.describer.places)
                 chip = cut_squares(frame.image, square, self.describer.size)[0]
                 strip.keep(Picture(frame.index, frame.time_s, qualities[i], chip))
@@ -158,11 +181,12 @@ class Recogniser:
         started = time.monotonic()
         self._strips[track].describe(self.describer)
         self._with_pictures.discard(track)
+        self._changed.add(track)
         self._described_s += time.monotonic() - started
 
     def _make_room(self) -> None:
         if sum(self._strips[track].kept for track in self._with_pictures) > MAX_CHIPS:
-            gone_first = sorted(self._with_pictures, key=lambda track: self._strips[track].last_s)
+            gone_first = sorted(self._with_pictures, key=lambda track: (self._strips[track].last_s, track))
             for track in gone_first[: len(gone_first) // 2 + 1]:
                 self._describe(track)
 

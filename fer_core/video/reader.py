@@ -18,13 +18,14 @@ from typing import Any
 import av
 import numpy as np
 
-from fer_core.errors import FerError, InputError, VideoError, sentence
+from fer_core.errors import FerError, VideoError, sentence
 from fer_core.faces.looks import SceneLook, scene_look
 from fer_core.video.animation import Animation, open_picture
 from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, measured_length
-from fer_core.video.info import ReadStats, VideoInfo
+from fer_core.video.info import Place, ReadStats, VideoInfo, check_range, mean_rate
+from fer_core.video.limits import MAX_FRAMES, MAX_VIDEO_PIXELS, check_container, check_size, decoding_threads
 from fer_core.video.opening import check_file, check_video, for_ffmpeg, readable, why_no_video
-from fer_core.video.stills import MAX_PIXELS, Still
+from fer_core.video.stills import Still
 from fer_core.video.tracks import chosen, described, picture_streams, plays_in_browser
 from fer_core.video.upright import RGB, Upright, shape_of, stored_as
 
@@ -40,13 +41,15 @@ _MEASURED: dict[tuple[Path, int, int, int], float] = {}
 class Frame:
     """One decoded frame: ``index`` counts presented frames from the file's first, ``image`` is RGB uint8 (h, w, 3).
 
-    ``lasts_s`` is how long the file itself says that it stands, in s; 0 where it does not.
+    ``lasts_s`` is how long the file itself says that it stands, in s; 0 where it does not. ``place`` is where its
+    reader was then.
     """
 
     index: int
     time_s: float
     image: RGB
     lasts_s: float = 0.0
+    place: Place | None = None
 
     @cached_property
     def look(self) -> SceneLook:
@@ -76,7 +79,6 @@ class VideoReader:
         self.notes: tuple[str, ...] = ()
         self._shown: Still | Animation | None = None
         self._container: Any = None
-        self._last_end_s = 0.0
         self._length_is_sound = False
         self._start_s = 0.0
         self._clock = Clock(0.0, self.stats)
@@ -101,6 +103,8 @@ class VideoReader:
         end_s: float | None = None,
         per_second: float | None = None,
         goes_on: Callable[[], bool] | None = None,
+        after: Place | None = None,
+        seek: bool = True,
     ) -> Iterator[Frame]:
         """Frames with ``start_s <= time_s < end_s``, in order; every one, or at most ``per_second``.
 
@@ -108,12 +112,29 @@ class VideoReader:
         ``stats`` and passed over. ``goes_on`` is asked after every frame that was decoded and not taken, of which there
         may be many in a row; nothing more comes when it says no.
 
+        With ``after``, a place of an earlier reader of the same range and rate, the frame there comes once more, then
+        those that follow, as they would have. It is looked for from the key frame before on, or, without ``seek`` or
+        where a container cannot do that, from the start on; what lies before is decoded and counts for nothing.
+
         Raises:
             InputError: the range or rate makes no sense, or the range lies behind the end.
+            VideoError: nothing can be read, or not at ``after``.
         """
-        self._check_range(start_s, end_s, per_second)
+        length_s = (
+            self.info.duration_s if self.info.format == SEEKABLE[0] else 0.0
+        )  # others may be longer than they say
+        check_range(start_s, end_s, per_second, name=self.name, length_s=length_s)
         taken, due = 0, start_s
-        for (frame, time_s, lasts_s), index in self._decode(start_s):
+        if after is None:
+            decoded = self._decode(start_s)
+        else:
+            decoded = self._decode_at(after, start_s, seek, goes_on)
+            again = next(decoded, None)
+            if again is None:
+                return
+            yield self._reached(again[0], after)
+            taken, due = 1, after.due_s
+        for (frame, time_s, lasts_s), index in decoded:
             if end_s is not None and time_s >= end_s:
                 break
             if time_s < start_s - 1e-9:
@@ -128,23 +149,41 @@ class VideoReader:
                     continue
                 due = (math.floor(time_s * per_second + 1e-6) + 1) / per_second
             taken += 1
-            yield Frame(index, time_s, self._picture_of(frame, time_s), lasts_s)
+            image = self._picture_of(frame, time_s)
+            yield Frame(index, time_s, image, lasts_s, Place(index, time_s, due, self.stats.copied()))
         if not taken:
             raise VideoError(f"{self.name} has no readable frame between {start_s:g} s and its end.")
         self._check_end(end_s)
 
-    def _check_range(self, start_s: float, end_s: float | None, per_second: float | None) -> None:
-        length = self.info.duration_s
-        if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
-            raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
-        if length and start_s >= length and self.info.format == SEEKABLE[0]:  # others may be longer than they say
-            raise InputError(f"The range starts at {start_s:g} s, but {self.name} is only {length:.2f} s long.")
-        if per_second is not None and not 0 < per_second <= 1000:
-            raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
+    def _decode_at(
+        self, place: Place, start_s: float, seek: bool, goes_on: Callable[[], bool] | None
+    ) -> Iterator[tuple[Shown, int]]:
+        """Frames and their numbers from the one at a place on; none where ``goes_on`` says no before."""
+        decoded = self._decode(place.time_s if seek and not place.stats.restarts_s else start_s)
+        for shown, _ in decoded:
+            if goes_on is not None and not goes_on():
+                return
+            if shown.time_s >= place.time_s:
+                break
+        else:
+            raise VideoError(f"{self.name} ends before {place.time_s:g} s, though it once did not. Was it changed?")
+        if shown.time_s != place.time_s:
+            raise VideoError(f"{self.name} has no frame at {place.time_s:g} s any more. Was it changed?")
+        yield shown, place.index
+        for index, (following, _) in enumerate(decoded, place.index + 1):
+            yield following, index
+
+    def _reached(self, shown: Shown, place: Place) -> Frame:
+        """The frame at a place once more; what was counted is as it was then."""
+        if not isinstance(shown.frame, np.ndarray):
+            self._stored_as, self._shape = stored_as(shown.frame), shape_of(shown.frame)
+        image = self._picture_of(shown.frame, shown.time_s)
+        self.stats.become(place.stats)
+        return Frame(place.index, shown.time_s, image, shown.lasts_s, place)
 
     def _check_end(self, end_s: float | None) -> None:
         expected = min(self.info.duration_s, end_s or math.inf)
-        short_by = expected - self._last_end_s
+        short_by = expected - self.stats.end_s
         is_short = short_by > max(1.0, 3 * self.stats.max_step_s)
         self.stats.ended_early = is_short and not self.info.is_picture and not self._length_is_sound
 
@@ -179,22 +218,28 @@ class VideoReader:
             check_file(self.path, self.name)  # it may be gone meanwhile
             raise VideoError(why_no_video(self.path, self.name)) from error
         try:
-            stream = chosen(picture_streams(self._container), self.track, self.name)
+            streams = picture_streams(self._container)
+            stream = chosen(streams, self.track, self.name)
+            check_container(len(self._container.streams), len(streams), stream.frames, self.name)
         except FerError:
             self._container.close()
             raise
         stream.thread_type = "AUTO"
+        if (codec := stream.codec_context) is not None:
+            codec.thread_count = decoding_threads(codec.width, codec.height)
+            codec.options = {"max_pixels": str(MAX_VIDEO_PIXELS)}  # also of frames that are larger than the file says
         return stream
 
     def _describe(self, stream: Any) -> VideoInfo:
         container, codec = self._container, stream.codec_context
-        if not codec or not codec.width or codec.width * codec.height > MAX_PIXELS:
-            size = f"{codec.width}×{codec.height}" if codec else "unknown"
-            raise VideoError(f"{self.name} has a picture size that cannot be used ({size}).")
+        if not codec or not codec.width:
+            raise VideoError(f"{self.name} does not say how large its pictures are, so it cannot be used.")
+        check_size(codec.width, codec.height, self.name)
         self._start_s = (container.start_time or 0) / av.time_base
         streams = picture_streams(container)
         first = self._first(stream)
         self._upright = Upright(shape_of(first.frame), float(stream.sample_aspect_ratio or 1))
+        check_size(*self._upright.size, self.name)
         self._stored_as, self._shape, turn = stored_as(first.frame), self._upright.first, self._upright.first.turn
         claimed, self._length_is_sound = length(container, stream)
         plays = turn.is_plain and plays_in_browser(self.path, container, stream)
@@ -205,7 +250,7 @@ class VideoReader:
             height=self._upright.size[1],
             rotation_deg=turn.rotation_deg,
             duration_s=claimed,
-            mean_fps=_mean_rate(stream),
+            mean_fps=mean_rate(stream),
             has_audio=bool(container.streams.audio),
             is_picture=False,
             plays_in_browser=plays,
@@ -215,7 +260,8 @@ class VideoReader:
             track=1 + [each.index for each in streams].index(stream.index),
             tracks=described(streams),
         )
-        if info.format not in COUNTERS:
+        tells = info.format not in COUNTERS and (claimed or "matroska" not in info.format)
+        if tells:
             return info
         return replace(info, duration_s=self._measured(stream.index) or claimed)
 
@@ -241,7 +287,7 @@ class VideoReader:
         """``info``, with what reading has shown: browsers show a picture that changes its size in another way, and go
         by a clock that starts again; such a file is longer than it says."""
         plays = self.info.plays_in_browser and not (self.stats.changes or self.stats.restarts_s)
-        longer = self._last_end_s if self.stats.restarts_s else 0.0
+        longer = self.stats.end_s if self.stats.restarts_s else 0.0
         return replace(self.info, plays_in_browser=plays, duration_s=max(self.info.duration_s, longer))
 
     @property
@@ -262,7 +308,9 @@ class VideoReader:
         stream = self._open_stream() if before is None else stream
         self._clock = Clock(self._start_s, self.stats, name in COUNTERS, is_seamless=name == SEEKABLE[0])
         for index, shown in enumerate(self._clock.timed(self._stamped(stream, self.stats)), before or 0):
-            self._last_end_s = shown.time_s + shown.lasts_s
+            if index >= MAX_FRAMES:
+                raise VideoError(f"{self.name} holds more than {MAX_FRAMES:,} frames; the rest is not read.")
+            self.stats.end_s = shown.time_s + shown.lasts_s
             yield shown, index
 
     def _stamped(self, stream: Any, stats: ReadStats) -> Iterator[Stamp]:
@@ -286,7 +334,7 @@ class VideoReader:
         """The frames of what FFmpeg does not read; damaged ones are those that never come."""
         n = 0
         for image, time_s, lasts_s in shown.frames():
-            self._last_end_s = time_s + lasts_s
+            self.stats.end_s = time_s + lasts_s
             yield Shown(image, time_s, lasts_s), n
             n += 1
         self.stats.damaged += len(shown) - n
@@ -344,12 +392,6 @@ class VideoReader:
             if self._shape != before:
                 self.stats.changes.append((time_s, *self._upright.upright_size(self._shape)))
         return self._upright.picture(frame, self._shape)
-
-
-def _mean_rate(stream: Any) -> float:
-    """Frames per second as the file claims, 0.0 where it does not; raw DV claims its ticks."""
-    rate = float(stream.average_rate or 0)
-    return rate if rate <= 1000 else float(stream.guessed_rate or 0)
 
 
 __all__ = ["OPEN_OPTIONS", "RGB", "Frame", "VideoReader"]

@@ -26,7 +26,7 @@ class Limits:
         min_brightness: mean grey value of the crop, 0-1.
         max_yaw_deg, max_pitch_deg: how far the head is turned to a side, raised or lowered, in degrees.
         max_tilt_deg: how far the head leans towards a shoulder, in degrees.
-        max_occlusion: probability that part of the face is covered, 0-1.
+        max_occlusion: probability that part of the face is covered, 0-1; 1 asks for nothing.
         max_outside: share of the square that lies outside of the picture, 0-1.
         max_distance: distance from the training pictures; 1 is farther than 99 % of them.
         max_entropy: entropy of the probabilities in units of the largest possible one, 0-1.
@@ -37,15 +37,15 @@ class Limits:
     """
 
     min_side_px: float = 20.0
-    min_sharpness: float = 100.0
-    min_brightness: float = 0.1
+    min_sharpness: float = 30.0
+    min_brightness: float = 0.06
     max_yaw_deg: float = 45.0
     max_pitch_deg: float = 40.0
     max_tilt_deg: float = 35.0
-    max_occlusion: float = 0.5
-    max_outside: float = 0.2
-    max_distance: float = 1.0
-    max_entropy: float = 0.4
+    max_occlusion: float = 1.0
+    max_outside: float = 0.5
+    max_distance: float = 0.95
+    max_entropy: float = 0.45
     min_probability: float = 0.0
     max_turn: float | None = None
     max_nod: float | None = None

@@ -93,7 +93,7 @@ def write_record(folder: Path, run: Run, name: str) -> None:
         "messages": [*_messages(run, with_faces), *_file_messages(run, check)],
         "wall_s": round(seconds, 3),
         "frames_per_s": round(run.parts.frames / max(seconds, 1e-9), 2),
-        "versions": _versions(),
+        "versions": versions(),
     }
     (folder / "analysis.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -108,6 +108,7 @@ def _described(scores: EmotionScores) -> dict[str, Any]:
         "field": card.input.field,
         "runtime": scores.runtime.name,
         "ms_per_face": scores.runtime.ms_per_face,
+        "prior": None if scores.prior is None else dataclasses.asdict(scores.prior),
     }
 
 
@@ -188,6 +189,7 @@ def _nobody(run: Run) -> str:
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of what a result depends on."""
     packages = ("torch", "torchvision", "facenet-pytorch", "opencv-python-headless", "av", "numpy", "pandas")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}

@@ -48,11 +48,13 @@ Look = Callable[[Frame], "Future[Faces]"]
 
 class Scanned(NamedTuple):
     """A frame with its n faces; ``sources`` (n,) says where each comes from: ``detected`` here, ``refined`` here from a
-    guess, or ``midway`` from the frames before and after, and seen there."""
+    guess, or ``midway`` from the frames before and after, and seen there. ``begins``: a scan that begins with this
+    frame finds in it and after it what this one does."""
 
     frame: Frame
     faces: Faces
     sources: NDArray[np.object_]
+    begins: bool = False
 
 
 def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Scanned]:
@@ -79,11 +81,12 @@ def scan(frames: Iterator[Frame], detector: Detector, mode: str) -> Generator[Sc
 
 
 def _detected(frame: Frame, found: Future[Faces]) -> list[Scanned]:
-    return [_looked_at(frame, found.result())]
+    return [looked_at(frame, found.result())]
 
 
-def _looked_at(frame: Frame, faces: Faces) -> Scanned:
-    return Scanned(frame, faces, np.full(len(faces), DETECTED, object))
+def looked_at(frame: Frame, faces: Faces, begins: bool = True) -> Scanned:
+    """A frame in which faces were looked for."""
+    return Scanned(frame, faces, np.full(len(faces), DETECTED, object), begins)
 
 
 # fast
@@ -105,8 +108,10 @@ class _Span:
         times = np.array([frame.time_s for frame in self.frames])
         between = fill([frame.image for frame in self.frames], times, *ends, refiner)
         inside = [Scanned(frame, *found) for frame, found in zip(self.frames[1:-1], between, strict=True)]
-        found = [_looked_at(self.frames[0], ends[0]), *inside]
-        return [*found, _looked_at(self.frames[-1], ends[1])] if self.is_end and len(self.frames) > 1 else found
+        found = [looked_at(self.frames[0], ends[0]), *inside]
+        if self.is_end and len(self.frames) > 1:
+            found.append(looked_at(self.frames[-1], ends[1], begins=False))
+        return found
 
 
 def _spans(frames: Iterator[Frame], look: Look) -> Iterator[_Span]:
@@ -190,9 +195,7 @@ class _Course:
     def _judge(self, people: NDArray, at: NDArray, boxes: ArrayF) -> None:
         """Keep what the refiner is sure of, if it is near the guess: where the picture was cut, it is another face."""
         if len(people):
-            found = self.refiner.refine([self.images[i] for i in at.tolist()], boxes)
-            moved, grown = (each.diagonal() for each in apart(found.boxes, boxes))
-            sure = (found.scores > 0) & (moved <= MAX_REFINED) & (grown <= MAX_GROWTH)
+            found, sure = judged(self.refiner, [self.images[i] for i in at.tolist()], boxes)
             self._set(people[sure], at[sure], found[sure])
 
     def between(self) -> None:
@@ -249,6 +252,14 @@ class _Course:
         faces = Faces(self.boxes[there, i], self.scores[there, i], self.landmarks[there, i])
         kept = suppressed(faces.boxes, faces.scores, 0.7)
         return faces[kept], self.sources[there, i][kept]
+
+
+def judged(refiner: Refiner, images: Sequence[RGB], boxes: ArrayF) -> tuple[Faces, NDArray[np.bool_]]:
+    """What a refiner finds at guessed boxes (n, 4), each in its own one of n pictures, and of which faces (n,) it is
+    sure, near the guess."""
+    found = refiner.refine(images, boxes)
+    moved, grown = (each.diagonal() for each in apart(found.boxes, boxes))
+    return found, (found.scores > 0) & (moved <= MAX_REFINED) & (grown <= MAX_GROWTH)
 
 
 def same_faces(first: Faces, last: Faces) -> NDArray[np.int64]:

@@ -170,12 +170,17 @@ def around(
     seen at that offset, which are taken to be independent of each other. No events give n = 0 at every offset.
 
     Raises:
-        InputError: a time that is not finite, a negative window, a step that is not positive, or more than
-            ``MAX_OFFSETS`` offsets.
+        InputError: a time that is no finite number, a column that is not there, a negative window, a step that is not
+            positive, or more than ``MAX_OFFSETS`` offsets.
     """
-    events = np.asarray(times_s, float).reshape(-1)
+    try:
+        events = np.asarray(times_s, float).reshape(-1)
+    except ValueError as error:
+        raise InputError(f"The time of an event is no number ({error}); expected seconds.") from error
     if not np.isfinite(events).all():
         raise InputError("The time of an event is not finite; expected seconds. Correct or remove that event.")
+    if unknown := [name for name in columns if name not in timeline]:
+        raise InputError(f"The timeline has no column {unknown[0]!r}; it has {', '.join(timeline)}.")
     offsets = _offsets(before_s, after_s, step_s)
     at, until = row_times(timeline)
     own = (timeline["track"] == track).to_numpy()

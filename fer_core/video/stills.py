@@ -18,13 +18,13 @@ from PIL import Image, ImageOps
 
 from fer_core.errors import VideoError
 from fer_core.files import replacing
+from fer_core.video.limits import MAX_PICTURE_BYTES, MAX_PIXELS
 
 RGB = NDArray[np.uint8]
 BY_OPENCV = ("JPEG", "PNG", "WEBP", "BMP", "JPEG2000")
 PICTURES = (*BY_OPENCV, "TIFF", "PPM", "GIF", "AVIF", "MPO")
 """Kinds that are read, as Pillow calls them. PPM is PBM, PGM and PNM, too; MPO a phone's JPEG with two pictures."""
 BY_BROWSERS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "AVIF")
-MAX_PIXELS = 8192 * 8192
 FULL_BITS = 15
 """A picture of 16 bits that needs as many is shown as it is."""
 _PREVIEW, _RAW = 254, (50706, 33421)
@@ -63,7 +63,7 @@ def opened(path: Path, name: str) -> Image.Image | None:
     """A picture whose head was read, or None if it is none of ``PICTURES``; to be closed by the caller.
 
     Raises:
-        VideoError: it has more than ``MAX_PIXELS``.
+        VideoError: it has more than ``MAX_PIXELS``, or its file more than ``MAX_PICTURE_BYTES``.
     """
     try:
         picture = Image.open(path, formats=PICTURES)
@@ -74,6 +74,12 @@ def opened(path: Path, name: str) -> Image.Image | None:
     if picture.width * picture.height > MAX_PIXELS:
         picture.close()
         raise VideoError(f"{name} is too large ({picture.width}×{picture.height}); scale it down.")
+    if (n_bytes := path.stat().st_size) > MAX_PICTURE_BYTES and not getattr(picture, "is_animated", False):
+        picture.close()
+        raise VideoError(
+            f"{name} is a picture in a file of {n_bytes / 1e6:,.0f} MB; at most {MAX_PICTURE_BYTES / 1e6:,.0f} MB can "
+            "be read. Save it anew as JPEG, PNG or TIFF."
+        )
     return picture
 
 
@@ -82,6 +88,7 @@ def read_still(picture: Image.Image, path: Path, name: str) -> Still:
 
     Raises:
         VideoError: it is damaged, or a camera's raw file.
+        MemoryError: there is not enough memory for it.
     """
     kind = {"MPO": "JPEG"}.get(picture.format or "", picture.format or "")
     notes = []
@@ -95,6 +102,8 @@ def read_still(picture: Image.Image, path: Path, name: str) -> Still:
         image = _by_opencv(picture, path) if kind in (*BY_OPENCV, "TIFF") else None
         image = upright(picture) if image is None else image
     except Exception as error:  # Pillow and OpenCV raise many kinds for what is damaged
+        if isinstance(error, MemoryError) or getattr(error, "code", 0) == cv2.Error.StsNoMem:
+            raise MemoryError from error
         raise VideoError(f"{name} is a damaged {kind} picture, or of a rare kind. Save or copy it again.") from error
     image, note = to_8_bits(image)
     return Still(kind, image, (*notes, note) if note else tuple(notes))
@@ -131,14 +140,15 @@ def to_8_bits(image: NDArray[Any]) -> tuple[RGB, str]:
     """
     if image.dtype == np.uint8:
         return image, ""
-    image = np.nan_to_num(image, nan=0, posinf=0, neginf=0)
+    is_whole = np.issubdtype(image.dtype, np.integer)
+    image = image if is_whole else np.nan_to_num(image, nan=0, posinf=0, neginf=0)
     least, most = float(image.min()), float(image.max())
-    if np.issubdtype(image.dtype, np.integer) and least >= 0 and most <= 65535:
-        bits = int(most).bit_length()
+    if is_whole and least >= 0 and most <= 65535:
+        bits, numbers = int(most).bit_length(), np.arange(int(most) + 1)  # a table of them takes the least memory
         if bits >= FULL_BITS or not bits:
-            return (image.astype(np.uint16) >> 8).astype(np.uint8), ""
-        scaled = (image.astype(np.float32) * (255 / (2**bits - 1))).round().astype(np.uint8)
-        return scaled, f"The picture uses {bits} of its 16 bits; it was brightened to its real range."
+            return (numbers >> 8).astype(np.uint8)[image], ""
+        table = (numbers.astype(np.float32) * (255 / (2**bits - 1))).round().astype(np.uint8)
+        return table[image], f"The picture uses {bits} of its 16 bits; it was brightened to its real range."
     is_share = least >= 0 and 0 < most <= 1
     least, most = (0.0, 1.0) if is_share else (least, most)
     scale = 255 / (most - least) if most > least else 0.0

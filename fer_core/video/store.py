@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_core.errors import InputError, StoreError
-from fer_core.files import replacing
+from fer_core.emotions import AS_TRAINED, PRIORS
+from fer_core.errors import InputError, StoreError, sentence
+from fer_core.files import alone_with, remove_tree, replacing
 from fer_core.video.marks import printable
 
 if TYPE_CHECKING:
@@ -32,9 +32,21 @@ EDITS_FORMAT = "fer-workbench-edits/1"
 PROXY, PROXY_STILL = "proxy.mp4", "proxy.jpg"
 """Copies that browsers show of a video or a picture that they do not."""
 PEOPLE_FORMAT = "fer-workbench-people/1"
+GONE = ".deleted.tmp"
+"""How the name of a folder ends that is being deleted; one that is left goes at the next start."""
 MAX_NAME = 120
 MAX_EDITS_BYTES = 20_000_000
-_EDITING = threading.Lock()
+MAX_JSON_BYTES = 64_000_000
+_AGAIN = "Repair it in the list of videos or with 'python -m fer_core doctor --repair', or run the analysis again."
+_RECORD = "Save what can be saved of it in the list of videos, and run the analysis again."
+_WITHOUT_EDITS = "Repair it in the list of videos: as many edits as can be read are kept."
+_SHAPE: dict[str, type | tuple[type, ...]] = {
+    "created": str, "complete": bool, "settings": dict, "time_check": dict, "source": dict, "source.name": str,
+    "source.is_picture": bool, "source.plays_in_browser": bool, "checkpoint": dict, "checkpoint.name": str,
+    "summary": dict, "summary.duration_s": (int, float), "summary.people": list,
+}  # fmt: skip
+"""What of a record every page relies on."""
+_KEYS = frozenset({"frame", "time_s", "track"})
 _ID = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -45,6 +57,13 @@ class Analysis:
     folder: Path
     record: dict[str, Any]
 
+    def __repr__(self) -> str:
+        source, summary = self.record["source"], self.record["summary"]
+        n = len(summary["people"])
+        told = f"{summary['frames']} frames in {summary['duration_s']:g} s, {n} {'person' if n == 1 else 'people'}"
+        whole = "" if self.record.get("complete", True) else "; incomplete"
+        return f"<Analysis of {source['name']}: {told}, scores of {', '.join(self.models)}{whole}; in {self.folder}>"
+
     @property
     def id(self) -> str:
         return self.folder.name
@@ -53,7 +72,7 @@ class Analysis:
     def _changes(self) -> dict[str, Any]:
         """What the user changed; empty where nothing was."""
         path = self.folder / "edits.json"
-        return _read_json(path, EDITS_FORMAT) if path.is_file() else {"format": EDITS_FORMAT}
+        return read_json(path, EDITS_FORMAT, _WITHOUT_EDITS) if os.path.lexists(path) else {"format": EDITS_FORMAT}
 
     @cached_property
     def edits(self) -> Edits:
@@ -67,14 +86,19 @@ class Analysis:
         try:
             return Edits.from_dict(self._changes)
         except InputError as error:
-            raise StoreError(
-                f"{self.folder.name}/edits.json: {error} Move the file away to see the raw results."
-            ) from error
+            raise StoreError(f"{self.folder.name}/edits.json: {error} {_WITHOUT_EDITS}") from error
 
     @cached_property
     def state(self) -> State:
-        """What the edits come to: names, marks, groups, limits."""
+        """What the edits come to: names, marks, groups, limits …"""
         return self.edits.state
+
+    @property
+    def prior(self) -> str:
+        """How common each emotion is taken to be, one of ``fer_core.emotions.PRIORS``: as the reviewer chose, else as
+        it was analysed; as trained in an analysis from before it could be chosen."""
+        chosen = self.state.prior or self.record["settings"].get("prior")
+        return str(chosen) if chosen in PRIORS else AS_TRAINED
 
     @property
     def revision(self) -> str:
@@ -130,7 +154,7 @@ class Analysis:
             StoreError: ``people.json`` is damaged.
         """
         path = self.folder / "people.json"
-        return _read_json(path, PEOPLE_FORMAT) if path.is_file() else None
+        return read_json(path, PEOPLE_FORMAT) if os.path.lexists(path) else None
 
     def timeline(self, columns: list[str] | None = None) -> pd.DataFrame:
         """The timeline table as it was measured, see ``fer_core.video.timeline``; ``columns`` None reads all.
@@ -139,7 +163,10 @@ class Analysis:
         Raises:
             StoreError: the table is missing or damaged.
         """
-        return _read_table(self.folder / "timeline.parquet", columns)
+        table = _read_table(self.folder / "timeline.parquet", columns)
+        if columns is None and (lacking := _KEYS.difference(table.columns)):
+            raise StoreError(f"{self.folder.name}/timeline.parquet lacks {', '.join(sorted(lacking))}. {_AGAIN}")
+        return table
 
     def scores(self, model: str) -> pd.DataFrame:
         """Scores of one checkpoint, one row per face in the order of the timeline: ``frame``, ``track``, ``p_…``,
@@ -172,7 +199,7 @@ class Analysis:
 
     def rename(self, name: str) -> Analysis:
         """With another name."""
-        with _EDITING:
+        with _editing(self.folder):
             return open_analysis(self.folder)._write(name=name)
 
     def do(self, edit: Any) -> Analysis:
@@ -183,25 +210,25 @@ class Analysis:
         """
         from fer_core.video.edits import checked
 
-        with _EDITING:
+        with _editing(self.folder):
             now = open_analysis(self.folder)
             table = now.timeline(["frame", "time_s", "track", "detection"])
             return now._write(**now.edits.add(checked(edit, table, now.state)).to_dict())
 
     def undo(self) -> Analysis:
         """Without the last edit."""
-        with _EDITING:
+        with _editing(self.folder):
             now = open_analysis(self.folder)
             return now._write(**now.edits.undo().to_dict())
 
     def redo(self) -> Analysis:
         """With the edit back that was undone last."""
-        with _EDITING:
+        with _editing(self.folder):
             now = open_analysis(self.folder)
             return now._write(**now.edits.redo().to_dict())
 
     def _write(self, **changes: Any) -> Analysis:
-        """Write into ``edits.json``, whole or not at all; only while ``_EDITING`` is held."""
+        """Write into ``edits.json``, whole or not at all; only in a block of ``_editing``."""
         text = json.dumps(self._changes | changes, indent=1, ensure_ascii=False)
         if len(text) > MAX_EDITS_BYTES:
             raise InputError("The edits of this analysis have grown too large; undo some, or import fewer marks.")
@@ -219,10 +246,36 @@ def open_analysis(folder: str | Path) -> Analysis:
     folder = Path(folder)
     if not folder.is_dir():
         raise StoreError(f"There is no analysis {folder.name}. It may have been deleted; choose one from the library.")
-    record = _read_json(folder / "analysis.json", FORMAT)
-    if not {"source", "settings", "summary", "time_check", "checkpoint", "created"} <= record.keys():
-        raise StoreError(f"{folder.name}/analysis.json lacks some of its parts. Analyse the video again.")
+    record = read_json(folder / "analysis.json", FORMAT, _RECORD)
+    wrong = [name for name, kind in _SHAPE.items() if not isinstance(_part(record, name), kind)]
+    people = [] if wrong else record["summary"]["people"]
+    wrong += [] if all(isinstance(_part(each, "track"), int) for each in people) else ["summary.people"]
+    if wrong:
+        raise StoreError(f"{folder.name}/analysis.json lacks {', '.join(wrong)}, or holds it damaged. {_RECORD}")
     return Analysis(folder, record)
+
+
+@contextmanager
+def _editing(folder: Path) -> Iterator[None]:
+    """Edits are made one after the other, whichever process makes them.
+
+    Raises:
+        StoreError: the analysis is gone.
+    """
+    try:
+        with alone_with(folder / "analysis.json"):
+            yield
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"There is no analysis {folder.name} any more. Choose another one from the library."
+        ) from error
+
+
+def _part(record: Any, name: str) -> Any:
+    """What stands at a path with dots, or None."""
+    for key in name.split("."):
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
 
 
 class AnalysisStore:
@@ -269,11 +322,24 @@ class AnalysisStore:
         return self.open(analysis_id).rename(name)
 
     def delete(self, analysis_id: str) -> None:
-        """Remove an analysis with its video, for good."""
+        """Remove an analysis with its video, for good, or whatever has its name.
+
+        Raises:
+            StoreError: it is gone already, or cannot be removed.
+        """
         folder = self.folder(analysis_id)
-        if not folder.is_dir():
+        if not os.path.lexists(folder):
             raise StoreError("That analysis has been deleted already.")
-        shutil.rmtree(folder)
+        gone = folder.with_name(f"{folder.name}{GONE}")
+        try:
+            if os.path.lexists(gone):
+                remove_tree(gone)
+            folder.rename(gone)  # what still writes into it finds nothing, and what is broken off is no analysis
+            remove_tree(gone)
+        except OSError as error:
+            raise StoreError(
+                f"That analysis cannot be removed: {sentence(error)} See to the rights of {folder}."
+            ) from error
 
 
 def browser_copy(folder: Path) -> Path | None:
@@ -282,24 +348,34 @@ def browser_copy(folder: Path) -> Path | None:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below ``folder``; files that vanish meanwhile do not count."""
+    """Bytes of all files below ``folder``; what vanishes meanwhile does not count."""
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += path.lstat().st_size
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(where, name)).st_size
     return total
 
 
-def _read_json(path: Path, expected: str) -> dict[str, Any]:
+def read_json(path: Path, expected: str, remedy: str = _AGAIN) -> dict[str, Any]:
+    """The object in a JSON file whose ``format`` is ``expected``.
+
+    Raises:
+        StoreError: it is missing, damaged, no file, too large or of another format; ends with ``remedy``.
+    """
     where = f"{path.parent.name}/{path.name}"
     try:
+        if not path.is_file() and (path.exists() or path.is_symlink()):
+            raise ValueError("no file")  # to read a pipe would wait for ever
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ValueError("too large")
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(f"{where} is missing. The analysis is not whole; run it again.") from error
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{where} is damaged ({error}). Run the analysis again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"{where} is damaged ({error}). {remedy}") from error
     if not isinstance(value, dict) or value.get("format") != expected:
-        raise StoreError(f"{where} is of another format; expected {expected}. Run the analysis again.")
+        raise StoreError(f"{where} is of another format; expected {expected}. {remedy}")
     return value
 
 
@@ -316,4 +392,4 @@ def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, columns=None if columns is None else _known(path, columns))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path.parent.name}/{path.name} is missing or damaged. Run the analysis again.") from error
+        raise StoreError(f"{path.parent.name}/{path.name} is missing or damaged. {_AGAIN}") from error

@@ -9,10 +9,12 @@ surely, to find the place.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +58,8 @@ class _Stretch:
 
     def wants(self, time_s: float, quality: float) -> bool:
         """Whether a face of this quality is clearly better than what is kept of its time."""
-        self.grow(time_s)
+        if self._span(time_s) >= SPANS:
+            self.grow(time_s)
         kept = self.pictures.get(self._span(time_s))
         return kept is None or quality > 1.1 * kept.quality
 
@@ -82,6 +85,18 @@ class _Stretch:
         return int((time_s - self.start_s) / self.span_s)
 
 
+def strip_looks(crops: RGB) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The looks (n, p) of faces (n, h, w, 3), grey values of few pixels in units of their spread, so that light does
+    not count; and how bright each is (n,), 0-255."""
+    step = max(crops.shape[1] // 16, 1)
+    grey = crops[:, ::step, ::step].astype(np.float32) @ np.full(3, 1 / 3, np.float32)
+    few = grey.reshape(len(grey), grey.shape[1] * grey.shape[2])  # in a frame without faces -1 could be anything
+    bright = few.mean(axis=1)
+    few -= bright[:, None]
+    spread = np.sqrt(np.einsum("ij,ij->i", few, few) / max(few.shape[1], 1))
+    return few / (spread[:, None] + 1), bright
+
+
 class Strip:
     """One strip of the tracker; every face of it passes through ``follow``, good ones may be kept."""
 
@@ -92,13 +107,9 @@ class Strip:
         self._frames, self._changes = array("q"), array("f")
         self._look, self._usual = np.zeros(0, np.float32), 0.0
 
-    def follow(self, frame: int, time_s: float, crop: RGB) -> None:
-        """Note how much the look (h, w, 3) changed since the face before: mean difference of the grey values, in units
-        of their spread, so that light does not count."""
-        step = max(len(crop) // 16, 1)
-        look = crop[::step, ::step].mean(axis=2, dtype=np.float32)
-        look = (look - look.mean()) / (look.std() + 1)
-        change = float(np.abs(look - self._look).mean()) if len(self._look) else 0.0
+    def follow(self, frame: int, time_s: float, look: NDArray[np.float32]) -> None:
+        """Note how much the look (see ``strip_looks``) changed since the face before: its mean difference."""
+        change = float(cv2.norm(look, self._look, cv2.NORM_L1)) / look.size if len(self._look) else 0.0
         if not self._stretches or (change >= JUMP and change >= JUMP_TIMES * self._usual):
             self._forget_brief(time_s)
             self._stretches.append(_Stretch(frame, time_s, change))
@@ -121,6 +132,54 @@ class Strip:
     def kept(self) -> int:
         """How many pictures are in memory."""
         return sum(len(stretch.pictures) for stretch in self._stretches)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Every picture that is held, described or not."""
+        for stretch in self._stretches:
+            yield from stretch.pictures.values()
+        yield from (each.picture for each in self.described)
+
+    @property
+    def followed(self) -> int:
+        """How many faces have passed."""
+        return len(self._frames)
+
+    def state(self, since: int) -> dict[str, Any]:
+        """What is known, without the pictures themselves, and of the faces that passed only those after the first
+        ``since``; see ``packed``."""
+        return {
+            "last_s": self.last_s,
+            "usual": self._usual,
+            "look": self._look,
+            "frames": np.array(self._frames[since:], np.int64),
+            "changes": np.array(self._changes[since:], np.float32),
+            "stretches": [
+                [each.frame, each.start_s, each.jump, each.span_s, [_told(*pair) for pair in each.pictures.items()]]
+                for each in self._stretches
+            ],
+            "described": [_told(0, each.picture) for each in self.described],
+            "vectors": [each.vector for each in self.described],
+        }
+
+    @classmethod
+    def going_on(cls, states: Sequence[Mapping[str, Any]], chip_of: Callable[[int], RGB]) -> Strip:
+        """One that goes on from all ``states`` of another one, with the pictures of its frames."""
+        strip, last = cls(), states[-1]
+
+        def picture(told: Sequence[Any]) -> Picture:
+            _, frame, time_s, quality = told
+            return Picture(frame, time_s, quality, chip_of(frame))
+
+        strip.last_s, strip._usual, strip._look = last["last_s"], last["usual"], last["look"]
+        for state in states:
+            strip._frames.extend(state["frames"].tolist())
+            strip._changes.extend(state["changes"].tolist())
+        for frame, start_s, jump, span_s, pictures in last["stretches"]:
+            kept = {told[0]: picture(told) for told in pictures}
+            strip._stretches.append(_Stretch(frame, start_s, jump, span_s, kept))
+        pairs = zip(last["described"], last["vectors"], strict=True)
+        strip.described = [Described(picture(told), vector) for told, vector in pairs]
+        return strip
 
     def describe(self, describer: Describer) -> None:
         """Describe early, middle and late pictures, and forget all."""
@@ -192,6 +251,10 @@ class Strip:
         before.span_s = max(before.span_s, gone.span_s)
         until_s = max((picture.time_s for picture in gone.pictures.values()), default=before.start_s)
         before.grow(max(until_s, gone.start_s), *gone.pictures.values())
+
+
+def _told(span: int, picture: Picture) -> list[float]:
+    return [span, picture.frame, picture.time_s, picture.quality]
 
 
 def _described(describer: Describer, pictures: list[Picture]) -> NDArray[np.float32]:

@@ -31,7 +31,7 @@ class Course:
         track: the person.
         position: int (n,), of each frame in the times of the analysis; rising.
         p: float32 (n, k), probabilities 0-1 as they are shown.
-        raw: float32 (n, k), as measured; the same array where nothing is smoothed.
+        raw: float32 (n, k), before smoothing; the same array where nothing is smoothed.
         doubtful: bool (n,), some reason code holds.
         reasons: uint16 (n,), a bit for each reason code.
         differs: bool (n, 2), the models disagree about the emotion, about the group.

@@ -5,20 +5,24 @@ How each reason is measured, and where its limit comes from, is written in ``doc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fer_core.faces.crops import crop_squares
-from fer_core.signals import head_pose
-from fer_core.video.columns import LANDMARK_COLUMNS
+from fer_core.signals import Seen, head_pose
+from fer_core.video.columns import seen_in
 from fer_core.video.reasons import REASONS, Limits
-from fer_core.video.timeline import score_columns
 
 MEASURES = (
     "side_px", "sharpness", "brightness", "yaw", "pitch", "roll", "turn", "nod", "occlusion", "outside", "distance",
     "entropy", "probability",
 )  # fmt: skip
+KEPT = ("sharpness", "brightness", "occlusion", "distance")
+"""Those of the measures that an analysis keeps as columns."""
 LINES = 16
 """The share outside of the picture is measured along this many lines through the crop."""
 
@@ -39,22 +43,39 @@ def measures(timeline: pd.DataFrame, *, width: int, height: int) -> pd.DataFrame
     """
     seen = (timeline["track"] >= 0).to_numpy()
     faces = timeline[seen]
-    known = {name: _column(faces, name) for name in ("sharpness", "brightness", "occlusion", "distance")}
-    found = known | _geometry(faces, width, height) | _certainty(faces)
+    found = face_measures(seen_in(faces), {name: _column(faces, name) for name in KEPT}, width=width, height=height)
     values = np.full((len(timeline), len(MEASURES)), np.nan, np.float32)
     values[seen] = np.stack([found[name] for name in MEASURES], axis=1)
     return pd.DataFrame(values, columns=list(MEASURES), index=timeline.index)
+
+
+def face_measures(
+    seen: Seen, kept: Mapping[str, NDArray[np.float32]], *, width: int, height: int
+) -> dict[str, NDArray[np.float32]]:
+    """``MEASURES`` of n faces, float32 (n,) each, from their landmarks, probabilities and ``KEPT`` columns (n,); NaN
+    where those are missing."""
+    found = dict.fromkeys(MEASURES, np.full(len(kept[KEPT[0]]), np.nan, np.float32)) | dict(kept)
+    if seen.landmarks is not None:
+        found |= _geometry(seen.landmarks, width, height)
+    if seen.probabilities is not None:
+        found |= _certainty(seen.probabilities)
+    return found
 
 
 def reasons(timeline: pd.DataFrame, *, width: int, height: int, limits: Limits = Limits()) -> NDArray[np.bool_]:
     """Which reasons hold, bool (n, len(REASONS)) in the order of ``REASONS``; none in faceless rows or where a value is
     missing. Arguments as of ``measures``."""
     found = measures(timeline, width=width, height=height)
-    holds = np.zeros((len(timeline), len(REASONS)), bool)
+    return holding({name: found[name].to_numpy() for name in MEASURES}, limits)
+
+
+def holding(found: Mapping[str, NDArray[np.float32]], limits: Limits = Limits()) -> NDArray[np.bool_]:
+    """Which reasons hold for n faces, bool (n, len(REASONS)), by their ``MEASURES`` (n,)."""
+    holds = np.zeros((len(found[MEASURES[0]]), len(REASONS)), bool)
     for i, reason in enumerate(REASONS):
         for limit in reason.limits:
             if (bound := getattr(limits, limit.name)) is not None:
-                size = np.abs(found[limit.measure].to_numpy())
+                size = np.abs(found[limit.measure])
                 holds[:, i] |= size > bound if limit.above else size < bound
     return holds
 
@@ -81,12 +102,9 @@ def _column(faces: pd.DataFrame, name: str) -> NDArray[np.float32]:
     return faces[name].to_numpy(np.float32) if name in faces else np.full(len(faces), np.nan, np.float32)
 
 
-def _geometry(faces: pd.DataFrame, width: int, height: int) -> dict[str, NDArray[np.float32]]:
-    """Place and pose of each face, from its landmarks."""
+def _geometry(points: NDArray[np.float32], width: int, height: int) -> dict[str, NDArray[np.float32]]:
+    """Place and pose of each face, from its landmarks (n, 5, 2)."""
     names = ("side_px", "yaw", "pitch", "roll", "turn", "nod", "outside")
-    if not set(LANDMARK_COLUMNS) <= set(faces.columns):
-        return dict.fromkeys(names, np.full(len(faces), np.nan, np.float32))
-    points = faces[list(LANDMARK_COLUMNS)].to_numpy(np.float32).reshape(-1, 5, 2)
     squares = crop_squares(points)
     side = np.linalg.norm(squares[:, 1], axis=1)
     measured = (side, *head_pose(points).T, *nose_offsets(points), _outside(squares, width, height))
@@ -112,20 +130,19 @@ def _outside(squares: NDArray[np.float64], width: int, height: int) -> NDArray[n
     return np.asarray(share, np.float32)
 
 
-def _certainty(faces: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
-    """Entropy (in units of log k) and top of the probabilities."""
-    columns = score_columns(faces)
-    if not columns:
-        return dict.fromkeys(("entropy", "probability"), np.full(len(faces), np.nan, np.float32))
-    p = faces[columns].to_numpy(np.float32)
+def _certainty(p: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float32]]:
+    """Entropy (in units of log k) and top of probabilities (n, k)."""
     nats = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=1)
-    return {"entropy": nats / np.float32(np.log(len(columns))), "probability": p.max(axis=1)}
+    return {"entropy": nats / np.float32(np.log(p.shape[1])), "probability": p.max(axis=1)}
 
 
 __all__ = [
+    "KEPT",
     "MEASURES",
     "NOSE_HEIGHT",
     "Limits",
+    "face_measures",
+    "holding",
     "measures",
     "nose_offsets",
     "reasons",

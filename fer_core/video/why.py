@@ -50,6 +50,11 @@ class Explained:
     def __len__(self) -> int:
         return len(self.time_s)
 
+    def __repr__(self) -> str:
+        side = self.crops.shape[1]
+        told = ", ".join(sorted({each if isinstance(each, str) else "+".join(each) for each in self.targets}))
+        return f"<Explained: {len(self)} faces of {side} px with their maps, why {told}>"
+
     def pictures(self, size: int) -> RGB:
         """The faces with their maps on top, uint8 (n, size, size, 3)."""
         drawn = [overlay(crop, heat, size=size) for crop, heat in zip(self.crops, self.maps, strict=True)]
@@ -60,8 +65,10 @@ def faces_between(timeline: pd.DataFrame, *, track: int, start_s: float, end_s: 
     """At most ``n`` rows of a person, evenly spread over ``[start_s, end_s)``.
 
     Raises:
-        InputError: the person is not seen there.
+        InputError: the person is not seen there, or ``n`` is below 1.
     """
+    if n < 1:
+        raise InputError(f"Expected 1 face or more, got {n}.")
     at = timeline["time_s"].to_numpy(float)
     own = timeline[(timeline["track"] == track) & (at >= start_s - _LATE_S) & (at < end_s - _LATE_S)]
     if own.empty:
@@ -89,7 +96,7 @@ def explain(
     classifier: Classifier,
     *,
     target: Target = "",
-    method: str = "gradcam",
+    method: str | None = None,
     layer: str | None = None,
     picture_track: int | None = None,
     progress: OnProgress | None = None,
@@ -108,7 +115,7 @@ def explain(
         should_stop: asked after every frame, and every few heatmaps.
 
     Raises:
-        InputError: unknown target, method or layer; a network without convolutional maps.
+        InputError: no row, or none of a face; unknown target, method or layer; a network without convolutional maps.
         VideoError: the source cannot be read, or holds other frames than when it was analysed.
         Cancelled: stopped.
     """
@@ -122,13 +129,14 @@ class _How:
     """What is explained, and in which picture track; see ``explain``."""
 
     target: Target
-    method: str
+    method: str | None
     layer: str | None
     picture_track: int | None
 
 
 def _explained(source: Path, rows: pd.DataFrame, classifier: Classifier, stage: Stage, how: _How) -> Explained:
-    targets: list[Target] = [how.target or top for top in _top_emotions(rows)]
+    _check(rows)
+    targets: list[Target] = [how.target] * len(rows) if how.target else [*_top_emotions(rows)]
     side, method, layer = classifier.card.crop.size, how.method, how.layer
     heatmaps(
         classifier, np.zeros((0, side, side, 3), np.uint8), targets[0], method=method, layer=layer
@@ -147,6 +155,7 @@ def face_crops(
     picture_track: int | None = None,
 ) -> RGB:  # fmt: skip
     """The faces in ``rows`` of a timeline as a classifier takes them, uint8 (n, s, s, 3); see ``explain``."""
+    _check(rows)
     wanted = rows["time_s"].to_numpy(float)
     boxes, scores = rows[["x0", "y0", "x1", "y1"]].to_numpy(np.float32), rows["detection"].to_numpy(np.float32)
     faces = Faces(boxes, scores, _landmarks(rows))
@@ -170,7 +179,7 @@ def explained_clip(
     start_s: float,
     end_s: float,
     target: Target = "",
-    method: str = "gradcam",
+    method: str | None = None,
     layer: str | None = None,
     picture_track: int | None = None,
     progress: OnProgress | None = None,
@@ -219,13 +228,25 @@ def explained_clip(
     return rewrite(Path(source), Path(out), draw, work)
 
 
+def _check(rows: pd.DataFrame) -> None:
+    """Raise ``InputError`` unless rows are of faces, in order of time, at least one."""
+    needed = ["frame", "time_s", "track", "x0", "y0", "x1", "y1", "detection", *LANDMARK_COLUMNS]
+    if missing := [name for name in needed if name not in rows]:
+        raise InputError(f"Expected rows of a timeline; the column {missing[0]} is not among theirs.")
+    if rows.empty:
+        raise InputError("There is no face to explain: expected rows of a person who is seen, got none.")
+    if (rows["track"] < 0).any() or not rows["time_s"].is_monotonic_increasing:
+        raise InputError("Expected rows of faces in order of time; leave out those with track -1, and sort by time_s.")
+
+
 def _landmarks(rows: pd.DataFrame) -> NDArray[np.float32]:
     """Landmarks (n, 5, 2) of rows of a timeline."""
     return rows[list(LANDMARK_COLUMNS)].to_numpy(np.float32).reshape(-1, 5, 2)
 
 
 def _top_emotions(rows: pd.DataFrame) -> list[str]:
-    columns = score_columns(rows)
+    if not (columns := score_columns(rows)):
+        raise InputError("These rows have no probabilities; say what to explain, such as target='happy'.")
     return [columns[top].removeprefix("p_") for top in rows[columns].to_numpy(float).argmax(axis=1)]
 
 

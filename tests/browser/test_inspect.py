@@ -19,7 +19,7 @@ from fer_core.evaluation import Outcomes, Selection, confusion
 from fer_core.models.classifier import Classifier
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.pipeline import Settings, analyze
-from tests.support.app import at_rest, running_app, watched_tab
+from tests.support.app import at_rest, open_button, running_app, watched_tab
 
 pytestmark = pytest.mark.browser
 TALK, TABLE = "1a" * 16, "fer2013-private_test"
@@ -85,7 +85,7 @@ def cell(page: Any, true: str, predicted: str) -> Any:
 
 def test_from_a_cell_to_a_playing_frame_in_four_clicks(page: Any, address: str, found: Outcomes) -> None:
     """Cell, face, moment, play; the address names the way, and heatmaps are the only thing that runs a model."""
-    page.goto(f"{address}/inspect?labels=fer2013")
+    page.goto(f"{address}/model?labels=fer2013")
     wait_for_count(page, int((~found.right).sum()))
     expected = found.ids[Selection(true="sad", predicted="neutral").mask(found)]
     n = int(confusion(found)[found.names.index("sad"), found.names.index("neutral")])
@@ -124,7 +124,7 @@ def test_from_a_cell_to_a_playing_frame_in_four_clicks(page: Any, address: str, 
 def test_an_address_brings_somebody_else_to_the_same_faces(page: Any, address: str, found: Outcomes) -> None:
     mask = Selection(true_group="negative", predicted_group="positive", reason="model alone").mask(found)
     assert mask.any()
-    page.goto(f"{address}/inspect?labels=fer2013&true=negative+(group)&predicted=positive+(group)&people=model+alone"
+    page.goto(f"{address}/model?labels=fer2013&true=negative+(group)&predicted=positive+(group)&people=model+alone"
               "&outcome=any")  # fmt: skip
     wait_for_count(page, int(mask.sum()))
     assert shown_ids(page, found.ids[mask]) == set(found.ids[mask])
@@ -133,7 +133,7 @@ def test_an_address_brings_somebody_else_to_the_same_faces(page: Any, address: s
 
 
 def test_a_lasso_selects_everywhere(page: Any, address: str, found: Outcomes) -> None:
-    page.goto(f"{address}/inspect?labels=fer2013&view=Map&projection=PCA")
+    page.goto(f"{address}/model?labels=fer2013&view=Map&projection=PCA")
     root = page.locator(".scatter[data-ready=yes]")
     root.wait_for()
     box = page.locator(".stage").first.bounding_box()
@@ -155,7 +155,7 @@ def test_a_lasso_selects_everywhere(page: Any, address: str, found: Outcomes) ->
     assert shown_ids(page, found.evaluation.ids[~outside]) <= set(found.evaluation.ids[~outside])
     assert "set=" in page.url
 
-    page.get_by_text("Confusion", exact=True).click()  # the same faces in another view
+    page.get_by_text("Errors", exact=True).click()  # the same faces in another view
     page.get_by_role("grid", name="7 emotions").wait_for()
     wait_for_count(page, n)
     page.get_by_role("button", name="Clear", exact=True).click()
@@ -163,7 +163,7 @@ def test_a_lasso_selects_everywhere(page: Any, address: str, found: Outcomes) ->
 
 
 def test_a_bar_of_the_reliability_diagram_selects_its_faces(page: Any, address: str, found: Outcomes) -> None:
-    page.goto(f"{address}/inspect?labels=fer2013&view=Calibration")
+    page.goto(f"{address}/model?labels=fer2013&view=Calibration")
     bars = page.locator(".st-key-reliability-0 .bars .point path")
     bars.first.wait_for(state="attached")
     box = bars.last.bounding_box()
@@ -172,16 +172,49 @@ def test_a_bar_of_the_reliability_diagram_selects_its_faces(page: Any, address: 
     wait_for_count(page, int((found.confidence > 14 / 15).sum()))
 
 
+def test_what_is_clicked_shows_beside_it(browser: Any, address: str) -> None:
+    """On a screen of 1440 by 900 without scrolling; on a phone as a sheet over the page's lower part."""
+    for width, height in ((1440, 900), (420, 840)):
+        with watched_tab(browser, width=width, height=height) as tab:
+            tab.goto(f"{address}/model?labels=fer2013")
+            tab.get_by_role("grid", name="7 emotions").wait_for()
+            at_rest(tab)
+            cell(tab, "sad", "neutral").click()
+            tab.wait_for_url("**predicted=neutral**")
+            at_rest(tab)
+            tiles(tab).first.wait_for()
+            panel = tab.locator(".st-key-panel").bounding_box()
+            assert panel["y"] < height - 150 and panel["x"] + panel["width"] <= width, (width, panel)
+            if width > 1000:
+                assert tab.locator("[data-testid=stMain]").evaluate("main => main.scrollHeight") <= 2 * height
+
+
+def test_the_four_jobs_are_two_clicks_away(page: Any, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("link", name="See where a model errs").click()
+    page.get_by_role("grid", name="7 emotions").wait_for()
+    page.get_by_role("link", name="Videos").first.click()
+    page.get_by_role("link", name="Map 7 against 3 classes").click()
+    page.get_by_text(re.compile("Make the map|Trustworthiness")).first.wait_for()
+    page.get_by_role("link", name="Videos").first.click()
+    page.get_by_role("link", name="See what a model looks at").click()
+    page.get_by_text(re.compile("^for ")).first.wait_for(timeout=120_000)
+    page.get_by_role("link", name="Videos").first.click()
+    open_button(page, "sad_to_happy.mp4").click()
+    page.locator(".player[data-ready=yes]").wait_for()
+
+
 def test_heatmaps_on_every_face_of_the_gallery(page: Any, address: str) -> None:
-    page.goto(f"{address}/inspect?labels=fer2013&true=disgust&predicted=angry&outcome=any")
+    page.goto(f"{address}/model?labels=fer2013&true=disgust&predicted=angry&outcome=any")
     tiles(page).first.wait_for()
     page.get_by_text("Heatmaps", exact=True).click()
     page.locator(".st-key-faces .tile img.heat").first.wait_for()
     assert page.locator(".st-key-faces .tile img.heat").count() == tiles(page).count()
 
 
+@pytest.mark.nightly
 def test_explain_checks_its_maps_and_compares(page: Any, address: str) -> None:
-    page.goto(f"{address}/explain?id=32300&target=neutral&other=sad&check=true&beside=mobilenetv2-fer2013")
+    page.goto(f"{address}/face?id=32300&target=neutral&other=sad&check=true&beside=mobilenetv2-fer2013")
     page.get_by_text("for neutral, not sad").nth(1).wait_for(timeout=120_000)
     verdicts = page.get_by_text(re.compile("Check of the map for (neutral|sad)"))
     verdicts.nth(3).wait_for(timeout=120_000)
@@ -193,8 +226,9 @@ def test_explain_checks_its_maps_and_compares(page: Any, address: str) -> None:
     assert (greyed == 0) == (failing.count() == 0)
 
 
+@pytest.mark.nightly
 def test_explain_a_moment_of_a_video_as_strip_and_clip(page: Any, address: str) -> None:
-    page.goto(f"{address}/explain?from=Video&analysis={TALK}")
+    page.goto(f"{address}/face?from=Video&analysis={TALK}")
     page.get_by_text(re.compile("^for (sad|happy|neutral|angry|fear|surprise|disgust)")).first.wait_for()
     page.get_by_role("button", name="Clip with heatmaps").click()
     video = page.locator("video[src*='/api/clip/']")
@@ -210,7 +244,7 @@ def test_an_uploaded_picture_is_explained(page: Any, address: str, portrait: np.
 
     cv2.imwrite(str(tmp_path / "face.png"), portrait[..., ::-1])
     (tmp_path / "none.txt").write_text("no picture")
-    page.goto(f"{address}/explain?from=Picture")
+    page.goto(f"{address}/face?from=Picture")
     chooser = page.locator("input[type=file]")
     chooser.set_input_files(tmp_path / "none.txt")
     page.get_by_text("is no picture").wait_for()
@@ -218,7 +252,7 @@ def test_an_uploaded_picture_is_explained(page: Any, address: str, portrait: np.
     page.get_by_text("for happy").wait_for()
 
 
-@pytest.mark.parametrize("path", ["checkpoints", "inspect", "explain", "datasets"])
+@pytest.mark.parametrize("path", ["models", "model", "model?view=Map", "face", "settings", ""])
 def test_no_page_scrolls_sideways_on_a_phone(browser: Any, address: str, path: str) -> None:
     with watched_tab(browser, width=390, height=844) as tab:
         tab.goto(f"{address}/{path}")
@@ -238,13 +272,43 @@ def test_a_checkpoint_is_uploaded_and_a_pickle_refused(page: Any, address: str, 
     (tmp_path / "card.json").write_text(json.dumps(card))
     (tmp_path / "weights.pt").write_bytes(b"x")
     shutil.copyfile(folder / "model.safetensors", tmp_path / "net.safetensors")
-    page.goto(f"{address}/checkpoints")
-    page.get_by_text("Add a checkpoint").click()
+    page.goto(f"{address}/models")
+    page.get_by_text("Add a model").click()
     page.locator("input[type=file]").set_input_files([tmp_path / "weights.pt", tmp_path / "card.json"])
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_text("weights.pt is refused").wait_for()
     page.reload()
-    page.get_by_text("Add a checkpoint").click()
+    page.get_by_text("Add a model").click()
     page.locator("input[type=file]").set_input_files([tmp_path / "net.safetensors", tmp_path / "card.json"])
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_text("uploaded was added").wait_for(timeout=120_000)
+
+
+@pytest.mark.nightly
+def test_weights_from_elsewhere_are_added_by_their_labels_and_architecture(
+    page: Any, address: str, tmp_path: Path
+) -> None:
+    import timm
+    import torch
+
+    weights = tmp_path / "from elsewhere.pth"
+    torch.save(timm.create_model("mobilenetv3_small_050", num_classes=7).state_dict(), weights)
+
+    page.goto(f"{address}/models")
+    page.get_by_text("Add a model").click()
+    for field, text in (
+        ("Labels, without a card", "angry,disgust,fear,happy,neutral,sad,surprise"),
+        ("Architecture", "timm:mobilenetv3_small_050"), ("Side in px", "48"),
+    ):  # fmt: skip
+        page.get_by_label(field, exact=True).fill(text)
+        page.keyboard.press("Enter")
+        at_rest(page)
+    page.locator("input[type=file]").set_input_files([weights])
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("from-elsewhere was added").wait_for(timeout=240_000)
+    page.goto(f"{address}/model?checkpoint=from-elsewhere&view=Card")
+    page.get_by_role("heading", name="from-elsewhere").wait_for()
+    at_rest(page)
+    page.get_by_text("timm:mobilenetv3_small_050").filter(
+        visible=True
+    ).first.wait_for()  # a cell of the table is hidden

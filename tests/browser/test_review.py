@@ -15,14 +15,14 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.services import playback
-from fer_core.emotions import EMOTIONS
+from fer_core.emotions import EMOTIONS, PRIORS
 from fer_core.models.classifier import Classifier, load
 from fer_core.video.annotate import browser_proxy
 from fer_core.video.pipeline import analyze
 from fer_core.video.reader import VideoReader
 from fer_core.video.store import Analysis, open_analysis
 from fer_core.video.view import Lens, view
-from tests.support.app import at_rest, running_app, watched_tab
+from tests.support.app import at_rest, open_button, running_app, watched_tab
 from tests.support.clips import grey_level, write_clip
 from tests.support.long_analysis import PEAK, write_long_analysis
 from tests.support.pages import ZOOM
@@ -252,6 +252,50 @@ def test_a_reload_goes_on_where_one_was(page: Any, address: str) -> None:
     page.get_by_text("Of 0.500 to 2.000 s").wait_for()
 
 
+def test_how_common_emotions_are_is_followed_kept_and_taken_back(page: Any, address: str, library: Path) -> None:
+    """By the panel's shares at the moment where the choices differ most, which are those of the table."""
+    made = analysis_of(library, PHONE)
+    tables = {choice: view(made.do({"do": "prior", "choice": choice})) for choice in PRIORS}
+    made.undo(), analysis_of(library, PHONE).undo(), analysis_of(library, PHONE).undo()
+    columns = [f"p_{name}" for name in EMOTIONS]
+    apart = np.abs(tables["as_trained"][columns] - tables["all_alike"][columns]).max(axis=1)
+    at_s = float(tables["halfway"]["time_s"].iloc[int(apart.argmax())])
+    player = open_player(page, address, f"analysis={PHONE}&t={at_s + 0.001}")
+
+    def check(choice: str) -> None:
+        table = tables[choice]
+        row = table[(table["track"] == 0) & (table["time_s"] == at_s)].iloc[0]
+        expect(player.locator(".reading .top-emotion").first).to_have_text(re.compile(f"^{row['emotion']}"))
+        told = player.locator(".reading .bars .share").all_inner_texts()
+        shares = [float(each.replace("\u00a0", " ").split()[0]) / 100 for each in told]
+        np.testing.assert_allclose(shares, row[columns].astype(float), atol=0.006)
+
+    def choose(title: str) -> None:
+        page.get_by_role("button", name="How common").click()
+        page.get_by_test_id("stRadioGroup").get_by_text(title, exact=True).click()
+        page.get_by_role("button", name=f"How common: {title}").wait_for()
+        page.keyboard.press("Escape")
+        page.wait_for_function(
+            "([player, now]) => player.player.analysis.revision === now",
+            arg=[player.element_handle(), analysis_of(library, PHONE).revision],
+        )
+        page.wait_for_timeout(1000)
+
+    check("halfway")
+    choose("as in the training pictures")
+    check("as_trained")
+    choose("all seven alike")
+    check("all_alike")
+    page.reload()
+    player = open_player(page, address, f"analysis={PHONE}&t={at_s + 0.001}")
+    page.get_by_role("button", name="How common: all seven alike").wait_for()
+    check("all_alike")
+    page.get_by_role("tab", name="Downloads").click()
+    page.get_by_text("not smoothed, how common emotions are: all seven alike").wait_for()
+    player.locator(".undo").click()
+    page.get_by_role("button", name="How common: as in the training pictures").wait_for()
+
+
 def test_the_chosen_person_is_the_one_that_is_exported(page: Any, address: str) -> None:
     player = open_player(page, address, f"analysis={LONG}")
     player.evaluate("player => { player.player.select([10, 12]); player.player.settle(); }")
@@ -393,9 +437,8 @@ def test_two_models_disagree_in_the_list_in_the_strip_and_on_the_keys(page: Any,
         "([player, before]) => player.querySelector('.reading .top-emotion').textContent !== before",
         arg=[player.element_handle(), before],
     )
-    page.get_by_role("link", name="Library").click()
-    row = page.locator("[class*=st-key-row-]", has_text="sad_to_happy.mp4")
-    row.get_by_role("button", name="Open").click()
+    page.get_by_role("link", name="Videos").first.click()
+    open_button(page, "sad_to_happy.mp4").click()
     expect(page.get_by_label("Scores of")).to_have_value(
         "mean of all", timeout=60_000
     )  # also after a look at another page
@@ -410,6 +453,7 @@ def test_why_shows_a_heatmap_of_the_face_under_the_cursor(page: Any, address: st
     assert "What speaks for happy" in player.locator(".why").inner_text()
     shares = [float(text.removesuffix("\u00a0%")) for text in player.locator(".why dd").all_inner_texts()]
     assert len(shares) == 6 and sum(shares) == pytest.approx(100, abs=2)
+    assert player.locator(".why img").get_attribute("title").startswith("HiResCAM on backbone.6 and backbone.4 of ")
 
 
 def test_figures_come_as_svg_and_png(page: Any, address: str) -> None:
@@ -440,3 +484,39 @@ def test_two_hours_of_three_people_draw_and_zoom(page: Any, address: str) -> Non
     player = open_player(page, address, f"analysis={LONG}")
     found = [player.evaluate(ZOOM, [PEAK / 30, EMOTIONS.index("disgust")]) for _ in range(7)]
     assert min(each["peak"] for each in found) > 0.97
+
+
+IN_SIGHT = """player => ['.picture', '.timeline', '.person .strip']
+    .map((name) => player.querySelector(name).getBoundingClientRect())
+    .every(({ top, bottom, height }) => height > 20 && top >= 0 && bottom <= window.innerHeight)"""
+"""Whether picture, timeline with its axis and the first person's strip are seen whole."""
+
+
+def test_a_laptop_shows_picture_timeline_and_first_strip_also_beside_why(page: Any, address: str) -> None:
+    for size in ((1280, 720), (1440, 900)):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        player = open_player(page, address, f"analysis={TALK}&t=2")
+        page.wait_for_function(IN_SIGHT, arg=player.element_handle(), timeout=5000)
+    page.set_viewport_size({"width": 1280, "height": 720})  # the window shrinks while the page is open
+    page.wait_for_function(IN_SIGHT, arg=player.element_handle(), timeout=5000)
+    player.locator(".ask-why").click()
+    player.locator(".why img").wait_for(timeout=60_000)
+    assert player.evaluate(IN_SIGHT)
+    reading = player.locator(".reading")
+    assert reading.evaluate("place => place.scrollWidth <= place.clientWidth"), "nothing is cut beside the picture"
+
+
+def test_the_menu_of_a_phone_closes_on_choice_and_stays_closed(page: Any, address: str) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto(address)
+    menu = page.get_by_test_id("stSidebar")
+    for place in (1, 2):  # also from a page that was not the first one
+        page.get_by_test_id("stExpandSidebarButton").click()
+        link = page.get_by_test_id("stSidebarNavLink").nth(place)
+        address_of_place = link.get_attribute("href")
+        link.click()
+        page.wait_for_url(f"**{address_of_place}*")
+        expect(menu).not_to_be_in_viewport()
+    page.reload()
+    page.get_by_text("Measures facial expressions").wait_for()
+    expect(menu).not_to_be_in_viewport()

@@ -47,7 +47,7 @@ def test_weights_and_labels_alone_become_a_checkpoint(home: Path) -> None:
         assert entry.is_runnable and entry.is_added and entry.card is not None
         assert entry.card.labels == list(EMOTIONS) and entry.card.input.size == 48
         assert not [path for path in entry.folder.iterdir() if path.suffix == ".pth"]
-        assert not open_page("checkpoints", checkpoint="my-net-1").exception
+        assert not open_page("models", checkpoint="my-net-1").exception
     finally:
         checkpoints.remove("my-net-1")
 
@@ -98,7 +98,7 @@ def test_labels_that_look_permuted_are_told_after_an_evaluation(
     monkeypatch.setattr(evaluation, "better_order", lambda probabilities, labels: found)
     job = run(evaluations.ask(*ask, skip_unreadable=False, find_faces=False))
     assert "90% would be if what it calls angry is disgust" in job.info["permuted"]
-    app = open_page("checkpoints", checkpoint=DEFAULT_CHECKPOINT, part="Evaluations")
+    app = open_page("model", checkpoint=DEFAULT_CHECKPOINT, view="Card")
     assert any("look permuted" in each.value for each in app.warning)
 
 

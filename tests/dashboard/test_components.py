@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from dashboard.components.gallery import _tile
-from dashboard.components.inspect.colourings import NAMES, card_lines, colouring
+from dashboard.components.live import Recorded, _recorded
 from dashboard.components.matrix import _known, _labels, _tips
 from dashboard.components.scatter import Categories, Numbers
 from dashboard.components.scatter.records import pack_mask, unpack_mask
+from dashboard.models.model.colourings import NAMES, card_lines, colouring
 from dashboard.services import evaluations
 from dashboard.services.evaluations import Question
-from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS
+from dashboard.videos.review.why import REGION_COLOURS, pieces, span_figure
+from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUPS
 from fer_core.evaluation import mcnemar
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 
@@ -99,3 +101,21 @@ def test_everybody_on_a_table_is_compared_with_the_one_asked() -> None:
     a, b, _ = evaluations.compared(ASKED, Question("mobilenetv2-fer2013", ASKED.table, ASKED.label_set))
     assert rows[DEFAULT_CHECKPOINT]["p"] is None and rows[DEFAULT_CHECKPOINT]["accuracy"] == a.right.mean()
     assert rows["mobilenetv2-fer2013"]["p"] == mcnemar(a.right, b.right)["p"]
+
+
+@pytest.mark.parametrize("said", [None, "", {}])
+def test_a_live_view_from_which_nothing_came_recorded_nothing(said: object) -> None:
+    assert _recorded(said) is None
+    assert _recorded({"id": "a" * 32, "checkpoint": "net", "detector": "haar"}) == Recorded("a" * 32, "net", "haar")
+
+
+def test_a_span_is_not_drawn_across_a_time_without_the_person() -> None:
+    times = [0.0, 1.0, 2.0, 4.0, 5.0]
+    seen = np.concatenate([np.arange(0, 2.05, 0.04), np.arange(3.9, 5.05, 0.04)])
+    assert pieces(times, seen) == [slice(0, 3), slice(3, 5)] and pieces(times, np.arange(0, 5.05, 0.04)) == [
+        slice(0, 5)
+    ]
+    found = {"times_s": times, "regions": list("abcdef"), "shares": [[1 / 6] * 6] * 5}
+    drawn = span_figure(found, seen).data
+    assert [len(each.x) for each in drawn] == [3] * 6 + [2] * 6 and sum(bool(each.showlegend) for each in drawn) == 6
+    assert not {colour.lower() for colour in REGION_COLOURS[:4]} & {each.lower() for each in EMOTION_COLOURS.values()}

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard.services import checkpoints, datasets, evaluations, explained, jobs, maps, places, selections, warm, work
+from dashboard.models.listing import right
+from dashboard.services import (
+    checkpoints,
+    datasets,
+    evaluations,
+    explained,
+    jobs,
+    maps,
+    pictures,
+    places,
+    selections,
+    warm,
+    work,
+)  # fmt: skip
 from dashboard.services.evaluations import Question
-from dashboard.services.routes import ROUTES
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import CheckpointError, DataError, InputError, StoreError, UploadError
 from fer_core.evaluation import confusion
 from fer_core.models.folders import DEFAULT_CHECKPOINT, added_folder, checkpoint_names, checkpoints_folder
-from tests.support.layouts import per_emotion
+from tests.support.layouts import draw, per_emotion
 from tests.support.pages import open_page, words
 
 TABLE = "fer2013-private_test"
@@ -51,7 +64,7 @@ def run(job_id: str) -> jobs.Job:
 
 
 def query(**values: str) -> AppTest:
-    return open_page("inspect", **values)
+    return open_page("model", **values)
 
 
 def single_view(checkpoint: str, labels: str) -> float:
@@ -113,7 +126,7 @@ def test_addresses_with_nonsense_are_no_crash(home: Path, asked: dict[str, str])
     app = query(**asked)
     assert not app.exception
     if "checkpoint" in asked:
-        assert "There is no checkpoint" in words(app).replace("\\", "")
+        assert "There is no model" in words(app).replace("\\", "")
     if "face" in asked:
         assert "is not among the answers" in words(app)
 
@@ -156,15 +169,42 @@ def test_moments_of_own_videos_lead_to_review(home: Path, analysis: object, monk
     assert moments.between("angry", "disgust", 6) == ([], 1)
 
 
-def test_checkpoints_page_lists_and_explains(home: Path) -> None:
-    app = open_page("checkpoints")
+def test_the_list_of_models_has_one_yardstick(home: Path) -> None:
+    app = open_page("models")
     assert not app.exception and not app.error
-    table = app.dataframe[0].value
-    assert set(table["Name"]) == set(checkpoint_names())
-    told = single_view(DEFAULT_CHECKPOINT, "ferplus7")
-    assert table.loc[table["Name"] == DEFAULT_CHECKPOINT, "Accuracy"].item() == pytest.approx(100 * told)
-    taught = table.set_index("Name")["Taught by"]
-    assert (taught["mobilenetv2-ferplus"], taught["mobilenetv2-fer2013"]) == ("ferplus7 of fer2013", "fer2013")
+    opened = {each.key.removeprefix("open-") for each in app.button if each.key and each.key.startswith("open-")}
+    assert opened == set(checkpoint_names()) and "Recommended" in words(app)
+    for labels, share in ((labels, single_view(DEFAULT_CHECKPOINT, labels)) for labels in ("ferplus7", "fer2013")):
+        assert right(checkpoints.entry(DEFAULT_CHECKPOINT), labels) == pytest.approx(share)
+        assert f"**{share:.1%}**" in words(app)
+    app.segmented_control(key="whose").set_value("From the papers").run()
+    assert DEFAULT_CHECKPOINT not in words(app).replace("\\", "") and "mru-2025-cnn" in words(app).replace("\\", "")
+    app.segmented_control(key="whose").set_value("Added").run()
+    assert not app.exception and "None of these is here yet" in words(app)
+
+
+def test_the_worst_confusion_is_named_first_and_a_difference_says_which_way_is_better(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = query()
+    said = [each.label for each in app.button if each.key and each.key.startswith("pair-")]
+    assert said[0].startswith("36 % of disgust is taken for angry")
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr("dashboard.models.model.confusion.matrix", lambda **given: drawn.append(given))
+    app = query(against="mobilenetv2-ferplus")
+    assert not app.exception and "is better there" in words(app)
+    for given in drawn:
+        change, shade = np.array([[float(each) for each in row] for row in given["shown"]]), np.array(given["shade"])
+        is_right = np.eye(len(change), dtype=bool)
+        assert (np.sign(shade[is_right]) == np.sign(change[is_right]))[np.abs(change[is_right]) > 0.1].all()
+        assert (np.sign(shade[~is_right]) == -np.sign(change[~is_right]))[np.abs(change[~is_right]) > 0.1].all()
+    assert len(drawn) == 2
+
+
+@pytest.mark.parametrize("view", ["Robustness", "Curves", "Card", "Reproduction"])
+def test_what_else_is_known_of_a_model(home: Path, view: str) -> None:
+    app = open_page("model", checkpoint="mru-2025-cnn", view=view)
+    assert not app.exception and not app.error and app.title[0].value.startswith("CNN")
 
 
 def test_a_damaged_checkpoint_is_listed_with_its_reason(home: Path) -> None:
@@ -172,7 +212,8 @@ def test_a_damaged_checkpoint_is_listed_with_its_reason(home: Path) -> None:
     folder.mkdir(parents=True)
     try:
         (folder / "card.json").write_text("{")
-        app = open_page("checkpoints", checkpoint="broken")
+        assert "not valid JSON" in words(open_page("models")).replace("\\", "")
+        app = open_page("model", checkpoint="broken")
         assert not app.exception and "not valid JSON" in app.error[0].value.replace("\\", "")
     finally:
         shutil.rmtree(folder)
@@ -192,7 +233,7 @@ def test_a_checkpoint_is_added_used_and_removed(home: Path, copied: list[tuple[s
     try:
         assert "mine" in checkpoint_names()
         assert evaluations.tables("mine") == {}
-        assert "was not evaluated yet" in words(query(checkpoint="mine"))
+        assert "was not evaluated yet" in words(query(checkpoint="mine", view="Errors"))
         again = run(checkpoints.add(copied))
         assert again.state == "failed" and "already" in again.error
     finally:
@@ -232,7 +273,7 @@ def test_what_is_no_checkpoint_is_refused_and_leaves_nothing(
 
 def test_a_data_set_is_pointed_to_evaluated_and_forgotten(faces: str, tmp_path: Path) -> None:
     assert [each.name for each in datasets.pointed()] == [faces]
-    app = open_page("datasets")
+    app = open_page("settings")
     assert not app.exception and not app.error and faces in words(app)
     opened = datasets.find(faces).open()
     classes = datasets.classes(faces)
@@ -269,6 +310,42 @@ def test_an_unreadable_picture_stops_an_evaluation_with_its_name_or_is_counted(f
     shutil.rmtree(places.below("evaluations"))
 
 
+def test_a_table_of_photos_and_people_is_shown_with_intervals_and_odd_photos(home: Path, tmp_path: Path) -> None:
+    for i in range(6):
+        draw(tmp_path / "faces" / f"{i}.png", i, size=(200, 150))
+    rows = [f"{i}.png,{EMOTIONS[i]},p{i % 3}" for i in range(5)] + ["5.png,bored,p0"]
+    (tmp_path / "faces/list.csv").write_text("\n".join(["picture,emotion,subject", *rows]))
+    name = datasets.add(str(tmp_path / "faces/list.csv")).name
+    app = open_page("settings")
+    assert not app.exception and not app.error
+    for told in (
+        "file: picture, label: emotion, person: subject",
+        "3 people are told apart",
+        "faces are looked for: all",
+        "1 left out, label 'bored' is no emotion",
+    ):
+        assert told in words(app).replace("\\", ""), told
+    pointed = datasets.Pointed("folder", tmp_path / "faces")
+    (tmp_path / "faces/list.csv").write_text("\n".join(["picture,emotion,subject", *rows[:2]]) + "\n")
+    assert pointed.open().counts("all") == {"angry": 1, "disgust": 1}
+    (tmp_path / "faces/list.csv").write_text("\n".join(["picture,emotion,subject", *rows]))
+    assert pointed.open().counts("all") == dict.fromkeys(EMOTIONS[:5], 1)
+    job = run(evaluations.ask(DEFAULT_CHECKPOINT, name, "all", skip_unreadable=False, find_faces=True))
+    assert (job.state, job.error) == ("done", "")
+    try:
+        n_faces = evaluations.evaluation(DEFAULT_CHECKPOINT, f"{name}-all").n_faces
+        none = [f"{i}.png" for i in np.flatnonzero(n_faces == 0)]
+        assert ([*job.info["faces"]] != []) == bool((n_faces != 1).any())
+        app = query(data=f"{name}-all", outcome="any")
+        said = words(app).replace("\\", "")
+        assert not app.exception and "95 % intervals by person (3 people); so few" in said
+        assert bool(none) == (f"taken whole: {', '.join(none)}" in said)
+        accuracy = next(metric for metric in app.metric if metric.label == "Accuracy")
+        assert re.fullmatch(r"\d+\.\d – \d+\.\d", accuracy.delta)
+    finally:
+        shutil.rmtree(places.below("evaluations"))
+
+
 @pytest.mark.parametrize("path", ["", "relative/folder", "/nowhere/at/all"])
 def test_pointing_to_nothing_says_what_to_do(home: Path, path: str) -> None:
     with pytest.raises((InputError, DataError)) as caught:
@@ -277,8 +354,7 @@ def test_pointing_to_nothing_says_what_to_do(home: Path, path: str) -> None:
     assert datasets.pointed() == []
 
 
-def test_pictures_are_served_by_id_and_by_row(faces: str) -> None:
-    client = TestClient(Starlette(routes=ROUTES), base_url="http://127.0.0.1:8501")
+def test_pictures_are_served_by_id_and_by_row(client: TestClient, faces: str) -> None:
     split = datasets.find(faces).open().default_split
     found = datasets.faces(faces, split)
     answer = client.get(f"/api/picture/{faces}/{split}", params={"id": str(found.ids[0])})
@@ -304,6 +380,7 @@ def test_heatmaps_of_a_face_are_made_once_and_kept(faces: str) -> None:
     assert first["explained"] == first["answer"] == max(first["scores"], key=first["scores"].get)
     assert second["explained"] == "happy" and first["layers"] == second["layers"] and len(first["layers"]) > 5
     assert len({found["crop"], first["picture"], second["picture"]}) == 3
+    assert (first["method"], first["layer"]) == ("hirescam", "backbone.6+backbone.4")  # its own, by name
     assert explained.ask([source], asks) == key and jobs.get(key).state == "done"  # type: ignore[union-attr]
     with pytest.raises(CheckpointError):
         explained.ask([source], [explained.make_ask("../../etc")])
@@ -314,7 +391,7 @@ def test_a_picture_without_a_face_is_told_and_others_can_be_chosen(home: Path, p
 
     def ask(picture: np.ndarray) -> jobs.Job:
         data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-        source = {"picture": explained.keep_picture("a.PNG", data), "face": 3}
+        source = {"picture": pictures.keep("a.PNG", data), "face": 3}
         return run(explained.ask([source], [explained.make_ask(DEFAULT_CHECKPOINT)]))
 
     assert "No face was found" in ask(np.full((200, 200, 3), 90, np.uint8)).error
@@ -322,15 +399,17 @@ def test_a_picture_without_a_face_is_told_and_others_can_be_chosen(home: Path, p
     assert job.state == "done" and explained.answer(job.id)["sources"][0]["n_faces"] == 1
     for name, data in (("a.png", b""), ("a.exe", b"x"), ("a.svg", b"<svg/>"), ("b.jpg", b"not a picture")):
         with pytest.raises(UploadError, match="no picture"):
-            explained.keep_picture(name, data)
+            pictures.keep(name, data)
     cut = cv2.imencode(".png", portrait)[1].tobytes()[:60]
-    broken = {"picture": explained.keep_picture("scan", cut), "face": 0}
+    broken = {"picture": pictures.keep("scan", cut), "face": 0}
     assert run(explained.ask([broken], [explained.make_ask(DEFAULT_CHECKPOINT)])).state == "failed"
     escaped = {"picture": "../../jobs.sqlite", "face": 0}
     assert "not kept" in run(explained.ask([escaped], [explained.make_ask(DEFAULT_CHECKPOINT)])).error
 
 
-def test_a_map_is_made_by_the_worker_and_found_by_its_content(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_is_made_by_the_worker_and_found_by_its_content(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = evaluations.evaluation(DEFAULT_CHECKPOINT, TABLE)
     key = maps.key_of(table, "pca", 2, 0)
     assert maps.found(key) is None
@@ -339,7 +418,6 @@ def test_a_map_is_made_by_the_worker_and_found_by_its_content(home: Path, monkey
     assert run(job_id).error == ""
     made = maps.found(key)
     assert made is not None and made.positions.shape == (len(table), 2)
-    client = TestClient(Starlette(routes=ROUTES), base_url="http://127.0.0.1:8501")
     sent = np.frombuffer(client.get(f"/api/map/{key}").content, "<f4").reshape(-1, 2)
     np.testing.assert_array_equal(sent, made.positions)
     app = query(view="Map", projection="PCA")
@@ -365,9 +443,9 @@ def test_decisions_about_labels_change_the_figures_and_can_be_undone(home: Path)
 
 def test_explain_says_what_to_do_without_faces(home: Path) -> None:
     for kind in ("Data set", "Picture", "Webcam", "Video"):
-        app = open_page("explain", **{"from": kind})
+        app = open_page("face", **{"from": kind})
         assert not app.exception and not app.error, kind
-    assert "no analysed video" in words(open_page("explain", **{"from": "Video"}))
+    assert "no analysed video" in words(open_page("face", **{"from": "Video"}))
 
 
 def test_tables_of_an_analysis_hold_what_the_csv_of_a_selection_says(home: Path) -> None:
@@ -522,7 +600,7 @@ def test_the_same_data_set_twice_below_fer_data_has_two_names(
         per_emotion(tmp_path / folder / "faces", dict.fromkeys(EMOTIONS, 1), split="test")
     monkeypatch.setenv("FER_DATA", str(tmp_path))
     assert [each.name for each in datasets.pointed()] == ["faces", "b"]
-    assert not open_page("datasets").exception
+    assert not open_page("settings").exception
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/data", "/" + "x" * 5000, "/a\0b"])
@@ -540,7 +618,7 @@ def test_a_card_with_nonsense_does_not_break_the_pages(
     try:
         (folder / "card.json").write_text(json.dumps(json.loads(copied[1][1]) | change))
         (folder / "history.csv").write_text("epoch,val_loss,minutes\n1,0.5,\n")
-        for page in ("checkpoints", "inspect"):
+        for page in ("models", "model"):
             assert not open_page(page, checkpoint="mine").exception
         entry = next(entry for entry in checkpoints.entries() if entry.name == "mine")
         assert bool(entry.error) == (change != {"metrics": [{"ece": "x"}]})
@@ -565,7 +643,7 @@ def test_copies_are_those_of_the_folder_that_is_pointed_to(faces: str, tables: N
 def test_explain_follows_a_change_of_the_data_set(faces: str, tmp_path: Path) -> None:
     per_emotion(tmp_path / "zother", dict.fromkeys(EMOTIONS[:2], 1), split="val")
     other = datasets.add(str(tmp_path / "zother")).name
-    app = open_page("explain", dataset=faces, id=str(datasets.faces(faces, "test").ids[-1]))
+    app = open_page("face", dataset=faces, id=str(datasets.faces(faces, "test").ids[-1]))
     assert not app.exception and not app.error
     app.selectbox(key="dataset").set_value(other).run()
     assert not app.exception and not app.error
@@ -573,10 +651,10 @@ def test_explain_follows_a_change_of_the_data_set(faces: str, tmp_path: Path) ->
 
 def test_an_emotion_beside_itself_is_no_crash(faces: str) -> None:
     asked = {"dataset": faces, "target": "happy", "other": "happy", "check": "true"}
-    open_page("explain", **asked)
+    open_page("face", **asked)
     (job,) = [job for job in jobs.with_state("queued") if job.kind == "explain"]
     assert run(job.id).error == ""
-    app = open_page("explain", **asked)
+    app = open_page("face", **asked)
     assert not app.exception and not app.error
 
 
@@ -605,4 +683,4 @@ def test_every_key_of_an_address_may_hold_nonsense(faces: str, odd: str) -> None
         assert not query(view=view, **dict.fromkeys((*keys, *more), odd)).exception, view
     asked = ("from", "beside", "target", "other", "methods", "check", "features", "split", "id", "analysis")
     for kind in ("Data set", "Video", odd):
-        assert not open_page("explain", **dict.fromkeys(asked, odd) | {"from": kind}).exception, kind
+        assert not open_page("face", **dict.fromkeys(asked, odd) | {"from": kind}).exception, kind

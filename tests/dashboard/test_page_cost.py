@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.review import tables
+from dashboard.addresses import REVIEW
 from dashboard.services import places, playback
+from dashboard.videos.review import tables
 from fer_core.video.store import open_analysis
 from fer_core.video.view import Lens
 from tests.support import ROOT
@@ -20,11 +21,11 @@ from tests.support.long_analysis import write_long_analysis
 
 LONG = "5e" * 16
 PAGES = {
-    "": ".uploader",
-    "library": "[class*=st-key-row-]",
+    "": "[class*=st-key-row-]",
     "review?analysis=" + LONG: ".player[data-ready=yes]",
-    "inspect": "h1",
-    "checkpoints": "h1",
+    "live": ".live[data-ready=yes]",
+    "model": "h1",
+    "models": "h1",
     "systems": "h1",
 }
 
@@ -61,7 +62,7 @@ def test_what_does_not_change_is_not_computed_again(home: Path, monkeypatch: pyt
     app = AppTest.from_file(str(ROOT / "dashboard/main.py"), default_timeout=90)
     app.query_params["analysis"] = LONG
     app.run()
-    app.switch_page("app_pages/review.py").run()
+    app.switch_page(REVIEW).run()
     assert not app.exception and computed.count("view") == 1
     once = list(computed)
     app.run()

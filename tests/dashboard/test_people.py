@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.services import jobs, places
 from dashboard.services.kinds import AnalyzeRequest, Request
 from fer_core.faces.identity import describers
+from fer_core.video.edits import left_out
+from fer_core.video.export import export
 from fer_core.video.store import PEOPLE_FORMAT
 from tests.support.long_analysis import write_long_analysis
 from tests.support.pages import INFO, open_page, words
@@ -22,12 +24,12 @@ def test_recognising_is_off_until_it_is_switched_on(home: Path, monkeypatch: pyt
     started: list[tuple[str, Request]] = []
     monkeypatch.setattr("dashboard.services.queues.start", lambda job_id, asked: started.append((job_id, asked)))
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
-    app = open_page("analyze")
+    app = open_page("videos")
     assert app.toggle(key="identity").value is False and "biometric data" in words(app)
     assert SUMMARY not in words(app)
     app.toggle(key="identity").set_value(True).run()
     assert SUMMARY in words(app)
-    assert SUMMARY in words(open_page("analyze")), "it stays with the files that wait"
+    assert SUMMARY in words(open_page("videos")), "it stays with the files that wait"
     next(button for button in app.button if button.label == "Analyze").click().run()
     ((_, asked),) = started
     assert isinstance(asked, AnalyzeRequest) and asked.settings.identity is True
@@ -37,7 +39,7 @@ def test_without_the_extra_the_switch_says_what_to_install(home: Path, monkeypat
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO, state="ready")
     jobs.plan("a" * 32, {"identity": True})  # of a time when it was there
     monkeypatch.setattr(describers, "find_spec", lambda _: None)
-    app = open_page("analyze")
+    app = open_page("videos")
     assert app.toggle(key="identity").disabled and app.toggle(key="identity").value is False
     assert describers.INSTALL in words(app).replace("\\", "")
     assert SUMMARY not in words(app)
@@ -67,7 +69,7 @@ def proposed(home: Path) -> str:
 def drawn(analysis_id: str, part: str) -> AppTest:
     """A part of Review without its page, whose other tabs are drawn when they are opened."""
     code = f"""
-from dashboard.components.review import people, tables
+from dashboard.videos.review import people, tables
 from dashboard.services import places
 from fer_core.video.view import Lens
 analysis = places.store().open({analysis_id!r})
@@ -108,3 +110,25 @@ def test_an_analysis_without_descriptors_proposes_nothing(proposed: str) -> None
     (places.store().folder(proposed) / "people.json").unlink()
     assert "May be one person" not in words(drawn(proposed, PEOPLE))
     assert "not recognised" in facts(proposed)
+
+
+def test_who_was_left_out_is_listed_and_shown_again(proposed: str) -> None:
+    places.store().open(proposed).do({"do": "exclude", "person": 1})
+    app = open_page("review")
+    assert "2 people, 1 left out" in words(app).replace("\\", "")
+    told = json.loads(export(places.store().open(proposed), "json"))
+    assert told["left_out"] == ["Person 2"] and set(told["people"]) == {"0", "2"}
+    form = AppTest.from_function(_people, default_timeout=90).run()
+    assert "Person 2 is left out" in words(form).replace("*", "")
+    form.button(key="include-1").click().run()
+    assert not form.exception and left_out(places.store().open(proposed).state) == []
+    assert "3 people" in words(open_page("review"))
+
+
+def _people() -> None:
+    """The tab of people alone."""
+    from dashboard.services import places
+    from dashboard.videos.review.people import people_view
+    from fer_core.video.view import Lens
+
+    people_view(places.store().open("ab" * 16), Lens())

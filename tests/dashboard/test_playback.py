@@ -59,7 +59,7 @@ def test_the_overview_tells_everything_else(analysis: Analysis) -> None:
     (person,) = data["people"]
     assert [each["name"] for each in data["groups"]] == ["negative", "neutral", "positive"]
     assert (data["start_s"], data["frames"], data["levels"], data["models"]) == (0.0, 16, 1, [DEFAULT_CHECKPOINT])
-    np.testing.assert_allclose(person["baseline"], analysis.timeline().filter(like="p_").median(), atol=1e-4)
+    np.testing.assert_allclose(person["baseline"], view(analysis).filter(like="p_").median(), atol=1e-4)
     assert person["seen_s"] == pytest.approx(0.7 + 0.8 + 0.1) and person["usable_s"] <= person["seen_s"]
     assert 0 < data["field"] < 1 and json.dumps(data)
 
@@ -172,6 +172,27 @@ def test_what_cannot_be_explained_says_why(stored: Analysis, track: int, time_s:
     found = why.answer(stored.id, job)
     assert found["state"] == "failed" and said in found["error"]
     assert jobs.get(job).kind == "why"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["compact-resnet-seed1-ferplus", DEFAULT_CHECKPOINT])
+def test_an_analysis_outlives_its_network(client: TestClient, stored: Analysis, name: str) -> None:
+    """One that is gone, or in whose place there is another of its name."""
+    path = stored.folder / "analysis.json"
+    record = json.loads(path.read_text())
+    record["checkpoint"] |= {"name": name, "sha256": "ab" * 32}
+    path.write_text(json.dumps(record))
+    assert client.get(f"/api/timeline/{stored.id}").status_code == 200
+    assert places.store().open(stored.id).models[0] == name
+    for answer in (
+        client.post(f"/api/why/{stored.id}?track=0&time_s=0.2"),
+        client.post(f"/api/why/{stored.id}?track=0&time_s=0.2&model={name}"),
+    ):
+        assert answer.status_code == 404
+        said = answer.json()["error"]
+        assert f"{name} (SHA-256 abababababab)" in said and "Add the folder of that network" in said
+        assert ("Another network goes by that name now." in said) == (name == DEFAULT_CHECKPOINT)
+    with pytest.raises(StoreError, match="A heatmap needs the network"):
+        why.ask_span(stored.id, track=0, start_s=0.0, end_s=1.0, clip=True)
 
 
 def test_tiles_of_a_table_that_was_edited_meanwhile_are_refused(client: TestClient, stored: Analysis) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboard.services import jobs, places, queues, runner, uploads, work
+from dashboard.services import jobs, kinds, owner, places, queues, runner, uploads, work, workers
+from dashboard.services.routes import ROUTES
 from fer_core.errors import InputError
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.store import open_analysis
@@ -101,7 +105,44 @@ def test_other_sites_are_refused(client: TestClient, headers: dict[str, str]) ->
     assert client.get(f"/api/media/{places.new_id()}", headers=headers).status_code == 403
     assert left_behind() == []
     own = {"Origin": "http://127.0.0.1:8501", "Sec-Fetch-Site": "same-origin"}
-    assert client.get(url, headers=own).json() == {"received": 0}
+    assert client.get(url, headers=own).json() == {"received": 0, "total": 0}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_no_route_is_open_to_other_sites(client: TestClient, route: Route) -> None:
+    path = re.sub(r"{[^}]*}", "0", route.path)
+    for method in route.methods or ():
+        assert client.request(method, path, headers={"Origin": "http://localhost:9"}).status_code == 403, method
+
+
+@pytest.mark.parametrize("hurt", [b"", b"SQLite format 3\0" + bytes(4000), b"not a table at all " * 300])
+def test_damaged_tables_are_begun_anew_and_what_waited_is_found(client: TestClient, clip: Path, hurt: bytes) -> None:
+    job_id = send(client, clip)["job"]
+    for path in places.home().glob("jobs.sqlite*"):
+        path.unlink()
+    (places.home() / "jobs.sqlite").write_bytes(hurt)
+    moved = owner.set_aside()
+    assert [path.read_bytes() for path in moved] == ([hurt] if hurt else []) and owner.damaged() == moved
+    uploads.find_lost()
+    job = jobs.get(job_id)
+    assert job is not None and (job.state, job.name) == ("ready", "recovered.mp4") and job.info["width"] == 320
+    owner.dismiss()
+    assert owner.damaged() == [] and places.upload_of(job_id) is not None
+
+
+def test_a_queue_runs_nothing_that_somebody_wrote_into_its_file(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Planted:
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            return Path.touch, (home / "planted",)
+
+    queue = queues.QUEUES[kinds.ANALYSES]
+    queue.flush()
+    queue.storage.enqueue(pickle.dumps(Planted()))
+    queue.storage.enqueue(b"[]")
+    queues._TASKS[kinds.ANALYSES]("an id", priority=3)
+    (waiting,) = queue.pending()
+    assert (waiting.args, waiting.priority) == (("an id",), 3) and not (home / "planted").exists()
+    queue.flush()
 
 
 @pytest.mark.parametrize("bad", ["..", "abc", "A" * 32, "g" * 32, "a" * 32 + "%0a"])
@@ -119,9 +160,12 @@ def test_size_limits_and_order_are_kept(client: TestClient, monkeypatch: pytest.
     assert too_large.status_code == 422 and "2 GB" in too_large.json()["error"]
     assert client.put(url, content=b"abc", params={"name": name, "total": 10}).json() == {"received": 3}
     assert client.put(url, content=b"abc", params={"name": name, "total": 10, "offset": 5}).status_code == 422
-    assert client.get(url).json() == {"received": 3}
+    assert client.get(url).json() == {"received": 3, "total": 10}
     grown = client.put(url, content=b"x" * 50, params={"name": name, "total": 10, "offset": 3})
     assert grown.status_code == 422 and left_behind() == []
+    assert client.put(url, content=b"abc", params={"name": name, "total": 10}).json() == {"received": 3}
+    longer = client.put(url, content=b"x", params={"name": name, "total": 11, "offset": 3})
+    assert longer.status_code == 422 and "changed its length" in longer.json()["error"] and left_behind() == []
     monkeypatch.setattr(places, "free_bytes", lambda: 1000)
     full = client.put(f"/api/upload/{places.new_id()}", content=b"x", params={"name": name, "total": 10})
     assert full.status_code == 422 and "disk space" in full.json()["error"]
@@ -201,13 +245,19 @@ def test_a_file_that_is_cut_off_is_told_from_one_that_was_stopped(
     assert reached["file_ended"] is True and 0 < reached["at_s"] < reached["of_s"] == pytest.approx(4.0, abs=0.05)
 
 
-def test_a_failing_job_says_why_and_leaves_nothing(client: TestClient, clip: Path) -> None:
+def test_a_file_whose_analysis_fails_waits_again_and_says_why(client: TestClient, clip: Path) -> None:
     job_id = send(client, clip)["job"]
     jobs.queue(job_id, SETTINGS | {"start_s": 100.0})
     work.run_job(job_id)
     job = jobs.get(job_id)
-    assert job is not None and job.state == "failed" and "only 2" in job.error and "talk.mp4" in job.error
-    assert left_behind() == []
+    assert job is not None and job.state == "ready" and "only 2" in job.error and "talk.mp4" in job.error
+    assert (job.attempts, job.share, job.started) == (0, 0, None) and left_behind() == [job_id]
+    source = places.upload_of(job_id)
+    assert source is not None and source.read_bytes() == clip.read_bytes()
+    jobs.queue(job_id, SETTINGS)
+    work.run_job(job_id)
+    job = jobs.get(job_id)
+    assert job is not None and (job.state, job.error) == ("done", "")
 
 
 def test_a_job_whose_worker_died_is_taken_up_again(
@@ -237,6 +287,28 @@ def test_what_an_ended_worker_was_at_work_on_need_not_grow_old(client: TestClien
     assert [job.id for job in jobs.stale()] == [job_id]
 
 
+def test_a_worker_that_hangs_is_told_from_one_that_works(
+    client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = send(client, clip)["job"]
+    wall, stillness = time.time(), workers.Stillness()
+    monkeypatch.setattr(jobs.time, "time", lambda: wall)
+    jobs.queue(job_id, SETTINGS)
+    jobs.claim(job_id)
+    assert stillness.hang(0.0) == stillness.hang(workers.SILENT_S - 1) == set()
+    jobs.beat(job_id)  # the same moment by the wall's clock: no sign of life
+    assert stillness.hang(workers.SILENT_S + 1) == {kinds.ANALYSES}
+    for second in range(0, 2000, 50):  # it beats, but comes no further
+        wall += 50
+        jobs.report(job_id, stage="analysing", share=0.5, frames=7, faces=7)
+        hangs = stillness.hang(1000.0 + second)
+        assert hangs == ({kinds.ANALYSES} if second > workers.STILL_S else set()), second
+    jobs.report(job_id, stage="analysing", share=0.5, frames=8, faces=8)
+    assert stillness.hang(2960.0) == set()
+    wall += 8 * 3600  # the machine slept: this clock stood, and the worker with it
+    assert stillness.hang(2962.0) == set()
+
+
 def test_a_file_over_which_the_worker_dies_twice_is_given_up(
     client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,8 +321,8 @@ def test_a_file_over_which_the_worker_dies_twice_is_given_up(
         queues.QUEUES["analyses"].flush()
         queues.requeue_lost("analyses")
     job = jobs.get(job_id)
-    assert job is not None and job.state == "failed" and "ended twice over this file" in job.error
-    assert left_behind() == []
+    assert job is not None and job.state == "ready" and "ended twice over this file" in job.error
+    assert left_behind() == [job_id], "the file waits for other settings"
 
 
 def test_stopping_the_workbench_is_no_failure_of_the_job(
@@ -293,6 +365,8 @@ def test_a_job_at_work_in_this_process_is_not_lost(
         (PermissionError(13, "no"), "made a mistake"),
         (OSError(28, "no space"), "disk is full"),
         (ValueError(), "mistake"),
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), "scale the video"),
     ],
 )
 def test_what_nobody_foresaw_fails_the_job_once(
@@ -306,7 +380,7 @@ def test_what_nobody_foresaw_fails_the_job_once(
     monkeypatch.setattr("fer_core.video.pipeline.analyze", broken)
     work.run_job(job_id)
     job = jobs.get(job_id)
-    assert job is not None and job.state == "failed" and words in job.error
+    assert job is not None and job.state == "ready" and words in job.error and places.upload_of(job_id) is not None
 
 
 def test_a_copy_that_browsers_play_is_a_job_of_its_own(client: TestClient, tmp_path: Path) -> None:

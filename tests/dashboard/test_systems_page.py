@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.systems.head import VIEWS
+from dashboard.models.systems.head import VIEWS
 from dashboard.services import evaluations, jobs
 from dashboard.services import systems as service
 from dashboard.services.evaluations import Question
@@ -45,7 +45,7 @@ from fer_core.evaluation import (
 from fer_core.evaluation.claims import NOT_MEASURED
 from fer_core.models.card import Card, read_card
 from fer_core.models.classifier import load
-from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, runnable_names
+from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoint_names, runnable_names, titled
 from fer_core.systems import NAMES, system, systems
 from tests.support import ROOT
 from tests.support.app import at_rest, running_app, watched_tab
@@ -154,9 +154,8 @@ def test_members_of_an_ensemble_keep_their_epochs_apart() -> None:
 def test_other_classes_are_not_passed_off_as_the_same() -> None:
     seven = run("shsu-2023-cnn-affectnet", figures(0.4, data="affectnet", split="val"))
     assert pairs("shsu-2023", "affectnet-cnn", seven)[0].ours.remark == "ours: 7 classes"
-    eight = run(
-        "shsu-2023-cnn-affectnet", figures(0.4, data="affectnet", split="val"), card={"labels": list(EMOTIONS8)}
-    )
+    card = {"labels": list(EMOTIONS8), "prior": None}
+    eight = run("shsu-2023-cnn-affectnet", figures(0.4, data="affectnet", split="val"), card=card)
     assert pairs("shsu-2023", "affectnet-cnn", eight)[0].ours.remark == ""
 
 
@@ -421,12 +420,13 @@ def test_folders_without_weights_can_be_looked_at_but_not_run(lent: Path) -> Non
         "shsu-2023-cnn", "shsu-2023-cnn-balanced", "mbstu-2021-resnet18"
     }  # fmt: skip
     assert runnable_names() == [DEFAULT_CHECKPOINT]
-    app = open_page("checkpoints", checkpoint="shsu-2023-cnn")
+    listed = words(open_page("models")).replace("\\", "")
+    small = {line.strip().split(",")[0]: line for line in listed.splitlines() if line.count(",") >= 2}
+    assert "evaluations only" in small[":small[shsu-2023-cnn"] and "MB" in small[f":small[{DEFAULT_CHECKPOINT}"]
+    app = open_page("model", checkpoint="shsu-2023-cnn", view="Card")
     assert not app.exception and not app.error
-    sizes = tables(app)[0].set_index("Name")["Size"]
-    assert sizes["shsu-2023-cnn"] == "evaluations only" and sizes[DEFAULT_CHECKPOINT].endswith("MB")
     assert "training.train shsu-2023-cnn" in words(app).replace("\\", "")
-    app = open_page("inspect", checkpoint="shsu-2023-cnn", labels="fer2013")
+    app = open_page("model", checkpoint="shsu-2023-cnn", labels="fer2013")
     assert not app.exception and not app.error
     assert app.selectbox(key="checkpoint").value == "shsu-2023-cnn" and "of 3,589 pictures" in words(app)
     with pytest.raises(CheckpointError, match=r"training\.train shsu-2023-cnn"):
@@ -437,22 +437,22 @@ def test_folders_without_weights_can_be_looked_at_but_not_run(lent: Path) -> Non
 
 def test_only_checkpoints_with_weights_are_offered_where_one_must_run(lent: Path, data_dir: Path) -> None:
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
-    models = next(each for each in open_page("analyze").multiselect if each.label == "Models")
-    assert models.options == [DEFAULT_CHECKPOINT]
+    models = next(each for each in open_page("videos").multiselect if each.label == "Models")
+    assert models.options == [titled(DEFAULT_CHECKPOINT)]
     from dashboard.services import datasets
 
     datasets.add(str(data_dir / "fer2013"))
-    app = open_page("explain", checkpoint="shsu-2023-cnn")
-    assert app.selectbox(key="checkpoint").options == [DEFAULT_CHECKPOINT]
+    app = open_page("face", checkpoint="shsu-2023-cnn")
+    assert app.selectbox(key="checkpoint").options == [titled(DEFAULT_CHECKPOINT)]
     assert "weights of shsu-2023-cnn are missing" in words(app).replace("\\", "")
-    app = open_page("checkpoints", checkpoint="shsu-2023-cnn")
+    app = open_page("model", checkpoint="shsu-2023-cnn", view="Card")
     assert not [each for each in app.button if each.label == "Evaluate"]
 
 
 def test_where_nothing_can_run_the_pages_say_so(lent: Path) -> None:
     (lent / DEFAULT_CHECKPOINT).unlink()
     jobs.add("a" * 32, kind="video", name="a.mp4", info=INFO)
-    app = open_page("analyze")
+    app = open_page("videos")
     assert not app.exception and "No checkpoint here has weights" in words(app)
     assert next(each for each in app.button if each.label == "Analyze").disabled
 
@@ -523,7 +523,7 @@ def test_from_the_overview_to_the_faces_of_a_cell(browser: Any, address: str) ->
         n = int(confusion(found)[found.names.index("fear"), found.names.index("sad")])
         tab.get_by_role("button", name=f"labelled fear, answered sad: {n},").click()
         tab.get_by_text(f"{n:,} of 3,589 pictures").wait_for()
-        assert all(part in tab.url for part in ("/inspect", "checkpoint=shsu-2023-cnn", "true=fear", "predicted=sad"))
+        assert all(part in tab.url for part in ("/model", "checkpoint=shsu-2023-cnn", "true=fear", "predicted=sad"))
 
 
 @pytest.mark.browser
@@ -531,11 +531,10 @@ def test_from_a_recipe_to_its_checkpoint_and_its_errors(browser: Any, address: s
     with watched_tab(browser, height=1200) as tab:
         tab.goto(f"{address}/systems?system=mbstu-2021&show=Recipes&recipe=mbstu-2021-resnet18")
         tab.get_by_role("button", name="mbstu-2021-resnet18").last.click()
-        tab.get_by_role("heading", name="mbstu-2021-resnet18").wait_for()
         tab.get_by_text("The weights of mbstu-2021-resnet18 are missing").wait_for()
-        tab.get_by_role("button", name="Inspect its errors").click()
+        tab.get_by_text("Errors", exact=True).click()
         tab.get_by_text("of 3,589 pictures").wait_for()
-        tab.wait_for_url("**/inspect?**checkpoint=mbstu-2021-resnet18**")
+        assert "/model?" in tab.url and "checkpoint=mbstu-2021-resnet18" in tab.url
 
 
 @pytest.mark.browser

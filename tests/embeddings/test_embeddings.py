@@ -355,3 +355,8 @@ def test_the_package_loads_nothing_heavy() -> None:
     assert all(getattr(embeddings, name) is not None for name in embeddings.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'lda'"):
         _ = embeddings.lda
+
+
+def test_features_that_are_no_numbers_are_said() -> None:
+    with pytest.raises(InputError, match="as numbers"):
+        project([["a", "b"]] * 5, "pca")

@@ -78,6 +78,8 @@ def test_the_command_reports_every_view_and_writes_what_the_pages_read(
     top = {key: value for key, value in found.items() if key != "reports"}
     assert top == found["reports"][0] and top["clean"]["n"] == N - 3 and top["labels"] == "fer2013"
     assert top["clean"].keys() == top.keys() - {"clean"}
+    plain = top["prior_adjusted"]["as_trained"]
+    assert all(top[key] == plain[key] for key in ("n", "accuracy", "macro_recall", "recalls", "ece"))
     table = pd.read_parquet(Path(os.environ["FER_HOME"]) / "evaluations" / MODEL / "fer2013-private_test.parquet")
     truth = labels_of(table, "fer2013")
     again = report(table_array(table, "p_").astype(np.float64), truth)
@@ -88,6 +90,7 @@ def test_the_command_reports_every_view_and_writes_what_the_pages_read(
         ["tencrop", "official", str(N)],
         ["tencrop", "clean", str(N - 3)],
     ]
+    assert [line[1] for line in lines if line[:1] == ["prior"]] == ["halfway", "all_alike"]
     shutil.rmtree(Path(os.environ["FER_HOME"]) / "evaluations" / MODEL)
 
 

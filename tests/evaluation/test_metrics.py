@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
@@ -68,3 +70,25 @@ def test_the_temperature_is_found_again(case: tuple[NDArray[np.float64], NDArray
 def test_nothing_to_evaluate_is_an_error() -> None:
     with pytest.raises(DataError, match="No image is left"):
         report(np.zeros((0, 7)), np.zeros(0, np.int64))
+
+
+@pytest.mark.parametrize(
+    "figure", [report, expected_calibration_error, negative_log_likelihood, brier_score, fit_temperature]
+)
+def test_arrays_that_do_not_fit_together_are_said(
+    figure: Callable[..., object], case: tuple[NDArray[np.float64], NDArray[np.int64]]
+) -> None:
+    p, labels = case
+    for wrong in ((p, labels[:-1]), (p[:, 0], labels), (p, labels[:, None])):
+        with pytest.raises(DataError, match="Expected"):
+            figure(*wrong)
+
+
+def test_predictions_and_labels_are_as_many() -> None:
+    with pytest.raises(DataError, match="as many"):
+        confusion_matrix(np.array([0, 1]), np.array([0]), 7)
+
+
+def test_no_picture_has_no_temperature() -> None:
+    with pytest.raises(DataError, match="nothing to fit"):
+        fit_temperature(np.zeros((2, 7)), np.array([7, 7]))

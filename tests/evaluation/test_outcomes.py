@@ -425,13 +425,14 @@ def test_a_class_without_pictures_has_no_figures(six: Evaluation) -> None:
 def test_detected_and_confused_by_hand() -> None:
     matrix = np.array([[5, 4, 1], [3, 3, 0], [0, 0, 0]])
     assert detected(matrix).tolist() == [True, False, False]  # as many wrong as right is not detected
-    pairs = most_confused(matrix, ("fear", "sad", "happy"), n=2)
-    assert pairs == [("fear", "sad", 4, 0.4), ("sad", "fear", 3, 0.5)]
+    pairs = most_confused(matrix, ("fear", "sad", "happy"), n=2, least=1)
+    assert pairs == [("sad", "fear", 3, 0.5), ("fear", "sad", 4, 0.4)]
     assert [in_words(pair) for pair in pairs] == [
-        "40 % of fear is taken for sad (4 of 10)",
         "50 % of sad is taken for fear (3 of 6)",
+        "40 % of fear is taken for sad (4 of 10)",
     ]
-    assert len(most_confused(matrix, ("fear", "sad", "happy"))) == 3
+    assert len(most_confused(matrix, ("fear", "sad", "happy"), least=1)) == 3
+    assert most_confused(matrix, ("fear", "sad", "happy"), least=4) == [("fear", "sad", 4, 0.4)]
     assert most_confused(np.eye(3, dtype=np.int64), ("fear", "sad", "happy")) == []
 
 

@@ -575,7 +575,7 @@ def charts(app: Any) -> list[Any]:
 
 
 def robustness_page(checkpoint: str = DEFAULT_CHECKPOINT) -> Any:
-    return open_page("checkpoints", checkpoint=checkpoint, part="Robustness")
+    return open_page("model", checkpoint=checkpoint, view="Robustness")
 
 
 def test_the_page_says_how_to_measure_where_nothing_was(shipped: Path) -> None:

@@ -233,7 +233,7 @@ def shown(table: pd.DataFrame, **asked: str) -> AppTest:
     folder = places.below("evaluations") / DEFAULT_CHECKPOINT
     folder.mkdir(exist_ok=True)
     table.to_parquet(folder / "odd-test.parquet")
-    return open_page("inspect", data="odd-test", view="Slices", **asked)
+    return open_page("model", data="odd-test", view="Slices", **asked)
 
 
 def test_the_page_shows_slices_and_leads_to_their_faces(table: pd.DataFrame) -> None:
@@ -252,7 +252,7 @@ def test_the_page_says_what_to_do_with_a_table_from_before(table: pd.DataFrame) 
     for missing in (list(QUALITIES), ["contrast"]):
         app = shown(table.drop(columns=missing))
         assert not app.exception and not app.error
-        assert "Evaluate it again on the page Checkpoints" in words(app)
+        assert "Evaluate it again on the page Models" in words(app)
         assert "darkest" not in words(app)
 
 

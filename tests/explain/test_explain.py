@@ -24,6 +24,7 @@ from fer_core.explain import (
     METHODS,
     REGIONS,
     attention_shares,
+    cams,
     contrast,
     feature_maps,
     feature_sheet,
@@ -37,6 +38,7 @@ from fer_core.explain import (
     sanity,
 )
 from fer_core.explain.pictures import AGAINST, FOR
+from fer_core.explain.placing import placing
 from fer_core.faces import CropGeometry, Faces, crop_faces
 from fer_core.models.classifier import Classifier, load
 from tests.support import ROOT
@@ -71,6 +73,12 @@ def with_head(classifier: Classifier, weight: torch.Tensor) -> Classifier:
     net = deepcopy(classifier.net)
     net.head.weight.data = weight
     return Classifier(net, classifier.card, device=str(classifier.device))
+
+
+def laid(classifier: Classifier, cells: torch.Tensor) -> NDArray[np.float32]:
+    """Cells (1, 6, 6) of ``backbone.13`` over the network's input, from 0 to 1."""
+    wanted = placing(classifier, "backbone.13").onto(cells, 44)[0].cpu().numpy()
+    return (wanted - wanted.min()) / (wanted.max() - wanted.min())
 
 
 def correlation(one: NDArray, other: NDArray) -> float:
@@ -115,11 +123,10 @@ def test_gradcam_is_the_formula_of_the_paper(classifier: Classifier, crops: RGB)
     net.backbone[13].register_forward_hook(lambda _block, _inputs, output: kept.update(a=output))
     logit = net(classifier.network_input(crops[:1]))[0, classifier.labels.index("sad")]
     (gradient,) = torch.autograd.grad(logit, kept["a"])
-    cam = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1)[0].relu().detach().cpu().numpy()
-    wanted = cv2.resize((cam - cam.min()) / (cam.max() - cam.min()), (44, 44))
-    found = heatmaps(classifier, crops[:1], "sad", layer="backbone.13")[0, 2:46, 2:46]
-    assert cam.shape == (6, 6)
-    np.testing.assert_allclose(found, (wanted - wanted.min()) / (wanted.max() - wanted.min()), atol=2e-3)
+    cam = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1).relu().detach()
+    found = heatmaps(classifier, crops[:1], "sad", method="gradcam", layer="backbone.13")[0, 2:46, 2:46]
+    assert cam.shape == (1, 6, 6)
+    np.testing.assert_allclose(found, laid(classifier, cam), atol=2e-3)
 
 
 def test_a_batch_is_its_singles(classifier: Classifier, crops: RGB, maps: NDArray) -> None:
@@ -215,7 +222,7 @@ def test_the_classifier_is_left_as_it_was_by_what_fails(
             USES[use](shared, crops)
     if use != "feature maps":
         with monkeypatch.context() as patched:
-            patched.setattr(gradcam._Score, "__call__", fail)
+            patched.setattr(cams, "score", fail)
             with pytest.raises(RuntimeError, match="halfway"):
                 USES[use](shared, crops)
     assert_untouched(shared, before)
@@ -256,7 +263,7 @@ def test_no_crop_has_no_map(classifier: Classifier) -> None:
 def test_layers_are_the_blocks_with_a_map(classifier: Classifier, crops: RGB, maps: NDArray) -> None:
     names = layers(classifier)
     assert names == [f"backbone.{i}" for i in reversed(range(19))]
-    np.testing.assert_array_equal(heatmaps(classifier, crops, layer="backbone.13"), maps)  # the default
+    np.testing.assert_array_equal(heatmaps(classifier, crops, layer="backbone.7"), maps)  # the default
     assert correlation(heatmaps(classifier, crops, layer=names[0]), maps) < 0.99
 
 
@@ -268,8 +275,10 @@ def test_what_cannot_be_explained_is_refused(classifier: Classifier, crops: RGB)
         heatmaps(classifier, crops, "joy")
     with pytest.raises(InputError, match="one for each of 3 crops, got 2"):
         heatmaps(classifier, crops, ["happy", "sad"])
-    with pytest.raises(InputError, match=r"Unknown method 'lime'; known are gradcam, gradcam\+\+, scorecam"):
+    with pytest.raises(InputError, match=r"Unknown method 'lime'; known are gradcam, gradcam\+\+, hirescam"):
         heatmaps(classifier, crops, method="lime")
+    with pytest.raises(InputError, match="batch_size of 1 or more, got 0"):
+        heatmaps(classifier, crops, batch_size=0)
     with pytest.raises(InputError, match=r"no layer 'head' to explain; expected one of backbone\.18, backbone\.17"):
         heatmaps(classifier, crops, layer="head")
 
@@ -333,10 +342,10 @@ def test_a_group_is_explained_by_the_log_sum_exp(classifier: Classifier, crops: 
     members = [classifier.labels.index(name) for name in ("angry", "fear", "sad")]
     weights = logits[members].softmax(dim=0).detach()
     (gradient,) = torch.autograd.grad((logits[members] * weights).sum(), kept["a"])
-    cam = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1)[0].relu().detach().cpu().numpy()
-    wanted = cv2.resize((cam - cam.min()) / (cam.max() - cam.min()), (44, 44))
-    found = heatmaps(classifier, crops[:1], ("angry", "fear", "sad"))[0, 2:46, 2:46]
-    np.testing.assert_allclose(found, (wanted - wanted.min()) / (wanted.max() - wanted.min()), atol=2e-3)
+    cam = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1).relu().detach()
+    how = {"method": "gradcam", "layer": "backbone.13"}
+    found = heatmaps(classifier, crops[:1], ("angry", "fear", "sad"), **how)[0, 2:46, 2:46]
+    np.testing.assert_allclose(found, laid(classifier, cam), atol=2e-3)
 
 
 def test_feature_maps_are_the_layer_s_output(known: Classifier, classifier: Classifier, crops: RGB) -> None:
@@ -345,7 +354,7 @@ def test_feature_maps_are_the_layer_s_output(known: Classifier, classifier: Clas
     np.testing.assert_allclose(found[3], places(BRIGHT), atol=1e-4)
     np.testing.assert_allclose(found[4], places(DARK), atol=2e-2)
     assert not found[[0, 1, 2, 5, 6]].any()
-    assert feature_maps(classifier, crops[0]).shape == (96, 6, 6)  # the default layer
+    assert feature_maps(classifier, crops[0]).shape == (64, 6, 6)  # the default layer
     with pytest.raises(InputError, match="no layer 'blocks'"):
         feature_maps(known, squares(), "blocks")
     with pytest.raises(InputError, match=r"Expected crops uint8 \(n, s, s, 3\)"):
@@ -416,6 +425,20 @@ def test_an_overlay_is_grey_where_nothing_speaks(crops: RGB) -> None:
     assert (hot.shape, hot.dtype) == ((48, 48, 3), np.uint8)
     np.testing.assert_allclose(hot[24, 24], 0.8 * np.array([252, 255, 164]), atol=1)  # the hot end of inferno, RGB
     assert not hot[0].any()
+
+
+@pytest.mark.parametrize("draw", [overlay, overlay_signed])
+def test_pictures_that_cannot_be_drawn_are_refused(draw: Callable[..., RGB], crops: RGB) -> None:
+    heat = np.zeros((48, 48), np.float32)
+    for size in (0, -1, 10**6):
+        with pytest.raises(InputError, match="Expected a size of 1 to 8192 pixels"):
+            draw(crops[0], heat, size=size)
+    for crop in (crops, crops[0].astype(np.float32), crops[0, :0]):
+        with pytest.raises(InputError, match=r"Expected a crop uint8 \(s, s, 3\)"):
+            draw(crop, heat, size=48)
+    for wrong in (heat[None], heat[:0]):
+        with pytest.raises(InputError, match="Expected one map"):
+            draw(crops[0], wrong, size=48)
 
 
 def test_a_signed_overlay_tells_for_from_against() -> None:
@@ -543,5 +566,7 @@ def test_impossible_landmarks_and_maps_are_refused() -> None:
     for wrong in (FACE[:4], np.full((5, 2), np.nan, np.float32)):
         with pytest.raises(InputError, match="Expected five finite landmarks"):
             region_masks(wrong, 48)
+    with pytest.raises(InputError, match="Expected a size of 1 pixel or more"):
+        region_masks(FACE, 0)
     with pytest.raises(InputError, match=r"Expected a map \(s, s\) and masks"):
         attention_shares(np.zeros((44, 44), np.float32), region_masks(FACE, 48))

@@ -93,7 +93,7 @@ def test_an_empty_map_is_found_out(known: Classifier) -> None:
 
 def test_the_record_is_whole(classifier: Classifier, face: RGB, checked: Sanity) -> None:
     np.testing.assert_allclose(checked.heatmap, heatmaps(classifier, face[None], "happy")[0], atol=5e-3)
-    assert (checked.method, checked.layer, checked.target) == ("gradcam", "backbone.13", "happy")
+    assert (checked.method, checked.layer, checked.target) == ("elementwise", "backbone.7", "happy")
     assert checked.random_maps.shape == (RANDOM_NETWORKS, 48, 48)
     assert checked.random.deletion.shape == checked.random.insertion.shape == (RANDOM_ORDERS, STEPS + 1)
     ends = classifier.predict(face[None]).probabilities[0, classifier.labels.index("happy")]

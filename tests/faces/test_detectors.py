@@ -31,11 +31,14 @@ from fer_core.faces.retinaface import BACKBONES, RetinaFace, RetinaFaceDetector,
 from fer_core.faces.retinaface.boxes import anchors, best, decode_boxes, decode_landmarks
 from fer_core.faces.retinaface.detector import shrink
 from fer_core.faces.retinaface.weights import FORMAT, published_names, shapes
+from fer_core.live.live_view import LiveView
 from fer_core.models.classifier import Classifier
+from fer_core.signals.emotion import EmotionScores
 from fer_core.video.modes import MODES
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.reader import VideoReader
 from fer_core.video.store import open_analysis
+from tests.support.networks import Squares, classifier_of
 
 RGB = NDArray[np.uint8]
 SMALL = "retinaface-mobilenet025"
@@ -413,6 +416,9 @@ def test_a_detector_runs_as_soon_as_its_weights_are_there(
     assert DETECTORS[SMALL].missing == ""
     detector = make_detector(SMALL, min_face_px=20)
     assert detector.name == SMALL and len(detector.detect([np.zeros((32, 32, 3), np.uint8)])) == 1
+    live = LiveView(detector, EmotionScores.of_checkpoint(classifier_of(Squares())))
+    seen = [live.see(np.zeros((32, 32, 3), np.uint8), time_s) for time_s in (0.0, 0.1)]
+    assert [len(each.tracks) for each in seen] == [len(detector.detect([np.zeros((32, 32, 3), np.uint8)])[0])] * 2
 
 
 class Program:

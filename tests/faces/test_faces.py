@@ -150,7 +150,7 @@ def test_impossible_geometries_are_refused() -> None:
 
 
 def test_records_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"Expected boxes \(n, 4\)"):
+    with pytest.raises(InputError, match=r"Expected boxes \(n, 4\)"):
         Faces(np.zeros((2, 4), np.float32), np.zeros(1, np.float32), np.zeros((2, 5, 2), np.float32))
 
 

@@ -1,4 +1,4 @@
-"""Describers of faces: how chips are cut for them, and dlib's for real."""
+"""Describers of faces: how chips are cut for them, and dlib's network for real."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def test_likeness_in_another_order_is_refused() -> None:
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(describers, "find_spec", lambda name: None)
     assert "pip install" in missing()
-    with pytest.raises(InputError, match="needs two more packages"):
+    with pytest.raises(InputError, match="needs one more package"):
         make_describer()
 
 
-# --- dlib for real
+# --- dlib's network for real
 
 
 @pytest.fixture(scope="module")

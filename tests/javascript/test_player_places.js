@@ -39,9 +39,14 @@ test("a chart has a row for what is measured and for models only where there is 
 test("rows lie below each other with a gap, and the ruler right below the last one", () => {
   const { boxes, rulerTop } = rowsOf(ALL_ROWS, 500);
   const rows = Object.values(boxes);
-  equal(rows[0], { x: 0, y: 0, width: 500, height: CHART });
+  equal(rows[0], { x: 0, y: 0, width: 500, height: CHART.most });
   rows.slice(1).forEach(({ y }, i) => equal(y, rows[i].y + rows[i].height + ROW.gap));
   equal(rulerTop, rows.at(-1).y + rows.at(-1).height);
+});
+
+test("a low window has a lower chart, within limits", () => {
+  const heights = [2000, 900, 720, 300].map((height) => rowsOf(ALL_ROWS, 500, height).boxes.chart.height);
+  equal(heights, [150, 144, 115, 100]);
 });
 
 // flags

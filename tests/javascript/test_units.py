@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.components import gallery, matrix, player, scatter, shared, uploader
+from dashboard.components import gallery, live, matrix, player, scatter, shared, uploader
 from tests.support import ROOT
 from tests.support.app import new_tab
 
@@ -21,7 +21,7 @@ MODULES = {
     "shared": shared.glued(shared._FOLDER, ()),
     **{
         each._FOLDER.name: shared.glued(each._FOLDER, each._SCRIPTS)
-        for each in (gallery, matrix, player, scatter, uploader)
+        for each in (gallery, live, matrix, player, scatter, uploader)
     },
 }
 """By component."""
@@ -71,7 +71,7 @@ def test_no_test_is_left_out(tab: Any, script: str) -> None:
 @pytest.mark.parametrize("module", [*MODULES, *TESTS])
 def test_every_name_of_a_module_is_known_and_used(module: str, tmp_path: Path) -> None:
     text = with_tests(module) if module in TESTS else MODULES[module]
-    lent = re.findall(r"^(?:const|function) (\w+)", MODULES["shared"] + HARNESS * (module in TESTS), re.MULTILINE)
+    lent = re.findall(r"^(?:const|function|class) (\w+)", MODULES["shared"] + HARNESS * (module in TESTS), re.MULTILINE)
     (tmp_path / "module.js").write_text(exporting(text, *lent), "utf-8")
     linter = Path(sys.executable).with_name("oxlint")
     command = [linter, "-c", COMPONENTS / ".oxlintrc.json", "--deny-warnings", tmp_path / "module.js"]

@@ -316,7 +316,7 @@ def test_what_is_no_state_is_refused_and_nothing_is_run(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": IMAGEFOLDER[:6]}, "no full layer of 6 outputs, as many as --labels names; its full layers are fc"),
+        ({"labels": IMAGEFOLDER[:6]}, "no full layer of 6 outputs, one for each label; its full layers are fc"),
         ({"labels": (*IMAGEFOLDER[:6], "bored")}, "'bored' is not an emotion.*give -"),
         ({"labels": (*IMAGEFOLDER[:6], "angry")}, "each once"),
         ({"architecture": ""}, "says nothing about its network; give --architecture"),

@@ -22,12 +22,14 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 
 from benchmarks.edge import variants
-from dashboard.services import checkpoints, explained, jobs, work
+from dashboard.services import checkpoints, explained, jobs, pictures, work
 from fer_core.data import load_fer2013
 from fer_core.emotions import EMOTIONS
 from fer_core.errors import CheckpointError, InputError, RecipeError
 from fer_core.explain import feature_maps, heatmaps, layers, sanity
+from fer_core.faces import make_detector
 from fer_core.faces.geometry import CropGeometry
+from fer_core.live.live_view import LiveView
 from fer_core.models import onnx_net, registry
 from fer_core.models.card import Card, InputSpec, read_card
 from fer_core.models.checkpoint import save_checkpoint
@@ -35,6 +37,7 @@ from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import added_folder
 from fer_core.models.onnx_net import OnnxNetwork, open_onnx, providers
 from fer_core.models.registry import EmotionNetwork
+from fer_core.signals.emotion import EmotionScores
 from fer_core.video.pipeline import analyze
 from fer_core.video.store import open_analysis
 from fer_core.video.timeline import score_columns
@@ -165,6 +168,13 @@ def test_what_cannot_be_looked_into_says_where_one_can(made: Path, crops: np.nda
         closed.net.classify(torch.zeros(1, 8))
 
 
+def test_a_live_view_asks_int8_of_what_a_haar_cascade_finds(made: Path, portrait: np.ndarray) -> None:
+    live = LiveView(make_detector("haar"), EmotionScores.of_checkpoint(load(made / INT8)))
+    seen = [live.see(portrait, i / 10) for i in range(3)]
+    assert [each.tracks.tolist() for each in seen] == [[0]] * 3
+    assert all(each.probabilities.sum() == pytest.approx(1, abs=1e-5) for each in seen)
+
+
 def test_pages_list_it_and_say_why_it_has_no_heatmap(made: Path, home: Path, portrait: np.ndarray) -> None:
     import cv2
 
@@ -173,7 +183,7 @@ def test_pages_list_it_and_say_why_it_has_no_heatmap(made: Path, home: Path, por
         entry = next(each for each in checkpoints.entries() if each.name == INT8)
         assert entry.n_bytes == (made / INT8 / "model.onnx").stat().st_size and entry.is_added
         data = cv2.imencode(".png", cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR))[1].tobytes()
-        source = {"picture": explained.keep_picture("a.png", data), "face": 0}
+        source = {"picture": pictures.keep("a.png", data), "face": 0}
         key = explained.ask([source], [explained.make_ask(INT8)])
         work.run_job(key)
         job = jobs.get(key)
@@ -264,7 +274,7 @@ def cut(folder: Path) -> None:
             edit_card(input={"size": 44, "channels": 1, "mean": [0.0], "std": [1.0]}),
             r"the card says \(1, 44, 44\) and 7",
         ),
-        (edit_card(labels=[*EMOTIONS, "contempt"]), r"the card says \(1, 48, 48\) and 8"),
+        (edit_card(labels=[*EMOTIONS, "contempt"], prior=None), r"the card says \(1, 48, 48\) and 8"),
         (edit_card(options={"of": "x", "precision": "int3"}), r"card.json: expected the options of .*float32 or int8"),
         (edit_card(options={"precision": "int8", "file": "../other.onnx"}), "card.json: expected the options of"),
     ],

@@ -22,6 +22,7 @@ from fer_core.errors import CheckpointError, InputError
 from fer_core.evaluation.metrics import report
 from fer_core.evaluation.run import evaluate_faces
 from fer_core.models import registry
+from fer_core.models.card import read_card
 from fer_core.models.checkpoint import load_network
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import (
@@ -30,13 +31,14 @@ from fer_core.models.folders import (
     checkpoint_names,
     checkpoints_folder,
     find_checkpoint,
+    titled,
 )
 from fer_core.models.preprocess import view, views
+from training.recipe import EnsembleRecipe, load_recipe
 
 SHIPPED = (
     "compact-resnet-votes1-ferplus", "compact-resnet-settled1-fer2013", "compact-resnet-votes0-ferplus",
-    "compact-resnet-settled0-fer2013", "compact-resnet-seed1-ferplus", "compact-resnet-ferplus",
-    "compact-resnet-seed1-fer2013", "compact-resnet-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013",
+    "compact-resnet-settled0-fer2013", "mobilenetv2-ferplus", "mobilenetv2-fer2013",
 )  # fmt: skip
 RGB = NDArray[np.uint8]
 
@@ -70,7 +72,7 @@ def test_the_default_comes_first() -> None:
 def test_shipped_folders_are_complete_and_small(name: str) -> None:
     folder = checkpoints_folder() / name
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files - {"robustness.csv", "robustness.json"} == {
+    assert files - {"robustness.csv", "robustness.json", "heatmaps.json"} == {
         "card.json", "model.safetensors", "history.csv", "reference.safetensors",
         "evaluations/fer2013-public_test.parquet", "evaluations/fer2013-private_test.parquet",
     }  # fmt: skip
@@ -324,3 +326,26 @@ def test_a_name_is_that_of_a_checkpoint_whatever_lies_in_the_working_directory(
     for path in ("mine", f"./{name}", str(checkpoints_folder() / name)):
         with pytest.raises(CheckpointError, match="There is no checkpoint"):
             checkpoint_named(path)
+
+
+def test_what_ships_is_a_short_list_with_titles() -> None:
+    """Those of the recipes; weights of all but two, which are for looking at evaluations."""
+    names = checkpoint_names(checkpoints_folder())
+    titles = {name: read_card(checkpoint_named(name) / "card.json").title for name in names}
+    assert all(titles.values()) and len(set(titles.values())) == len(names) <= 15, titles
+    for name, title in titles.items():
+        recipe = load_recipe(read_card(checkpoint_named(name) / "card.json").recipe)
+        exports = [recipe] if isinstance(recipe, EnsembleRecipe) else recipe.targets.values()
+        assert [each.title for each in exports if each.checkpoint == name] == [title]
+    assert titled(DEFAULT_CHECKPOINT) == f"Recommended: {titles[DEFAULT_CHECKPOINT]} ({DEFAULT_CHECKPOINT})"
+    assert titled("mru-2025-cnn") == "CNN from scratch (mru-2025) (mru-2025-cnn)" and titled("nobody") == "nobody"
+    size = sum(path.stat().st_size for path in checkpoints_folder().rglob("*") if path.is_file())
+    assert size < 128e6, "what ships grew"
+
+
+def test_a_title_is_a_line(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    for title in ("two\nlines", "x" * 81, 5, "bell\a"):
+        (folder / "card.json").write_text(json.dumps(card | {"title": title}))
+        with pytest.raises(CheckpointError, match="title must be a line of at most 80"):
+            read_card(folder / "card.json")

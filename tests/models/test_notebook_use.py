@@ -17,14 +17,12 @@ from fer_core.models.folders import DEFAULT_CHECKPOINT, checkpoints_folder
 from fer_core.progress import Progress
 from tests.support import ROOT
 
-SHIPPED = checkpoints_folder() / "mru-2025-cnn-pruned30"
+SHIPPED = checkpoints_folder() / "mru-2025-cnn"
 
 
 def test_things_say_what_they_are() -> None:
     classifier = fer_core.load(SHIPPED, device="cpu")
-    assert repr(classifier).startswith(
-        "<Classifier mru-2025-cnn-pruned30: mru-cnn, 48 px grey of crops of 48 px, angry,"
-    )
+    assert repr(classifier).startswith("<Classifier mru-2025-cnn: mru-cnn, 48 px grey of crops of 48 px, angry,")
     scores = classifier.predict(np.zeros((3, 48, 48), np.uint8))
     assert repr(scores).startswith("<Scores of 3 faces: logits and probabilities (3, 7), features (3, ")
     table = read_evaluation(SHIPPED / "evaluations" / "fer2013-private_test.parquet", "a")

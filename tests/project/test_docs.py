@@ -30,6 +30,39 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_figures_of_accuracy_are_those_of_the_shipped_table() -> None:
+    """And their intervals: all follow from the answers that the command of the page writes."""
+    from fer_core.evaluation import intervals_of, outcomes, read_evaluation, report
+
+    text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    (name,) = re.findall(r"evaluate (\S+) --data /path/to/fer2013 --labels ferplus7", text)
+    path = ROOT / "checkpoints" / name / "evaluations" / "fer2013-private_test.parquet"
+    found = outcomes(read_evaluation(path, name), "ferplus7")
+    figures, spread = (
+        report(found.probabilities, found.label),
+        intervals_of(found.probabilities, found.label, found.people),
+    )
+    told = {
+        "accuracy": "accuracy", "macro recall": "macro_recall", "three groups, accuracy": "groups_accuracy",
+        "three groups, macro recall": "groups_macro_recall", "ECE": "ece",
+    }  # fmt: skip
+    rows = [(title, len(found), figures[key], spread.of[key]) for title, key in told.items()]
+    recalls = figures["recalls"]
+    assert isinstance(recalls, dict)
+    rows += [(f"recall of {each}", spread.pictures[each], recalls[each], spread.recalls[each]) for each in recalls]
+    for title, n, share, (low, high) in rows:
+        assert f"| {title} | {n:,} | {100 * float(share):.1f} | {100 * low:.1f} – {100 * high:.1f} |" in text
+
+
+def test_columns_that_a_page_names_are_known() -> None:
+    from fer_core.data.label_tables import COLUMNS
+
+    text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    for title, kind in (("the picture", "file"), ("the emotion, in words", "label"), ("who is shown", "person")):
+        (row,) = re.findall(rf"^\| {title} \| (.*) \|$", text, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", row)) <= set(COLUMNS[kind])
+
+
 _RUN = """
 import json
 from tests.support import ROOT, notebook

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dashboard.services.playback import frames, overview
+from fer_core import cli
 from fer_core.data import layouts, open_dataset
 from fer_core.data.layout import Layout, coded
 from fer_core.data.pictures import Listed, faces_of_files
 from fer_core.data.records import DataSet, FaceSet
 from fer_core.emotions import EMOTIONS
+from fer_core.evaluation import peers
+from fer_core.evaluation.peers import PeerKind
 from fer_core.evaluation.run import evaluate_faces
 from fer_core.faces import CropGeometry, Faces, detectors
 from fer_core.faces.detectors import DetectorKind
@@ -85,6 +88,13 @@ class Redness:
         return np.asarray(mean[:, :1] - mean[:, 2:], np.float32)
 
 
+class Optimist:
+    """A peer that sees joy everywhere."""
+
+    def answers(self, pictures: Sequence[RGB], boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.eye(len(EMOTIONS))[[EMOTIONS.index("happy")] * len(pictures)]
+
+
 def find_toy(root: Path, name: str) -> DataSet | None:
     """Pictures ``a1.png``, ``b2.png``, … beside a file ``toy.txt``."""
     if not (root / "toy.txt").is_file():
@@ -109,11 +119,13 @@ def guests() -> Iterator[None]:
     """All toys, registered; the registries forget them afterwards."""
     known: list[dict[str, Any]] = [
         detectors.DETECTORS, registry._BUILDERS, registry._DESCRIPTIONS, base.SIGNALS, export.KINDS,
+        peers.PEERS,
     ]  # fmt: skip
     before, before_layouts = [dict(each) for each in known], layouts.LAYOUTS
     detectors.register(DetectorKind("centre", "Centre", "a face in the middle", lambda min_face_px, device: Centre()))
     registry.register("toy", input_px=48, min_px=8)(Tiny)
     base.register(Redness())
+    peers.register(PeerKind("optimist", "sees joy", "json", "install Python.", Optimist))
     export.register(export.ExportFormat("txt", "Text", "text/plain", as_text))
     layouts.LAYOUTS = layouts.registered((TOY, *before_layouts.values()))
     yield
@@ -182,3 +194,13 @@ def test_a_data_set_is_found_and_evaluated(checkpoint: Path, tmp_path: Path) -> 
     assert faces.name == "toy" and [EMOTIONS[label] for label in faces.labels] == ["happy", "happy", "sad", "sad"]
     table = evaluate_faces(load(checkpoint, device="cpu"), faces)
     assert len(table) == 4 and {"label_toy", "p_happy"} <= set(table.columns)
+
+
+def test_a_peer_runs_in_the_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((48, 48), 60, np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((48, 48), 90, np.uint8))
+    (tmp_path / "faces.csv").write_text("file,label,person\na.png,joy,x\nb.png,sad,y\n")
+    told = ["evaluate", str(checkpoint), "--data", str(tmp_path), "--tta", "none", "--json", "--peer", "optimist"]
+    assert cli.main(told) == 0
+    (peer,) = json.loads(capsys.readouterr().out)["peers"]
+    assert (peer["peer"], peer["accuracy"], peer["intervals"]["people"]) == ("optimist", 0.5, 2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
+import itertools
 import re
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import fer_core
+from dashboard.addresses import SCRIPTS
 from tests.support import ROOT
 
 # a package may import what stands before it
@@ -33,8 +36,13 @@ ORDER = (
     "embeddings",
     "explain",
     "video",
+    "live",
+    "home",
 )
-ABOVE = ("cli", "cli_parts", "cli_convert", "cli_evaluate", "cli_robustness", "__main__", "__init__")
+ABOVE = (
+    "cli", "cli_parts", "cli_convert", "cli_doctor", "cli_evaluate", "cli_live", "cli_robustness",
+    "__main__", "__init__",
+)  # fmt: skip
 
 
 def modules(folder: str) -> list[Path]:
@@ -105,15 +113,19 @@ def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
     allowed = {
         "fer_core/cli.py",
         "fer_core/cli_convert.py",
+        "fer_core/cli_doctor.py",
         "fer_core/cli_parts.py",
         "fer_core/cli_evaluate.py",
+        "fer_core/cli_live.py",
         "fer_core/cli_robustness.py",
         "fer_core/faces/convert.py",
         "training/train.py",
         "training/drawn.py",
+        "training/class_prior.py",
         "training/edge.py",
         "training/measure.py",
         "training/options.py",
+        "training/pretrained.py",
         "training/recipes/__main__.py",
         "training/reference.py",
         "dashboard/sample/make.py",
@@ -152,6 +164,14 @@ def test_only_a_worker_knows_what_jobs_do() -> None:
     assert work == ["worker.py"]
 
 
+def test_only_the_command_line_knows_of_peers() -> None:
+    """Other people's tools, which need packages of their own."""
+    peers = "fer_core.evaluation.peers"
+    paths = [path for folder in ("fer_core", "training", "dashboard") for path in modules(folder)]
+    who = {str(path.relative_to(ROOT)) for path in paths if any(name.startswith(peers) for name in imports(path))}
+    assert {name for name in who if "/peers/" not in name} == {"fer_core/cli_evaluate.py"}
+
+
 def test_pickles_are_opened_nowhere() -> None:
     risky = {"pickle", "joblib", "dill", "shelve", "marshal"}
     assert [entry for folder in ("fer_core", "training", "dashboard") for entry in offenders(folder, *risky)] == []
@@ -165,22 +185,23 @@ def test_what_loads_when() -> None:
     assert loaded_by("import fer_core, fer_core.emotions", "torch", "cv2", "av", "pandas", "streamlit") == []
     tables = "import fer_core.video.export, fer_core.video.dictionary, dashboard.services.playback"
     assert loaded_by(tables, "torch", "facenet_pytorch", "streamlit") == []
-    networks = "import training.train, fer_core.models.classifier, fer_core.evaluation"
-    assert loaded_by(networks, "facenet_pytorch", "streamlit", "av") == []
-    first_page = "import dashboard.services.routes, dashboard.components.queue, dashboard.components.analyze_form"
+    networks = "import training.train, fer_core.models.classifier, fer_core.evaluation, fer_core.cli_evaluate"
+    assert loaded_by(networks, "facenet_pytorch", "streamlit", "av", "fer_core.evaluation.peers") == []
+    first_page = "import dashboard.services.routes, dashboard.videos.queue, dashboard.videos.form"
     assert loaded_by(first_page, "pandas", "torch", "cv2", "av", "scipy") == []
 
 
 def test_pages_do_not_load_torch(tmp_path: Path) -> None:
     """All pages in one interpreter, one after the other; the first one that loads it is named."""
-    pages = sorted(path.stem for path in (ROOT / "dashboard/app_pages").glob("*.py"))
+    pages = sorted(path.relative_to(ROOT / "dashboard").as_posix() for path in (ROOT / "dashboard").rglob("*page.py"))
+    assert pages == sorted(SCRIPTS.values())
     code = f"""
 import os, sys
 os.environ['FER_HOME'] = {str(tmp_path)!r}
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file('dashboard/main.py', default_timeout=90).run()
 for page in {pages}:
-    app.switch_page(f'app_pages/{{page}}.py').run()
+    app.switch_page(page).run()
     assert not app.exception, page
     print(page, *[name for name in ('torch', 'facenet_pytorch', 'av') if name in sys.modules])
 """
@@ -228,6 +249,39 @@ def test_lists_of_exact_versions_name_no_host() -> None:
         assert not any(line.startswith("torch==2.13.0") for line in lines)
 
 
+def test_the_list_with_hashes_is_the_plain_one() -> None:
+    """Versions and conditions, each with at least one hash and nothing else."""
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pinned = [line.removesuffix(" \\") for line in lines if not line.startswith(" ")]
+    assert pinned == (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    hashes = [line.strip().removesuffix(" \\") for line in lines if line.startswith(" ")]
+    assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in hashes)
+    assert all(later.startswith(" ") for line, later in itertools.pairwise(lines) if not line.startswith(" "))
+
+
+def test_the_notice_names_what_comes_under_other_terms() -> None:
+    """Packages of the plain list that are not permissive, and the libraries in PyAV's wheel."""
+    said = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    found = {line.split("==")[0]: _licence(line.split("==")[0]) for line in lines}
+    bound = {name for name, licence in found.items() if re.search(r"GPL|MPL|Mozilla|NVIDIA", licence)}
+    named = {name for name in bound if name in said or name.startswith("nvidia-")}
+    assert bound - named == set() and "tqdm" in bound
+    folder = Path(importlib.metadata.distribution("av").locate_file("av.libs"))
+    libraries = {re.split(r"[-.](?=[0-9a-f]{8}\b|so\b)", path.name)[0] for path in folder.glob("lib*")}
+    assert {name for name in libraries if name.split("-x")[0].split("-s")[0] not in said} == set()
+
+
+def _licence(package: str) -> str:
+    """What an installed package says of its licence; empty for what this system does not install."""
+    try:
+        told = importlib.metadata.metadata(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    classified = [each for each in told.get_all("Classifier", []) if each.startswith("License")]
+    return " ".join([told.get("License-Expression", ""), *classified, told.get("License", "")[:100]])
+
+
 def _literal(node: ast.expr | None) -> str:
     return str(node.value) if isinstance(node, ast.Constant) else ""
 
@@ -255,5 +309,5 @@ def test_parameters_that_are_bound_to_a_widget_are_never_written() -> None:
     """Streamlit refuses that with a traceback; ``hand_over`` gives the widget its value."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in modules("dashboard")]
     bound, written = (set[str]().union(*map(names, trees)) for names in (bound_parameters, written_parameters))
-    assert {"checkpoint", "view"} <= bound and "analysis" in written
+    assert {"data", "view"} <= bound and "analysis" in written
     assert bound & written == set()

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS
+from fer_core.errors import InputError
 from fer_core.faces import Faces, make_detector
 from fer_core.signals import POSE, QUALITY, SIGNALS, VALENCE, Column, Seen, head_pose, measured, register, viewed
 from fer_core.signals.pose import MEAN_FACE
@@ -153,7 +154,7 @@ def test_signals_are_measured_or_viewed_and_their_columns_are_whole() -> None:
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(InputError, match="equally many"):
         Seen(crops=np.zeros((2, 8, 8, 3), np.uint8), landmarks=np.zeros((1, 5, 2), np.float32))
-    with pytest.raises(ValueError, match=r"Expected probabilities \(n, 7\)"):
+    with pytest.raises(InputError, match=r"Expected probabilities \(n, 7\)"):
         Seen(probabilities=np.zeros((1, 6)), labels=EMOTIONS)

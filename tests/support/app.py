@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tests.support import ROOT
+from tests.support.entry import PORTS, let_in
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NOISE = re.compile(r"status of 404 .*|.*preloaded.*")
@@ -59,6 +60,7 @@ def new_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Any:
     for tab in context.pages:
         tab.close()
     context.clear_cookies()
+    let_in(context)
     tab = context.new_page()
     tab.set_viewport_size({"width": width, "height": height})
     tab.set_default_timeout(PATIENCE_S * 1000)
@@ -88,21 +90,27 @@ def watched_tab(browser: Any, *, width: int = 1280, height: int = 1200) -> Itera
 
 
 @contextmanager
-def running_app(home: Path) -> Iterator[tuple[str, int]]:
+def running_app(
+    home: Path, *, before: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
     """Start the app on a free port with ``home`` as its data folder; gives its address and process id. How networks run
-    fastest is measured by the first app alone; later ones find its notes."""
-    if _RUNTIMES.is_dir():
+    fastest is measured by the first app alone; later ones find its notes, unless another program, ``before``, starts
+    them to look on."""
+    if _RUNTIMES.is_dir() and not before:
         shutil.copytree(_RUNTIMES, home / "runtimes", dirs_exist_ok=True)
     port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
+    command = [*before, sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
     process = subprocess.Popen(
         [*command, "--server.headless=true", f"--server.port={port}"],
-        cwd=ROOT, env=os.environ | {"FER_HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=ROOT, env=os.environ | {"FER_HOME": str(home)} | dict(environment or {}),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         _wait_for(port, process)
+        PORTS.add(port)
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
+        PORTS.discard(port)
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE_S)
         if (home / "runtimes").is_dir():
@@ -120,6 +128,16 @@ def loose(folder: Path) -> list[str]:
 def at_rest(page: Any) -> None:
     """Wait until the page's script is not running."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def row_of(page: Any, name: str) -> Any:
+    """The row of an analysis in the list on the first page."""
+    return page.locator("[class*=st-key-row-]", has_text=name).first
+
+
+def open_button(page: Any, name: str) -> Any:
+    """What opens an analysis, once it is there."""
+    return row_of(page, name).get_by_role("button", name="Open", exact=True)
 
 
 def children_of(pid: int, words: str) -> list[int]:

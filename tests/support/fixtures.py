@@ -16,12 +16,14 @@ from starlette.testclient import TestClient
 os.environ["FER_HOME"] = tempfile.mkdtemp(prefix="fer-tests-")  # the user's own data folder is never touched
 
 from dashboard.services import jobs, places, queues
+from dashboard.services.doors import MIDDLEWARE
 from dashboard.services.routes import ROUTES
 from fer_core.models.classifier import Classifier, load
 from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.video.pipeline import analyze
 from fer_core.video.store import Analysis, open_analysis
 from tests.support.clips import write_clip
+from tests.support.entry import cookie
 
 
 @pytest.fixture
@@ -42,7 +44,8 @@ def home() -> Path:
 @pytest.fixture
 def client(home: Path) -> Iterator[TestClient]:
     """Our own routes, asked as the pages ask them."""
-    with TestClient(Starlette(routes=ROUTES), base_url="http://127.0.0.1:8501") as client:
+    app = Starlette(routes=ROUTES, middleware=MIDDLEWARE)
+    with TestClient(app, base_url="http://127.0.0.1:8501", headers={"Cookie": cookie(8501)}) as client:
         yield client
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from dashboard.addresses import SCRIPTS
 from tests.support import ROOT
 
 
@@ -12,13 +13,19 @@ def open_page(page: str, **query: str) -> AppTest:
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
-    return app.switch_page(f"app_pages/{page}.py").run()
+    return app.switch_page(SCRIPTS[page]).run()
 
 
 def words(app: AppTest) -> str:
     """All text on the page."""
     kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "success")
     return "\n".join(str(each.value) for kind in kinds for each in getattr(app, kind))
+
+
+def can_be_deleted(app: AppTest, analysis_id: str) -> bool:
+    """Whether the row of an analysis offers that: a damaged one by a button, others among more."""
+    has_button = any(button.key == f"delete-{analysis_id}" for button in app.button)
+    return has_button or any(menu.key == f"more-{analysis_id}" and "Delete" in menu.options for menu in app.menu_button)
 
 
 INFO = {

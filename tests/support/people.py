@@ -80,6 +80,9 @@ class Numbered:
 
     same: ClassVar[Mapping[int, int]] = {}
 
+    def state(self) -> dict[str, object]:
+        return {}
+
     def update(self, time_s: float, faces: Faces, *_: object) -> NDArray[np.int32]:
         return np.full(len(faces), int(time_s > 4.45), np.int32)
 

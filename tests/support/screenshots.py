@@ -12,23 +12,28 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.app import chromium_path, running_app, running_chromium
+from tests.support.app import chromium_path, open_button, running_app, running_chromium
+from tests.support.entry import let_in
 
 PAGES = {
-    "analyze": "/",
+    "videos": "/",
+    "live": "/live",
     "review": "/review",
-    "library": "/library",
-    "checkpoints": "/checkpoints",
-    "robustness": "/checkpoints?part=Robustness",
+    "models": "/models",
+    "errors": "/model?view=Errors",
+    "map": "/model?view=Map",
+    "calibration": "/model?view=Calibration",
+    "labels": "/model?view=Label+quality",
+    "slices": "/model?view=Slices",
+    "compare": "/model?view=Compare&against=mobilenetv2-fer2013",
+    "robustness": "/model?view=Robustness",
+    "curves": "/model?view=Curves",
+    "card": "/model?view=Card",
     "systems": "/systems",
-    "inspect": "/inspect",
-    "calibration": "/inspect?view=Calibration",
-    "labels": "/inspect?view=Label+quality",
-    "slices": "/inspect?view=Slices",
-    "compare": "/inspect?view=Compare&against=mobilenetv2-fer2013",
-    "explain": "/explain",
-    "datasets": "/datasets",
-    "responsible-use": "/responsible_use",
+    "learn": "/learn",
+    "face": "/face",
+    "settings": "/settings",
+    "storage": "/settings?part=Storage",
 }
 SIZES = {"wide": (1280, 1000), "narrow": (390, 844)}
 
@@ -55,6 +60,7 @@ def main() -> None:
         for scheme in ("light", "dark"):
             for size, (width, height) in SIZES.items():
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+                let_in(context)
                 for name, path in PAGES.items():
                     tab = context.new_page()
                     tab.goto(review if name == "review" else address + path)
@@ -69,6 +75,7 @@ def main() -> None:
 def _documents(browser: Any, review: str, folder: Path) -> None:
     """Review as it opens, and a closer look: a span in lines, smoothed, with the reasons of the network."""
     tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+    let_in(tab.context)
     tab.goto(review)
     _point(tab)
     tab.wait_for_timeout(2500)
@@ -96,11 +103,12 @@ def _documents(browser: Any, review: str, folder: Path) -> None:
 def _inspection(browser: Any, address: str, folder: Path) -> None:
     """The matrices, and the map with a lasso; without a data set, so that no face of one is shown."""
     tab = browser.new_page(viewport={"width": 1280, "height": 1120})
-    tab.goto(f"{address}/inspect?labels=fer2013&true=fear&predicted=sad")
+    let_in(tab.context)
+    tab.goto(f"{address}/model?labels=fer2013&true=fear&predicted=sad")
     tab.get_by_role("grid", name="7 emotions").wait_for()
     tab.wait_for_timeout(2000)
     tab.screenshot(path=folder / "inspect.png")
-    tab.goto(f"{address}/inspect?labels=fer2013&view=Map")
+    tab.goto(f"{address}/model?labels=fer2013&view=Map")
     tab.get_by_role("button", name="Make the map").click()
     tab.locator(".scatter[data-ready=yes]").wait_for(timeout=240_000)
     box = tab.locator(".stage").first.bounding_box()
@@ -118,9 +126,10 @@ def _inspection(browser: Any, address: str, folder: Path) -> None:
 def _analyse_sample(browser: Any, address: str) -> str:
     """Analyse the sample; returns the address of its review."""
     tab = browser.new_page()
+    let_in(tab.context)
     tab.goto(address)
     tab.get_by_role("button", name="Try the sample").click()
-    tab.get_by_role("button", name="Open in Review").click(timeout=240_000)
+    open_button(tab, "Sample.mp4").click(timeout=240_000)
     tab.locator(".player[data-ready=yes]").wait_for()
     url = str(tab.url)
     tab.close()

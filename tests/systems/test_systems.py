@@ -16,6 +16,7 @@ import fer_core.models.catalogue
 from fer_core.emotions import EMOTIONS, EMOTIONS8
 from fer_core.errors import InputError
 from fer_core.evaluation.run import TTA
+from fer_core.faces.detectors import DETECTORS
 from fer_core.models.registry import build, describe
 from fer_core.systems import NAMES, System, read_system, system, systems
 from fer_core.systems.records import VIEWS
@@ -95,6 +96,14 @@ def test_every_claim_has_a_place_and_a_comparison_or_a_reason(each_system: Syste
     assert told == sum(not claim.comparable for claim in each_system.claims)
     for text in (each_system.summary, each_system.detector, *each_system.data, *each_system.outputs):
         assert text
+
+
+def test_live_settings_are_a_shipped_checkpoint_of_the_system_and_a_detector_that_is_known(each_system: System) -> None:
+    """The two systems whose documents describe a live view have them."""
+    assert (each_system.live is not None) == (each_system.name in ("shsu-2023", "mru-2025"))
+    if (live := each_system.live) is not None:
+        assert live.checkpoint in {folder.name for folder in (ROOT / "checkpoints").iterdir()}
+        assert live.checkpoint.startswith(each_system.name) and live.detector in DETECTORS
 
 
 def test_views_are_those_of_an_evaluation() -> None:
@@ -206,9 +215,11 @@ NEEDED = (
     "augment", "balance", "keep", "seed",
 )  # fmt: skip
 WORKBENCH = {
-    "workbench-ensemble-fer2013", "workbench-ensemble-ferplus", "workbench-mobilenetv2", "workbench-resnet",
-    "workbench-resnet-seed1", "workbench-resnet-settled0", "workbench-resnet-settled1", "workbench-resnet-taught",
-    "workbench-resnet-votes0", "workbench-resnet-votes1", "workbench-resnet-wide",
+    "workbench-ensemble-fer2013", "workbench-ensemble-ferplus", "workbench-lite0", "workbench-lite0-settled0",
+    "workbench-lite0-votes0", "workbench-lite0-votes1", "workbench-mobilenetv2", "workbench-resnet",
+    "workbench-resnet-seed1",
+    "workbench-resnet-settled0", "workbench-resnet-settled1", "workbench-resnet-taught", "workbench-resnet-votes0",
+    "workbench-resnet-votes1", "workbench-resnet-wide",
 }  # fmt: skip
 OURS = {"demo", "usfq-2024-fer2013", *WORKBENCH}
 WHERE_USED = ("pca", "phases", "transforms", "stages", "mix", "ema")

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
+from dashboard.services import checkpoints
 from fer_core.data import open_dataset
 from fer_core.data.drawn import draw_dataset
 from fer_core.data.records import DataSet
 from fer_core.errors import RecipeError
+from fer_core.evaluation.history import read_history
 from fer_core.evaluation.run import evaluate_faces, table_array
 from fer_core.models.card import read_card
 from fer_core.models.classifier import load
+from training.data import teacher_of
 from training.options import machine_of, parser
-from training.recipe import network_recipe
+from training.recipe import OWN, network_recipe
+from training.settings import Target, Teacher
 from training.train import on_what_is_there
-from training.trainer import epochs_done
+from training.trainer import build_module, epochs_done
 
 
 def asked(*words: str) -> argparse.Namespace:
@@ -69,8 +76,22 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     assert machine_of(asked("--devices", "auto"), {}).devices == 2
 
 
+def test_a_loss_is_shared_among_the_classes_that_are_taught() -> None:
+    demo = network_recipe("demo")
+    target = Target(1.0, 0.1, "own", Teacher(["teacher"], weight=0.5, temperature=1.0))
+    some = dataclasses.replace(demo.data, classes=["neutral", "happy"])
+    module = build_module(dataclasses.replace(demo, data=some, targets={OWN: target}))
+    logits, labels = module._logits(torch.rand(4, 1, 48, 48))[OWN], torch.tensor([3, 6, 6, 3])
+    assert set(logits.argmax(dim=1).tolist()) <= {3, 6} and logits[:, [0, 1, 2, 4, 5]].max() < -500
+    answers = torch.rand(4, 7).softmax(dim=1)
+    known, mine = logits[:, [3, 6]], answers[:, [3, 6]] / answers[:, [3, 6]].sum(dim=1, keepdim=True)
+    hard = F.cross_entropy(known, torch.tensor([0, 1, 1, 0]), label_smoothing=0.1)
+    expected = 0.5 * hard - 0.5 * (mine * known.log_softmax(dim=1)).sum(dim=1).mean()
+    torch.testing.assert_close(module._loss(OWN, logits, {OWN: labels, teacher_of(OWN): answers}), expected)
+
+
 def test_some_classes_only_are_taught_tested_and_said(
-    drawn: Path, tmp_path: Path, run_tiny: Callable[..., tuple[int, str, str]]
+    drawn: Path, tmp_path: Path, run_tiny: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run_tiny("--classes", "happy,sad,neutral")[0] == 0
     found = load(tmp_path / "out" / "demo")
@@ -82,6 +103,13 @@ def test_some_classes_only_are_taught_tested_and_said(
     probabilities = table_array(evaluate_faces(found, faces), "p_")
     assert probabilities[:, [0, 1, 2, 5]].max() == 0 and probabilities[:, [3, 4, 6]].min() > 0
     assert set(found.card.headline["recalls"]) == {"happy", "sad", "neutral"}
+    assert found.card.answers == ["happy", "sad", "neutral"] and "48 px, happy, sad, neutral; on" in repr(found)
+    monkeypatch.setenv("FER_CHECKPOINTS", str(tmp_path / "out"))
+    assert "taught happy, sad and neutral, and says nothing else" in checkpoints.entry("demo").answers()
+    monkeypatch.delenv("FER_CHECKPOINTS")
+    assert checkpoints.entry("mobilenetv2-ferplus").answers() == ""
+    curve = read_history(tmp_path / "out" / "demo").curve("choose", "loss", "own")
+    assert curve is not None and curve.max() < 2.0, "of three classes, without those that are never said"
     assert found.card.headline["left_out"]["of other classes"] == int(np.isin(faces.labels, [0, 1, 2, 5]).sum())
     assert found.card.training_command.endswith("--classes happy,sad,neutral")
     assert "unknown class 'glad'" in run_tiny("--classes", "happy,glad")[2]

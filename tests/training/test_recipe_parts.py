@@ -28,7 +28,9 @@ from training import trainer
 from training.augment import mix, named_transforms, train_batch
 from training.data import EpochBatches, FaceTensors, FerDataModule, balanced
 from training.held_out import held_out_rows
+from training.module import MultiHead
 from training.prepare import choose_pictures, find_all, mean_and_std, prepare
+from training.reading import HowToRead
 from training.recipe import Recipe, load_recipe, network_recipe
 from training.schedule import LearningRate, freeze, make_optimiser
 from training.settings import OPTIMISERS, Augment, Balance, Data, Mix, Optimiser, Part, Phase, Schedule
@@ -57,7 +59,7 @@ def test_every_optimiser_learns_with_its_own_rates(name: str) -> None:
     torch.manual_seed(0)
     net = network()
     options = Optimiser(lr=0.01, name=name, backbone_lr=0.0001, weight_decay=0.1)
-    optimiser = make_optimiser(net, set(net.backbone.parameters()), options)
+    optimiser = make_optimiser(net, net, options)
     assert {group["share"] for group in optimiser.param_groups} == {0.01, 1.0}
     assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(net.parameters()))
     for group in optimiser.param_groups:
@@ -71,6 +73,25 @@ def test_every_optimiser_learns_with_its_own_rates(name: str) -> None:
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0]
+
+
+def test_earlier_stages_of_a_backbone_learn_slower() -> None:
+    net = network()
+    model = MultiHead(net, ["own"])
+    options = Optimiser(lr=0.03, backbone_lr=0.01, weight_decay=0.1, layer_decay=0.5)
+    share = {
+        each: group["share"] for group in make_optimiser(model, net, options).param_groups for each in group["params"]
+    }
+    assert share.keys() == set(model.parameters()), "each is taught, once"
+    layers = [[share[each] for each in layer.parameters()] for layer in net.layers() if [*layer.parameters()]]
+    assert all(len(set(layer)) == 1 for layer in layers), "a layer has one rate"
+    rates = [layer[0] for layer in layers]
+    assert rates == sorted(rates) and rates[-1] == pytest.approx(1 / 3) and rates[0] == pytest.approx(1 / 3 * 0.5**7)
+    assert all(share[each] == 1 for each in [*model.heads.parameters(), *net.neck.parameters()])  # type: ignore[union-attr]
+    plain = make_optimiser(model, net, dataclasses.replace(options, layer_decay=1.0)).param_groups
+    assert [group["share"] for group in plain] == pytest.approx([1 / 3, 1 / 3, 1, 1])
+    with pytest.raises(ValueError, match="layer_decay above 0 and up to 1, got 2"):
+        Optimiser(lr=0.1, layer_decay=2)
 
 
 def test_learning_rates_over_the_schedule() -> None:
@@ -107,7 +128,7 @@ def test_frozen_layers_stay_as_they_are() -> None:
     assert not any(each.requires_grad for each in net.backbone.parameters())
     assert all(each.requires_grad for each in [*net.neck.parameters(), *net.head.parameters()])  # type: ignore[union-attr]
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    optimiser = make_optimiser(net, set(net.backbone.parameters()), Optimiser(lr=0.1))
+    optimiser = make_optimiser(net, net, Optimiser(lr=0.1))
     nn.functional.cross_entropy(net(torch.rand(7, 1, 48, 48)), torch.arange(7)).backward()
     optimiser.step()
     now = net.state_dict()
@@ -142,7 +163,7 @@ def test_copies_change_as_the_balance_says_and_the_others_do_not() -> None:
     )  # fmt: skip
     images = torch.randint(0, 256, (6, 48, 48), dtype=torch.uint8)
     copy = torch.tensor([False, True, False, True, False, True])
-    x = train_batch(images, recipe, 48, copy)
+    x = train_batch(images, recipe, 48, originals=torch.tensor([0, 2, 4]), copies=torch.tensor([1, 3, 5]))
     plain = images.float().div(255).unsqueeze(1)
     assert (x[~copy] - plain[~copy]).abs().max() < 1e-5
     assert (x[copy] - plain[copy]).abs().mean(dim=(1, 2, 3)).min() > 0.02
@@ -288,7 +309,7 @@ def test_unreadable_pictures_are_named_and_left_out_only_when_asked(tmp_path: Pa
     broken.write_bytes(broken.read_bytes()[:40])
     with pytest.raises(DataError, match=broken.name):
         prepared_from(DEMO, folder, tmp_path / "a")
-    prepared = prepared_from(DEMO, folder, tmp_path / "b", skip_unreadable=True)
+    prepared = prepared_from(DEMO, folder, tmp_path / "b", how=HowToRead(skip_unreadable=True))
     assert len(prepared.train) + len(prepared.choose) == 41
     assert not any(broken.name in each for each in prepared.train.ids.tolist())
 
@@ -304,7 +325,7 @@ def test_mean_and_std_are_those_of_the_training_pictures(drawn: Path, tmp_path: 
 
 def test_a_resumed_run_opens_its_pictures_again(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepared_from(DEMO, drawn, tmp_path)
-    monkeypatch.setattr("training.prepare._decode", None)
+    monkeypatch.setattr("training.reading._decode", None)
     again = prepared_from(DEMO, drawn, tmp_path)
     assert np.array_equal(first.train.images, again.train.images)
 
@@ -408,7 +429,7 @@ def test_pixels_are_taken_from_the_same_places_in_half_precision(drawn: Path, tm
 def test_pictures_move_to_a_gpu_where_they_fit(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     faces = FaceTensors(prepared_from(DEMO, drawn, tmp_path).train, needs_votes=False)
     moved: list[torch.device] = []
-    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: moved.append(device) or tensor)
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device, **_: moved.append(device) or tensor)
     size = sum(tensor.nbytes for tensor in faces.tensors.values())
     for free, device, wanted in ((0, "cuda", 0), (size, "cuda", 0), (3 * size, "cuda", 2), (0, "cpu", 2)):
         moved.clear()

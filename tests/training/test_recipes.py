@@ -1,5 +1,6 @@
-"""Every recipe, on drawn data in the layout of its own data set: those that together use everything a recipe can ask
-for train, resume, are evaluated and loaded; the others prepare their pictures and take one step."""
+"""Every recipe, on drawn data in the layout of its own data set: one of each system trains, resumes, is evaluated and
+loaded, at night all do so, first those that together use everything a recipe can ask for; the others prepare their
+pictures and take one step."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ import torch
 
 from dashboard.services import checkpoints
 from fer_core.data.drawn import draw_dataset
-from fer_core.errors import CheckpointError
+from fer_core.errors import CheckpointError, RecipeError
 from fer_core.models.classifier import load
 from fer_core.models.registry import describe
 from tests.support import ROOT
@@ -29,10 +30,11 @@ from training import trainer
 from training.data import FerDataModule
 from training.export import export_checkpoints
 from training.prepare import PreparedData, choose_pictures, find_all, prepare
-from training.recipe import Recipe, load_recipe, recipe_names
+from training.recipe import IMAGENET, SCRATCH, EnsembleRecipe, Recipe, how_to_make, load_recipe, recipe_names
 from training.recipes import __main__ as listing
 from training.results import Results
 from training.settings import Phase
+from training.teach import start_net
 
 RECIPES = {name: recipe for name in recipe_names() if isinstance(recipe := load_recipe(name), Recipe)}
 LAYOUTS = {
@@ -54,6 +56,8 @@ TINY: dict[str, dict[str, Any]] = {
 
 SPLITS = True  # to draw the pictures twice costs less than to wait for all of these
 DEEP = {"densenet121", "inceptionv3", "resnet50v2", "vgg16", "vgg19", "vgg19-bn", "efficientnetv2-b0"}
+SMALL: tuple[str, dict[str, Any]] = ("compact-resnet", {"widths": [8, 16, 16, 16]})
+"""What a deep network's recipe trains in its place; the network itself takes a step here and has tests of its own."""
 TOLD = {"name", "system", "seed", "checkpoint", "document", "ours", "architecture", "options"}
 """Fields that change no way of training; every architecture takes a step here, and has tests of its own."""
 
@@ -89,7 +93,9 @@ def cover() -> list[str]:
 
 
 COVER = cover()
-OTHERS = [name for name in RECIPES if name not in COVER]
+BRIEFLY = list({RECIPES[name].system: name for name in reversed(COVER)}.values())
+"""One of each system, which train to their end in every run; all of the cover do so at night."""
+OTHERS = [name for name in RECIPES if name not in BRIEFLY]
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +106,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: top / name for name in LAYOUTS}
 
 
-def shrunk(recipe: Recipe, epochs: int) -> Recipe:
+def shrunk(recipe: Recipe, epochs: int, swap: bool = False) -> Recipe:
     """The recipe with small pictures, a small network and few steps; everything else as it is."""
     size = max(describe(recipe.architecture).min_px, 64 if recipe.architecture == "mobilenet-attention" else 32)
     source = min(recipe.crop.source, 48)
     crop = dataclasses.replace(recipe.crop, source=source, field=min(recipe.crop.field, source))
     limited = [dataclasses.replace(part, per_class=min(part.per_class, 2)) for part in recipe.data.train]
     phases = [Phase(1, each.train, each.lr) for each in recipe.phases][:2]
+    architecture, options = recipe.architecture, {**recipe.options, **TINY.get(recipe.architecture, {})}
+    if swap and architecture in DEEP:
+        architecture, options = SMALL
     return dataclasses.replace(
         recipe,
         epochs=epochs,
@@ -117,7 +126,8 @@ def shrunk(recipe: Recipe, epochs: int) -> Recipe:
         minutes=0.0,
         stages=[],
         input=dataclasses.replace(recipe.input, size=size),
-        options={**recipe.options, **TINY.get(recipe.architecture, {})},
+        architecture=architecture,
+        options=options,
     )
 
 
@@ -153,18 +163,20 @@ def test_the_cover_has_every_data_set_optimiser_and_balance() -> None:
     assert len(COVER) < len(RECIPES) / 2
 
 
-@pytest.mark.parametrize("name", [*COVER, *(pytest.param(name, marks=pytest.mark.nightly) for name in OTHERS)])
+@pytest.mark.parametrize("name", [*BRIEFLY, *(pytest.param(name, marks=pytest.mark.nightly) for name in OTHERS)])
 @pytest.mark.filterwarnings("ignore:.*")  # Lightning has advice on runs of two steps
 def test_a_recipe_trains_resumes_and_becomes_a_checkpoint(
     name: str, data: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fer_core.models.trunks.TrunkNetwork.load_imagenet", unreachable)
     monkeypatch.setattr("fer_core.models.mobilenet.MobileNetV2.load_imagenet", unreachable)
+    monkeypatch.setattr("fer_core.models.timm_nets.TimmNetwork.load_imagenet", unreachable)
     recipe = RECIPES[name]
     run, out = tmp_path / "run", tmp_path / "checkpoints"
-    one_sitting(shrunk(recipe, 1), data, run)
+    swap = name in COVER
+    one_sitting(shrunk(recipe, 1, swap), data, run)
     assert [row["epoch"] for row in history(run)] == ["1"]
-    small = shrunk(recipe, 2)
+    small = shrunk(recipe, 2, swap)
     prepared = one_sitting(small, data, run)
     rows = history(run)
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -207,6 +219,30 @@ def test_every_choice_of_a_recipe_is_explained() -> None:
         if name != "demo":
             assert groups <= told, f"{name} does not say where {groups - told} come from"
             assert recipe.ours, name
+
+
+def test_every_checkpoint_that_a_recipe_needs_is_made_by_another() -> None:
+    """What a recipe starts from and is taught by need not be there: it is said which command makes it."""
+    makers = {each.checkpoint: name for name, recipe in RECIPES.items() for each in recipe.targets.values()}
+    ready = set[str]()
+    left = {name: needed(recipe) for name, recipe in RECIPES.items()}
+    while now := {name for name, wanted in left.items() if {makers.get(each, each) for each in wanted} <= ready}:
+        ready |= now
+        left = {name: wanted for name, wanted in left.items() if name not in now}
+    assert not left, f"nothing makes what these need: {left}"
+    assert how_to_make("compact-resnet-ferplus") == "Make it first: python -m training.train workbench-resnet"
+    ensemble = next(name for name in recipe_names() if name not in RECIPES)
+    made = load_recipe(ensemble)
+    assert isinstance(made, EnsembleRecipe) and how_to_make(made.checkpoint).endswith(f"training.train {ensemble}")
+    with pytest.raises(RecipeError, match=r"needs nobody, which cannot be used: .* No recipe makes it"):
+        start_net(dataclasses.replace(RECIPES["workbench-resnet-votes1"], weights="nobody"), ROOT / "nowhere")
+
+
+def needed(recipe: Recipe) -> set[str]:
+    """Names of checkpoints that a recipe starts from or is taught by."""
+    targets = recipe.targets.values()
+    taught_by = {name for each in targets if each.teacher for name in each.teacher.checkpoints}
+    return ({recipe.weights, *(each.head for each in targets)} - {SCRATCH, IMAGENET, ""}) | taught_by
 
 
 def test_the_list_of_recipes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,11 +289,12 @@ def first_try(home: Path, *changes: str) -> float:
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=580,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "The checkpoint demo is on the dashboard's page Checkpoints" in done.stdout
+    assert "The checkpoint demo is on the dashboard's page Models" in done.stdout
     card = load(home / "checkpoints" / "demo").card
     return float(next(each["accuracy"] for each in card.metrics if each["split"] == "test"))
 
 
+@pytest.mark.nightly
 def test_a_first_try_without_data(tmp_path: Path) -> None:
     assert 0 <= first_try(tmp_path, "DEMO_FACES=8", "DEMO_OPTIONS=--epochs 1") <= 1
 

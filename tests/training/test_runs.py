@@ -165,7 +165,7 @@ def test_the_state_before_a_divergence_is_kept(
 def test_weights_that_half_precision_cannot_hold_are_never_written(
     tmp_path: Path, run_tiny: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.module.EmotionModule._check", lambda module, loss: None)
+    monkeypatch.setattr("training.module.EmotionModule.check", lambda module, loss: None)
     status, _, complaint = run_tiny("--lr", "1e9", "--set", "optimiser.name=sgd", "--set", "ema=0.0")
     assert status == 2 and "nothing was written: the run diverged" in complaint
     assert not (tmp_path / "out").exists()

@@ -36,12 +36,12 @@ class Writes:
     def __init__(self, word: str, n: int, *, stays: bool = False) -> None:
         self.word, self.left, self.stays = word, n, stays
 
-    def __call__(self, path: Path) -> Any:
+    def __call__(self, path: Path, **how: Any) -> Any:
         if self.word in path.name:
             self.left -= 1
             if self.left == 0 or (self.left < 0 and self.stays):
                 raise FULL
-        return replacing(path)
+        return replacing(path, **how)
 
 
 @pytest.fixture

@@ -212,3 +212,22 @@ def test_interlaced_frames_are_counted(tmp_path: Path) -> None:
     frames, reader = read(path)
     assert reader.stats.interlaced == len(frames) == 10
     assert read(write_clip(tmp_path / "b.mp4", SECOND))[1].stats.interlaced == 0
+
+
+def test_what_a_browser_recorded_tells_no_length_and_is_measured(tmp_path: Path) -> None:
+    """As MediaRecorder writes it: WebM whose head came before its end was known, at the camera's uneven times."""
+    times, path = [0.0, 0.033, 0.1, 0.4, 0.433, 1.2], tmp_path / "recorded.webm"
+    with av.open(str(path), "w", format="webm", options={"live": "1"}) as out:
+        stream = out.add_stream("libvpx", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time_s in times:
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 99, np.uint8), "rgb24")
+            frame.pts, frame.time_base = round(1000 * time_s), Fraction(1, 1000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    with av.open(str(path)) as written:
+        assert not written.duration
+    with VideoReader(path) as reader:
+        assert reader.info.duration_s == pytest.approx(1.2, abs=0.1)
+        assert [round(frame.time_s, 3) for frame in reader.frames()] == times

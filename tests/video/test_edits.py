@@ -10,7 +10,7 @@ import pytest
 
 from fer_core.emotions import DEFAULT_GROUP_MAP
 from fer_core.errors import InputError, StoreError
-from fer_core.video.edits import Edits, State, apply, checked, people_after
+from fer_core.video.edits import Edits, State, apply, checked, left_out, people_after
 from fer_core.video.marks import Mark
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
 from fer_core.video.view import Lens, view
@@ -121,6 +121,19 @@ def test_people_after_the_steps() -> None:
     gone = {"do": "exclude", "person": 2, "start_s": None, "end_s": None}
     assert people_after([0, 1, 2], [gone, {**gone, "person": 0, "start_s": 1.0}]) == [0, 1]
     assert people_after([0, 1], [{**gone, "person": None}]) == []
+
+
+def test_who_was_left_out_is_known_and_can_be_shown_again(rows: pd.DataFrame) -> None:
+    gone = checked({"do": "exclude", "person": 2}, rows, State())
+    edits = Edits().add(gone).add(checked({"do": "rename", "person": 0, "name": "Ada"}, rows, State()))
+    assert left_out(edits.state) == [2] and 2 not in apply(rows, edits.state.steps)["track"].tolist()
+    back = edits.add(checked({"do": "include", "person": 2}, rows, edits.state))
+    assert left_out(back.state) == [] and back.state.name_of(0) == "Ada", "later edits stay"
+    pd.testing.assert_frame_equal(apply(rows, back.state.steps), rows)
+    in_part = Edits().add({**gone, "start_s": 0.6, "end_s": 0.8})
+    assert left_out(in_part.state) == []
+    with pytest.raises(InputError, match="not left out"):
+        checked({"do": "include", "person": 2}, rows, in_part.state)
 
 
 def test_a_split_takes_the_frame_on_screen_along(rows: pd.DataFrame) -> None:

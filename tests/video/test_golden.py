@@ -41,6 +41,16 @@ def expected(name: str) -> dict[str, Any]:
     return dict(json.loads((GOLDEN / "expected" / name).read_text(encoding="utf-8")))
 
 
+def test_it_is_shown_as_one_line(analysis: Analysis) -> None:
+    shown = repr(analysis)
+    assert shown.startswith(
+        "<Analysis of sample.mp4: 75 frames in 15 s, 1 person, scores of compact-resnet-votes1-ferplus,"
+    )
+    assert "mobilenetv2-ferplus; in " in shown and shown.endswith(f"{analysis.folder}>") and "\n" not in shown
+    broken_off = Analysis(analysis.folder, {**analysis.record, "complete": False})
+    assert "; incomplete; in " in repr(broken_off)
+
+
 def of_now(bits: str, codes: list[dict[str, str]]) -> list[set[str]]:
     numbers = np.frombuffer(base64.b64decode(bits), "<u2")
     return [{code["name"] for i, code in enumerate(codes) if number >> i & 1} for number in numbers.tolist()]
@@ -97,6 +107,7 @@ def test_the_table_has_every_column_that_it_had(analysis: Analysis) -> None:
 def test_the_other_exports_say_what_they_said(analysis: Analysis) -> None:
     assert export(analysis, "vtt", Lens(0.5)) == (GOLDEN / "expected" / "export.vtt").read_bytes()
     then, now = expected("export.json"), json.loads(export(analysis, "json", Lens(0.5)))
+    assert now.pop("left_out") == []  # since 0.14
     for frame, was in zip(now["frames"], then["frames"], strict=True):
         for face, old in zip(frame.pop("faces"), was.pop("faces"), strict=True):
             assert set(face["why"]) - {TILTED} == set(old.pop("why")) - {TILTED}
@@ -106,6 +117,9 @@ def test_the_other_exports_say_what_they_said(analysis: Analysis) -> None:
         assert means == {"mean_yaw", "mean_pitch", "mean_roll", "mean_valence"}
         for key in means:
             person.pop(key)
+    assert now.pop("prior") == {"choice": "as_trained", "tau": {}, "shares": {}}, (
+        "it was made before there was a choice"
+    )
     limits = now.pop("limits")
     assert then.pop("limits").items() <= limits.items()
     assert now == then

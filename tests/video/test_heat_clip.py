@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -202,3 +203,39 @@ def test_impossible_clips_say_what_to_do(
     with pytest.raises(InputError, match=r"seen on 6 frames from 0\.00 to 1\.00 s; at most 5 .*shorter range"):
         ask(0.0, 1.0)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- what cannot be explained
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda table: table[table["track"] == 99], "There is no face to explain"),
+        (lambda table: table[table["track"] == 0].drop(columns="detection"), "the column detection is not among"),
+        (lambda table: table[table["track"] == 0].iloc[::-1], "sort by time_s"),
+        (lambda table: table[table["track"] == 0].assign(track=-1), "leave out those with track -1"),
+        (lambda table: table[[c for c in table if not c.startswith("p_")]].query("track == 0"), "say what to explain"),
+    ],
+)
+def test_rows_that_cannot_be_explained_are_said(
+    spoil: Callable[[pd.DataFrame], pd.DataFrame], words: str, clip: Path, analysis: Analysis, classifier: Classifier
+) -> None:
+    with pytest.raises(InputError, match=words):
+        why.explain(clip, spoil(analysis.timeline()), classifier)
+
+
+def test_faces_of_nobody_and_no_faces_are_said(clip: Path, analysis: Analysis, classifier: Classifier) -> None:
+    table = analysis.timeline()
+    with pytest.raises(InputError, match="There is no face to explain"):
+        why.face_crops(clip, table[table["track"] == 99], classifier)
+    with pytest.raises(InputError, match="Person 100 is not seen"):
+        why.faces_between(table, track=99, start_s=0.0, end_s=1.0)
+    with pytest.raises(InputError, match="1 face or more"):
+        why.faces_between(table, track=0, start_s=0.0, end_s=1.0, n=0)
+
+
+def test_what_was_explained_is_one_line(clip: Path, rows: pd.DataFrame, classifier: Classifier) -> None:
+    found = why.explain(clip, rows.iloc[:2], classifier, target=("happy", "neutral"))
+    side = classifier.card.crop.size
+    assert repr(found) == f"<Explained: 2 faces of {side} px with their maps, why happy+neutral>"

@@ -213,6 +213,11 @@ def _noting(keep, held):  # type: ignore[no-untyped-def]
     return noted
 
 
+def test_a_frame_without_faces_has_no_looks() -> None:
+    looks, bright = strips.strip_looks(np.zeros((0, 112, 112, 3), np.uint8))
+    assert looks.shape == (0, 256) and bright.shape == (0,)
+
+
 def test_nobody_at_all() -> None:
     found = Recogniser(Colours()).settle(pd.DataFrame({"frame": [], "track": []}, dtype=np.int64))
     assert found.numbers == {} and found.record["people"] == 0 and found.record["proposals"] == []
@@ -375,7 +380,7 @@ def test_the_command_line_says_it_too(
     bare: None, tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["analyze", str(clip), "--out", str(tmp_path / "a"), "--identity"]) != 0
-    assert "dlib-bin>=20,<21" in capsys.readouterr().err
+    assert "face_recognition_models==0.3.0" in capsys.readouterr().err
 
 
 def test_the_line_to_install_is_the_extra_of_the_project() -> None:

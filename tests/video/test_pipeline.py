@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from fer_core import cli
+from fer_core.emotions import PRIORS
 from fer_core.errors import FerError, InputError, StoreError, VideoError
 from fer_core.faces import Faces
 from fer_core.models.classifier import Classifier
@@ -19,6 +20,7 @@ from fer_core.models.folders import DEFAULT_CHECKPOINT
 from fer_core.progress import Progress
 from fer_core.video.pipeline import Settings, analyze
 from fer_core.video.store import Analysis, AnalysisStore, open_analysis
+from fer_core.video.view import view
 from tests.support.bad_files import write_bad
 from tests.support.clips import write_clip
 
@@ -135,6 +137,9 @@ def test_strips_that_turn_out_to_be_parts_of_others_are_joined_in_every_table(
 
     class Told:
         same: ClassVar = {1: 0, 2: 0, 4: 3}
+
+        def state(self) -> dict[str, object]:
+            return {}
 
         def update(self, time_s: float, faces: Faces, *_: object) -> np.ndarray:
             frame = round(25 * time_s)
@@ -262,11 +267,14 @@ def shared(videos_dir: Path, name: str, tmp_path: Path, classifier: Classifier, 
 
 
 def test_sad_to_happy(videos_dir: Path, tmp_path: Path, classifier: Classifier) -> None:
-    timeline = shared(videos_dir, "sad_to_happy.mp4", tmp_path, classifier).timeline()
+    analysis = shared(videos_dir, "sad_to_happy.mp4", tmp_path, classifier)
+    timeline = analysis.timeline()
     assert set(timeline["track"]) <= {-1, 0}
-    for start, end, group, least in ((1.0, 5.7, "negative", 0.8), (10.7, 19.6, "positive", 0.9)):
-        span = timeline[timeline["time_s"].between(start, end)]
-        assert (span["group"] == group).sum() / span["frame"].nunique() >= least
+    for choice in PRIORS:
+        shown = view(analysis.do({"do": "prior", "choice": choice}))
+        for start, end, group, least in ((1.0, 5.7, "negative", 0.8), (10.7, 19.6, "positive", 0.9)):
+            span = shown[shown["time_s"].between(start, end)]
+            assert (span["group"] == group).sum() / span["frame"].nunique() >= least, (choice, group)
     own = timeline.loc[timeline["track"] == 0, "time_s"]
     assert own.min() < 0.1 and own.max() > 19.5
 
@@ -299,8 +307,14 @@ def test_multi_face(videos_dir: Path, tmp_path: Path, classifier: Classifier) ->
 
 
 def test_analyze_command(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["analyze", str(clip), "--out", str(tmp_path / "a"), "--export", "vtt,srt", "--annotated"]) == 0
-    assert "Person 1" in capsys.readouterr().out
+    out = str(tmp_path / "a")
+    assert (
+        cli.main(["analyze", str(clip), "--out", out, "--export", "vtt,srt", "--annotated", "--prior", "all_alike"])
+        == 0
+    )
+    said = capsys.readouterr().out
+    assert "Person 1" in said and "How common emotions are: all seven alike" in said
+    assert open_analysis(tmp_path / "a").prior == "all_alike"
     names = {path.name for path in (tmp_path / "a").iterdir()}
     assert {"timeline.csv", "timeline.parquet", "analysis.json", "export.vtt", "export.srt", "annotated.mp4"} <= names
 

@@ -36,7 +36,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, clip: Path, classifier: Class
 def test_each_model_says_what_it_says_alone(
     both: Analysis, analysis: Analysis, second: Classifier, clip: Path, tmp_path: Path
 ) -> None:
-    alone = open_analysis(analyze(clip, tmp_path / "a", checkpoint=second)).timeline()
+    alone = view(open_analysis(analyze(clip, tmp_path / "a", checkpoint=second)))
     assert both.models == list(MODELS)
     pd.testing.assert_frame_equal(both.timeline(), analysis.timeline(), atol=1e-5)
     pd.testing.assert_frame_equal(view(both, Lens(model=MODELS[1]))[COLUMNS], alone[COLUMNS], atol=1e-5)
@@ -94,6 +94,17 @@ def test_disagreements_by_hand(story: tuple[pd.DataFrame, np.ndarray, np.ndarray
     rows, emotions, groups = story
     none = disagreements(rows, emotions[:, :1], groups[:, :1], models=["a"], labels=EMOTIONS)
     assert none.empty and none.columns.tolist() == ["track", "start_s", "end_s", "duration_s", "a", "settled"]
+
+
+def test_a_long_disagreement_is_split_where_a_model_changes_its_mind() -> None:
+    """Three that say sad, fear, fear agree about the group, whatever one of them says a moment later."""
+    happy, sad, fear = (EMOTIONS.index(name) for name in ("happy", "sad", "fear"))
+    rows = table([(i, i / 10, 0, {"sad": 0.9}) for i in range(5)])
+    emotions = np.array([[sad, fear, fear]] * 3 + [[sad, fear, happy]] * 2)
+    groups = np.where(emotions == happy, 1, 0)
+    found = disagreements(rows, emotions, groups, models=["a", "b", "c"], labels=EMOTIONS)
+    told = [(round(row.duration_s, 6), row.a, row.b, row.c, row.settled) for row in found.itertuples()]
+    assert told == [(0.3, "sad", "fear", "fear", True), (0.2, "sad", "fear", "happy", False)]
 
 
 def test_tables_of_all_models_have_their_doubts(both: Analysis) -> None:

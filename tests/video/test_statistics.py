@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,3 +166,14 @@ def test_two_hours_and_two_thousand_events() -> None:
     np.testing.assert_allclose([person["seen_s"], sum(person["mean"].values())], [7200.0, 1.0], rtol=1e-6)
     assert (course.n == 2000).all()
     np.testing.assert_allclose(course.mean.sum(axis=1), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("times", "columns", "words"),
+    [([1.0], ["joy"], "no column 'joy'"), (["soon"], [], "is no number"), ([float("nan")], [], "not finite")],
+)
+def test_events_and_columns_that_are_none_are_said(
+    uneven: pd.DataFrame, times: list[Any], columns: list[str], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        around(uneven, times, track=0, before_s=0.1, after_s=0.1, columns=columns)

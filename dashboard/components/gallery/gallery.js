@@ -152,9 +152,9 @@ class Gallery {
     const { votes } = this.tiles.get(node.dataset.id).item;
     if (!votes) return;
     const sorted = votes.toSorted((a, b) => b.share - a.share);
-    const lines = sorted.map(({ name, colour, percent }) => {
+    const lines = sorted.map(({ name, colour, percent: share }) => {
       const line = element("div");
-      line.append(named(name, colour), element("span", "", percent));
+      line.append(named(name, colour), element("span", "", share));
       return line;
     });
     this.tip.show(node.querySelector(".votes"), [element("div", "", "people's votes"), ...lines]);

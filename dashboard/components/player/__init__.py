@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dashboard.components.shared import component
+from fer_core.video.keeping import missing_video
 from fer_core.video.store import Analysis
 
 _FOLDER = Path(__file__).parent
@@ -44,6 +45,7 @@ def player(
         "query": urlencode({"smoothing_s": f"{smoothing_s:g}", "model": model}),
         "revision": analysis.revision,
         "media": f"/api/media/{analysis.id}" if analysis.playable() else None,
+        "missing": missing_video(analysis) or "No browser can play this video.",
         "picture": source["is_picture"],
         "width": source["width"],
         "height": source["height"],

@@ -1,8 +1,8 @@
 // What is drawn of people over time: the chosen one's chart with its legend, a strip of anybody, and the map of all.
 
-const CHART = 150;
+const CHART = { least: 100, most: 150, share: 0.16 }; // px, and of the window's height
 const ROW = { raw: 9, ribbon: 16, line: 34, differs: 10, axis: 22, strip: 28, map: 22, gap: 5 };
-const ROW_NAMES = { ribbon: "groups", raw: "as measured", differs: "models differ" };
+const ROW_NAMES = { ribbon: "groups", raw: "not smoothed", differs: "models differ" };
 
 /**
  * A row of the chart, in px.
@@ -15,8 +15,8 @@ const ROW_NAMES = { ribbon: "groups", raw: "as measured", differs: "models diffe
 
 /** The chart's rows from top to bottom, and where the ruler below them begins, in px.
  * @returns {{boxes: Object<string, Box>, rulerTop: number}} */
-function rowsOf({ smoothed, models, lines }, width) {
-  const heights = { chart: CHART };
+function rowsOf({ smoothed, models, lines }, width, windowHeight = Infinity) {
+  const heights = { chart: Math.round(clamp(CHART.share * windowHeight, CHART.least, CHART.most)) };
   if (smoothed) heights.raw = ROW.raw;
   heights.ribbon = ROW.ribbon;
   for (const { title } of lines) heights[title] = ROW.line;
@@ -63,7 +63,7 @@ class Chart {
     const [text, plain, page] = names.map((name) => this.colour(`--st-${name}-color`));
     this.ink = { text, plain, page };
     const [from, to] = player.inView();
-    const { boxes, rulerTop } = rowsOf(player.analysis, this.width);
+    const { boxes, rulerTop } = rowsOf(player.analysis, this.width, window.innerHeight);
     this.rulerTop = rulerTop;
     const pen = penOf(player.$(".chart"), this.width, rulerTop + ROW.gap + ROW.axis);
     for (const box of Object.values(boxes)) hatch(pen, box, text, plain);

@@ -37,7 +37,7 @@
  * @property {?string} thumbnail a url
  * @property {number} seen_s how long the person is seen, and without any reason to doubt the scores
  * @property {number} usable_s
- * @property {number[]} baseline (k) medians of the probabilities as measured
+ * @property {number[]} baseline (k) medians of the probabilities before smoothing
  */
 
 /**

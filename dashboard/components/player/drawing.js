@@ -1,7 +1,5 @@
 // What is drawn on canvases. Every function takes a pen in CSS pixels and draws; none knows the player.
 
-const percent = (p) => `${(100 * p).toFixed(p >= 0.0005 && p < 0.1 ? 1 : 0)}\u00a0%`;
-
 const pad = (value, n) => String(value).padStart(n, "0");
 
 function clock(seconds, digits = 3) {
@@ -10,17 +8,6 @@ function clock(seconds, digits = 3) {
   const minutes = Math.floor(ms / 60000) % 60;
   const rest = pad(Math.floor(ms / 1000) % 60, 2) + (digits ? `.${pad(ms % 1000, 3).slice(0, digits)}` : "");
   return `${hours ? `${hours}:${pad(minutes, 2)}` : minutes}:${rest}`;
-}
-
-/** A canvas as sharp as the screen, cleared, its pen in CSS pixels. */
-function penOf(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
-  const [w, h] = [width, height].map((side) => Math.max(Math.round(side * ratio), 1));
-  Object.assign(canvas, { width: w, height: h });
-  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  return pen;
 }
 
 /** Diagonal lines in a box, over `background` where one is given. */
@@ -205,36 +192,6 @@ function drawAxis(pen, from, to, width, y, ink, font) {
     pen.textAlign = x < 20 ? "left" : x > width - 20 ? "right" : "center";
     pen.fillText(clock(t, step < 0.1 ? 2 : step < 1 ? 1 : 0), x, y + 7);
   }
-}
-
-/** A face on the picture; `unit` is one CSS pixel in pixels of the video. */
-function drawFace(pen, face, { text, colour, chosen, landmarks, unit, width }) {
-  const [x0, y0, x1, y1] = face.box;
-  pen.lineWidth = (chosen ? 3 : 2) * unit;
-  pen.strokeStyle = colour;
-  pen.strokeRect(x0, y0, x1 - x0, y1 - y0);
-  if (landmarks) {
-    for (let i = 0; i < 10; i += 2) {
-      pen.beginPath();
-      pen.arc(face.landmarks[i], face.landmarks[i + 1], 3 * unit, 0, 7);
-      pen.fillStyle = colour;
-      pen.fill();
-      pen.lineWidth = unit;
-      pen.strokeStyle = "#fff";
-      pen.stroke();
-    }
-  }
-  pen.font = `600 ${13 * unit}px sans-serif`;
-  const plate = pen.measureText(text).width + 10 * unit;
-  const left = clamp(x0 - 1.5 * unit, 0, Math.max(width - plate, 0));
-  const top = y0 > 20 * unit ? y0 - 19 * unit : y0;
-  pen.fillStyle = "#000c";
-  pen.fillRect(left, top, plate, 19 * unit);
-  pen.fillStyle = colour;
-  pen.fillRect(left, top, 4 * unit, 19 * unit);
-  pen.fillStyle = "#fff";
-  pen.textBaseline = "middle";
-  pen.fillText(text, left + 7 * unit, top + 10 * unit);
 }
 
 /** The face as the network sees it: upright, cut by the square [origin, x axis] of which it takes the middle `field`.

@@ -97,7 +97,7 @@ class Panel {
     target.setAttribute("aria-label", "Explain");
     const names = this.player.analysis.emotions.map(({ name }) => element("option", "", name));
     target.append(Object.assign(element("option", "", "its answer"), { value: "" }), ...names);
-    const title = "Where in the face the model looks (Grad-CAM)";
+    const title = "Where in the face the model looks";
     const button = Object.assign(element("button", "ask-why", "Why?"), { type: "button", title });
     button.addEventListener("click", async () => {
       button.disabled = true;
@@ -130,9 +130,9 @@ class Panel {
     }
   }
 
-  showWhy(place, { picture, regions, shares, targets, model }) {
+  showWhy(place, { picture, regions, shares, targets, model, made = "Heatmap", doubt = "" }) {
     const words = `What speaks for ${targets[0]}`;
-    const source = { src: `data:image/png;base64,${picture}`, alt: words, title: `Grad-CAM of ${model}` };
+    const source = { src: `data:image/png;base64,${picture}`, alt: words, title: `${made} of ${model}` };
     const list = element("dl");
     regions.forEach((name, i) => {
       const share = shares[0][i] === null ? "–" : percent(shares[0][i]);
@@ -140,6 +140,7 @@ class Panel {
     });
     const text = element("div");
     text.append(element("b", "", words), list);
+    if (doubt) text.append(element("small", "", doubt));
     place.replaceChildren(Object.assign(element("img"), source), text);
   }
 }

@@ -12,6 +12,7 @@
  * @property {string} query of the lens
  * @property {number} revision of the edits
  * @property {?string} media address of the video or picture
+ * @property {string} missing why there is none
  * @property {boolean} picture whether it is one
  * @property {number} width of the picture in pixels, as is `height`
  * @property {number} height
@@ -112,7 +113,7 @@ class Player {
     this.tell = tell;
     this.keys.listen();
     window.addEventListener("pagehide", this.onLeave);
-    this.sizes.observe(this.root);
+    for (const each of [this.root, document.documentElement]) this.sizes.observe(each);
     if (data.media !== this.stage.media) this.stage.setMedia(data);
     if (data.id !== this.id || data.query !== this.query || data.revision !== this.revision) this.load(data);
     this.links.follow(data.seek);
@@ -220,6 +221,7 @@ class Player {
       this.root.dataset.first ??= performance.now().toFixed(1);
       this.root.dataset.took = (performance.now() - began).toFixed(1);
     }
+    this.stage.fit();
     this.showMoment();
   }
 

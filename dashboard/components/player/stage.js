@@ -29,15 +29,14 @@ class Stage {
     return this.video ?? this.still;
   }
 
-  setMedia({ media, picture, width, height }) {
+  setMedia({ media, missing, picture, width, height }) {
     const { $, root } = this.player;
     this.media = media;
-    $(".stage").style.setProperty("--aspect", width / height);
+    root.style.setProperty("--aspect", width / height);
     $(".picture").replaceChildren();
     this.video = this.still = null;
     root.classList.toggle("no-media", !media);
-    const missing = "The video itself is not kept with this analysis, or no browser can play it.";
-    this.say(media ? "" : `${missing} The timeline works without it.`);
+    this.say(media ? "" : `${missing} ${picture ? "The numbers are here" : "The timeline works"} without it.`);
     if (media && picture) this.setStill(media);
     else if (media) this.setVideo(media);
   }
@@ -70,6 +69,18 @@ class Stage {
     message.textContent = text;
     clearTimeout(this.silence);
     if (forMs) this.silence = setTimeout(() => (message.hidden = true), forMs);
+  }
+
+  /** Say how much of the window everything takes but picture and reading, down to the first person's strip: the picture
+   * has the rest, so that all of it is in sight at once. */
+  fit() {
+    const { $, root } = this.player;
+    const [top, lanes, people] = [root, $(".lanes"), $(".people")].map((each) => each.getBoundingClientRect().top);
+    const above = top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
+    const gaps = 2 * Number.parseFloat(getComputedStyle(root).rowGap);
+    const first = $(".person")?.offsetHeight ?? 0;
+    const rest = above + $(".controls").offsetHeight + people - lanes + first + gaps;
+    root.style.setProperty("--rest", `${Math.ceil(rest)}px`);
   }
 
   /** Choose the person whose face was clicked; false where there is none. */

@@ -1,17 +1,5 @@
 // What is said about scores. Nothing here knows the player.
 
-/** The emotion with the highest of k probabilities. */
-function topText({ emotions }, p) {
-  const top = p.indexOf(Math.max(...p));
-  return `${emotions[top].name} ${percent(p[top])}`;
-}
-
-/** @returns {{name: string, colour: string, sum: number}[]} of each group the sum of its probabilities */
-function groupSums({ groups, emotions }, p) {
-  const of = (group) => p.reduce((sum, value, j) => sum + (emotions[j].group === group ? value : 0), 0);
-  return groups.map(({ name, colour }) => ({ name, colour, sum: of(name) }));
-}
-
 function groupText(analysis, p) {
   const { name, sum } = groupSums(analysis, p).reduce((a, b) => (b.sum > a.sum ? b : a));
   return `${name} ${percent(sum)}`;

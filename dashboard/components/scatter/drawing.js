@@ -114,16 +114,6 @@ class Raster {
   }
 }
 
-/** A canvas as sharp as the screen, cleared, its pen in CSS pixels. */
-function penOf(canvas, [width, height], ratio) {
-  const [w, h] = [width, height].map((side) => Math.max(Math.round(side * ratio), 1));
-  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return pen;
-}
-
 function disc(pen, x, y, radius) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 7);

@@ -101,7 +101,7 @@ class Painter {
   drawOverPanel(panel) {
     const { view, points, lasso, picks, pointer } = this.map;
     const { css: style } = this.look;
-    const pen = penOf(panel.over, view.size, this.ratio);
+    const pen = penOf(panel.over, ...view.size);
     const colourOf = (row) => css(panel.palette[panel.colouring.values[row]]);
     const { chosen } = picks;
     if (chosen !== null && chosen < points.n) {

@@ -9,11 +9,12 @@ import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
 _FOLDER = Path(__file__).parent
+_SCRIPTS = ("dom.js", "scores.js", "sending.js")
 
 
 def glued(folder: Path, scripts: Sequence[str]) -> str:
     """Scripts of a component's folder as one module, what all components share first. Only the last one exports."""
-    paths = [_FOLDER / "dom.js", *(folder / name for name in scripts)]
+    paths = [*(_FOLDER / name for name in _SCRIPTS), *(folder / name for name in scripts)]
     return "\n".join(path.read_text("utf-8") for path in paths)
 
 

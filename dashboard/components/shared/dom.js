@@ -1,4 +1,4 @@
-// What the components share: new elements, and values as they travel.
+// What the components share: new elements, canvases, and values as they travel.
 
 const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
 
@@ -26,4 +26,15 @@ function unpack(text, kind) {
   const array = new Uint8Array(octets.length);
   for (let i = 0; i < array.length; i++) array[i] = octets.charCodeAt(i);
   return new KINDS[kind](array.buffer);
+}
+
+/** A canvas as sharp as the screen, cleared, its pen in CSS pixels. */
+function penOf(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [width, height].map((side) => Math.max(Math.round(side * ratio), 1));
+  Object.assign(canvas, { width: w, height: h });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  return pen;
 }

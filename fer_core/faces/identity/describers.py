@@ -21,7 +21,7 @@ from fer_core.faces.identity.likeness import Likeness
 from fer_core.faces.records import RGB, ArrayF
 
 DEFAULT_DESCRIBER = "dlib-resnet"
-INSTALL = '.venv/bin/pip install "dlib-bin>=20,<21" "face_recognition_models==0.3.0"'
+INSTALL = '.venv/bin/pip install "face_recognition_models==0.3.0"'
 """What the extra ``identity`` of ``pyproject.toml`` holds, as a line that works in the project's folder."""
 
 
@@ -95,9 +95,9 @@ def dlib_weights() -> Path | None:
 
 
 def _dlib_lacks() -> str:
-    if find_spec("dlib") is not None and dlib_weights() is not None:
+    if dlib_weights() is not None:
         return ""
-    return f"Recognising people by their faces needs two more packages. Install them with {INSTALL} and try again."
+    return f"Recognising people by their faces needs one more package. Install it with {INSTALL} and try again."
 
 
 def _dlib() -> Describer:

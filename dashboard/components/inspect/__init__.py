@@ -1,1 +1,0 @@
-"""The Inspect page: one model's answers, one selection of faces, and views that share it."""

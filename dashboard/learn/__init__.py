@@ -1,0 +1,1 @@
+"""Learn: what this can and cannot do, and a face to try."""

@@ -1,0 +1,1 @@
+"""A model's page: one model's answers, one selection of faces, and views that share it."""

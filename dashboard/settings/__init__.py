@@ -1,0 +1,1 @@
+"""Settings: data sets and what is stored."""
