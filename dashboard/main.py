@@ -1,6 +1,7 @@
 """Every page starts here: settings of the whole, navigation, the footer."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -10,7 +11,7 @@ if ROOT not in sys.path:  # the project's folder, from wherever it is started
     sys.path.insert(0, ROOT)
 
 from dashboard.addresses import EARLIER, PAGES  # noqa: E402
-from dashboard.components.frame import footer, leads_on, look, show_errors  # noqa: E402
+from dashboard.components.frame import PageEndedError, footer, leads_on, look, show_errors  # noqa: E402
 
 st.set_page_config(page_title="FER workbench", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 page = st.navigation(
@@ -29,5 +30,5 @@ page = st.navigation(
 look()
 body = st.container()
 footer()  # first, so that a page that stops early has it too
-with body, show_errors():
+with body, suppress(PageEndedError), show_errors():
     page.run()

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
@@ -23,6 +23,15 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
 def plain(text: str) -> str:
     """``text`` so that Markdown shows it as it is; for names and messages that hold a user's words."""
     return _SPECIAL.sub(r"\\\1", text)
+
+
+class PageEndedError(Exception):
+    """What a page raises to end early."""
+
+
+def end_page() -> NoReturn:
+    """End the page here. ``st.stop`` would also drop a click in a dialog that came while the page was drawn."""
+    raise PageEndedError
 
 
 @contextmanager

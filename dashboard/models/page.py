@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.addresses import SYSTEMS
+from dashboard.components.frame import end_page
 from dashboard.models.adding import add_form, outcome
 from dashboard.models.listing import WHOSE, choose_whose, listing
 from dashboard.services import checkpoints
@@ -16,5 +17,5 @@ add_form(whose == WHOSE[-1])
 entries = checkpoints.entries()
 if not entries:
     st.info("There is no model here. Add one above, or train one: see docs/training.md.", icon=":material/info:")
-    st.stop()
+    end_page()
 listing(entries, whose)

@@ -311,3 +311,15 @@ def test_parameters_that_are_bound_to_a_widget_are_never_written() -> None:
     bound, written = (set[str]().union(*map(names, trees)) for names in (bound_parameters, written_parameters))
     assert {"data", "view"} <= bound and "analysis" in written
     assert bound & written == set()
+
+
+def test_no_page_stops_the_run() -> None:
+    """``st.stop`` drops a click in a dialog or a fragment that came while the page was drawn; ``end_page`` does not."""
+    calls = (
+        ast.unparse(node.func)
+        for path in modules("dashboard")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    )
+    found = set(calls)
+    assert "end_page" in found and not found & {"st.stop", "stop"}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components.frame import show_errors
+from dashboard.components.frame import end_page, show_errors
 from dashboard.learn.face.kept import kept
 from dashboard.learn.face.maps import choose_wanted, maps_view
 from dashboard.learn.face.source import choose_source
@@ -15,7 +15,7 @@ with body, show_errors():
     source = choose_source()
     wanted = choose_wanted(source)
     if source is None or wanted is None:
-        st.stop()
+        end_page()
     maps_view(source, wanted)
     if "analysis" in source:
         span_view(source, wanted)

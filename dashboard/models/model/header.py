@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.addresses import MODELS, SETTINGS
 from dashboard.components.choosing import choose_model
-from dashboard.components.frame import plain
+from dashboard.components.frame import end_page, plain
 from dashboard.components.gallery import picked
 from dashboard.components.matrix import clicked
 from dashboard.services import checkpoints, datasets
@@ -94,11 +94,11 @@ def choose_entry() -> Entry:
     if not entries:
         st.info("There is no model here yet. Add one on the page Models.")
         st.page_link(MODELS, label="Go to Models", icon=":material/deployed_code:")
-        st.stop()
+        end_page()
     entry = entries[choose_model("Model", list(entries), "checkpoint", width=300)]
     if entry.card is None:
         st.error(plain(entry.error), icon=":material/error:")
-        st.stop()
+        end_page()
     return entry
 
 
@@ -117,7 +117,7 @@ def choose_question(checkpoint: str) -> Question:
     found = list(tables(checkpoint))
     if not found:
         st.info("This model was not evaluated yet. Evaluate it in the view Card; it takes a minute.")
-        st.stop()
+        end_page()
     table = st.selectbox("Evaluated on", found, key="data", bind="query-params", width=200)
     sets = list(evaluation(checkpoint, table).labels)
     labels = st.selectbox(
@@ -169,7 +169,7 @@ def summary(question: Question) -> Outcomes:
     found = outcomes(question)
     if not len(found.rows):
         st.info("No picture is left under this reading of the labels. Choose another one.")
-        st.stop()
+        end_page()
     figures = report(found.probabilities, found.label, group_map=group_map())
     ceiling, how = human_agreement(found)
     spread = intervals(found, group_map())

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components.frame import plain, show_errors
+from dashboard.components.frame import end_page, plain, show_errors
 from dashboard.models.model import about, calibration, compare, confusion, face, faces, header, labels, maps, slices
 from dashboard.services.evaluations import outcomes
 from fer_core.evaluation import Selection
@@ -17,7 +17,7 @@ with views:
 if view not in header.VIEWS:
     with show_errors():
         about.about_view(view, entry)
-    st.stop()
+    end_page()
 found = None
 with show_errors():
     with of_what:
@@ -25,7 +25,7 @@ with show_errors():
         against = compare.choose_other(question)
     found = header.summary(question)
 if found is None:
-    st.stop()
+    end_page()
 view_area, panel_area = st.columns([5, 3], gap="large")
 selection, looked_at, in_view = Selection(), None, list[str]()
 with panel_area, header.panel(), show_errors():  # first, so that the views know what is selected

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components.frame import show_errors
+from dashboard.components.frame import end_page, show_errors
 from dashboard.models.systems import balance, classes, curves, document, figures, head, overview, recipes
 from fer_core.systems import NAMES, system
 
@@ -11,7 +11,7 @@ name = head.choose_system(NAMES)
 if name == head.ALL:
     with show_errors():
         overview.overview()
-    st.stop()
+    end_page()
 with show_errors():
     chosen = system(name)
     head.header(chosen)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.addresses import VIDEOS
-from dashboard.components.frame import local_time, plain
+from dashboard.components.frame import end_page, local_time, plain
 from dashboard.services import jobs, kinds, places
 from dashboard.services.places import open_for_page
 from dashboard.videos.review.commonness import choose_prior
@@ -36,7 +36,7 @@ def choose_analysis() -> Analysis:
         st.title("Review")
         st.info("There is no analysis yet. Upload a video, or try the sample.", icon=":material/timeline:")
         st.page_link(VIDEOS, label="Go to Videos", icon=":material/upload:")
-        st.stop()
+        end_page()
     st.query_params["analysis"] = newest.id
     return newest
 
