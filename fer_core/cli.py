@@ -8,14 +8,17 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fer_core
-from fer_core import cli_convert, cli_doctor, cli_evaluate, cli_live, cli_robustness
+from fer_core import cli_convert, cli_doctor, cli_evaluate, cli_live, cli_report, cli_robustness
 from fer_core.cli_parts import Interrupt, add_device, add_help, in_one_sentence, progress_bar, show, with_dashes
 from fer_core.emotions import HALFWAY, PRIORS
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from fer_core.video.modes import MODES
+
+if TYPE_CHECKING:
+    from fer_core.video.plan import Plan
 
 MOST_PROPOSALS = 10
 _MANUAL = """\
@@ -45,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 an error that the user can mend, 130 stopped."""
     given = with_dashes(sys.argv[1:] if arguments is None else arguments)
     args = _parser().parse_args(given)
+    args.given = given
     return in_one_sentence(args.command, lambda: _flushed(args))
 
 
@@ -55,7 +59,8 @@ def _flushed(args: argparse.Namespace) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(plan: Plan | None = None) -> argparse.ArgumentParser:
+    """The parser; what is not said is as in the ``plan``."""
     form: Any = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m fer_core", description=_MANUAL, formatter_class=form)
     parser.add_argument("--version", action="version", version=f"%(prog)s {fer_core.__version__}")
@@ -122,15 +127,33 @@ def _parser() -> argparse.ArgumentParser:
         help="write export.<kind> too, with valence, pose and reasons to doubt: csv, parquet, json, vtt, srt",
     )  # fmt: skip
     analyze.add_argument("--json", action="store_true", help="print analysis.json at the end")
+    analyze.add_argument(
+        "--plan", type=Path, metavar="FILE",
+        help="settings from a plan (yaml); an option beside it counts more, and is told as a deviation from the plan",
+    )  # fmt: skip
     add_device(analyze)
     analyze.set_defaults(run=_analyze)
+    if plan is not None:
+        analyze.set_defaults(**_planned(plan))
 
     cli_evaluate.add_commands(commands)
     cli_robustness.add_command(commands)
     cli_convert.add_command(commands)
     cli_live.add_command(commands)
+    cli_report.add_command(commands)
     cli_doctor.add_command(commands)
     return parser
+
+
+def _planned(plan: Plan) -> dict[str, Any]:
+    """What the options of ``analyze`` are where only a plan says so."""
+    settings = plan.analysis
+    return {
+        "detector": settings.detector, "min_face": settings.min_face_px, "mode": settings.mode,
+        "per_second": settings.per_second, "start": settings.start_s, "end": settings.end_s, "track": settings.track,
+        "identity": settings.identity, "no_pictures": not settings.keep_pictures, "prior": settings.prior,
+        "smooth": plan.view.smoothing_s,
+    }  # fmt: skip
 
 
 def _export_kinds(text: str) -> list[str]:
@@ -183,8 +206,14 @@ def _analyze(args: argparse.Namespace) -> int:
     from fer_core.models.folders import DEFAULT_CHECKPOINT
     from fer_core.video.opening import readable
     from fer_core.video.pipeline import Settings, analyze
+    from fer_core.video.plan import deviations, keep_plan, open_plan
     from fer_core.video.store import open_analysis
+    from fer_core.video.view import Lens
 
+    plan = open_plan(args.plan) if args.plan else None
+    if plan is not None:
+        args = _parser(plan).parse_args(args.given)
+    models = args.checkpoint or (DEFAULT_CHECKPOINT if plan is None else plan.models)
     settings = Settings(
         detector=args.detector,
         min_face_px=args.min_face,
@@ -202,15 +231,20 @@ def _analyze(args: argparse.Namespace) -> int:
     analyze(
         args.video,
         args.out,
-        checkpoint=args.checkpoint or DEFAULT_CHECKPOINT,
+        checkpoint=models,
         settings=settings,
         device=args.device,
         progress=lambda now: show(bar, now.share, f"{now.stage}, {now.faces} faces in {now.frames} frames"),
         should_stop=stop.asked,
     )
     bar.close()
-    record = open_analysis(args.out).record
+    analysis = open_analysis(args.out)
+    record = analysis.record
     try:
+        if plan is not None:
+            analysis = keep_plan(analysis, plan)
+            for deviation in deviations(analysis, plan, Lens(args.smooth)):
+                print(f"Not as planned: {deviation}", file=sys.stderr)
         _extras(args, stop)
     finally:  # the analysis is there, whatever becomes of what is made from it
         if args.json:

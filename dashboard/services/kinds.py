@@ -47,9 +47,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyzeRequest(Settings, Request):
-    """How a file is analysed, and by which models; the first one fills the timeline."""
+    """How a file is analysed, and by which models; the first one fills the timeline. ``plan`` is the text of the plan
+    (``fer_core.video.plan``) that says so, where there is one."""
 
     checkpoint: tuple[str, ...]
+    plan: str = ""
 
     @property
     def settings(self) -> Settings:

@@ -39,6 +39,7 @@ def _does(*of: Kind[R]) -> Callable[[Callable[[Job, R], None]], Callable[[Job, R
 def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
     from dashboard.services.playback import overview
     from fer_core.video.pipeline import analyze
+    from fer_core.video.plan import keep_plan, kept_plan, read_plan
     from fer_core.video.store import open_analysis
     from fer_core.video.view import Lens
 
@@ -67,6 +68,8 @@ def _analyse(job: Job, asked: kinds.AnalyzeRequest) -> None:
             to_disk(folder / uploaded.name, folder)
         places.drop_upload(job.id)
     analysis = open_analysis(folder)
+    if asked.plan and kept_plan(analysis) is None:
+        analysis = keep_plan(analysis, read_plan(asked.plan))
     _optional(lambda: overview(analysis, Lens()))  # so that it opens at once
     if not analysis.record["complete"]:
         tell(job.id, {"reached": reached(analysis.record)}, job.token)

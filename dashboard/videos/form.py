@@ -10,6 +10,8 @@ import streamlit as st
 from dashboard.components.frame import clock, counted, megabytes, plain
 from dashboard.services import defaults, jobs
 from dashboard.services.kinds import AnalyzeRequest
+from dashboard.videos import plans
+from dashboard.videos.plans import KEPT_SETTINGS
 from dashboard.videos.review.commonness import SENTENCE, TITLE, UNKNOWN
 from fer_core.emotions import HALFWAY, PRIORS
 from fer_core.faces.detectors import DEFAULT_DETECTOR, DETECTORS
@@ -23,7 +25,6 @@ DEFAULTS = {
     "mode": next(iter(MODES)), "per_second": PREVIEW_PER_SECOND, "min_face_px": 40, "detector": DEFAULT_DETECTOR,
     "identity": False, "prior": HALFWAY, "keep_pictures": True,
 }  # fmt: skip
-KEPT_SETTINGS = "kept-settings"
 _FORGET = "Analyze and forget"
 _IDENTITY = """Whoever comes back after a cut or an absence is the same person again, and who is not surely the same is
 proposed in Review."""
@@ -63,6 +64,8 @@ def settings_form(ready: list[jobs.Job]) -> AnalyzeRequest | None:
         st.warning("No checkpoint here has weights. Add or train one, see the page Models.")
         return None
     kept = st.session_state.get(KEPT_SETTINGS) or next((job.settings for job in ready if job.settings), {})
+    if kept.get("plan"):
+        return plans.follow(kept, ready)
     kept = defaults.kept() | kept
     with st.expander("Settings", icon=":material/tune:", key="settings", on_change="rerun"):
         left, right = st.columns(2)
@@ -90,6 +93,9 @@ def settings_form(ready: list[jobs.Job]) -> AnalyzeRequest | None:
         prior = _prior(kept)
         identity = _identity(kept)
         keep_pictures = _keep_pictures(kept)
+        below = st.container(horizontal=True, vertical_alignment="bottom")
+        with below:
+            plans.take(ready)
     if not detector:
         return None
     request = AnalyzeRequest(
@@ -97,6 +103,8 @@ def settings_form(ready: list[jobs.Job]) -> AnalyzeRequest | None:
         per_second=per_second, start_s=start_s, end_s=end_s, identity=identity, prior=prior,
         keep_pictures=keep_pictures,
     )  # fmt: skip
+    with below:
+        plans.save(request)
     settings = st.session_state[KEPT_SETTINGS] = request.to_json()
     for job in ready:
         if job.settings != settings:
@@ -113,7 +121,8 @@ def _begins(key: str, kept: dict[str, Any], choices: Container[Any]) -> Any:
 
 def summary(request: AnalyzeRequest, ready: list[jobs.Job]) -> str:
     """What a start would do, in a line: ``1 model · fast · whole clip · faces from 40 px``."""
-    parts = [counted(len(request.checkpoint), "model")]
+    parts = ["by the plan"] if request.plan else []
+    parts += [counted(len(request.checkpoint), "model")]
     if not all(job.info["is_picture"] for job in ready):
         start_s, end_s, rate = request.start_s, request.end_s, request.per_second
         parts += [f"{request.mode}, {rate:g} frames/s" if rate else request.mode]

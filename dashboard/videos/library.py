@@ -13,7 +13,7 @@ from dashboard.components import later
 from dashboard.components.frame import clock, counted, local_time, megabytes, plain, show_errors
 from dashboard.services import deletion, jobs, places, uploads
 from dashboard.services.repairs import findings, repaired
-from dashboard.videos.form import KEPT_SETTINGS
+from dashboard.videos.plans import KEPT_SETTINGS
 from dashboard.videos.states import stopped
 from fer_core.errors import FerError, StoreError, sentence
 from fer_core.home.analyses import savable

@@ -40,9 +40,9 @@ def to_parquet(timeline: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str]) -> bytes:
-    """WebVTT subtitles: a cue per segment with the person, the emotion and its mean probability."""
-    lines = ["WEBVTT", ""]
+def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str], note: str = "") -> bytes:
+    """WebVTT subtitles: a cue per segment with the person, the emotion and its mean probability; first a ``note``."""
+    lines = ["WEBVTT", "", *([f"NOTE {' '.join(note.replace('-->', '->').split())}", ""] if note else [])]
     for cue in _cues(timeline, names):
         lines += [f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}", f"<v {cue.name}>{cue.text}", ""]
     return "\n".join(lines).encode()
@@ -82,11 +82,13 @@ def to_json(
     state: State = State(),
     lens: Lens = Lens(),
     prior: Mapping[str, Any] = _AS_TRAINED,
+    agreed: Mapping[str, str] | None = None,
 ) -> bytes:
     """The analysis in one object: ``analysis.json`` with ``model``, ``prior`` (its ``choice`` in force, and by model
     ``tau`` and ``shares`` of those whose scores are not as trained), ``smoothing_s``, ``people`` (their names by
     track), ``left_out`` (names of people who were left out), ``marks``, ``groups`` and ``limits`` as the reviewer has
-    them; ``summary``, ``segments``, ``frames`` of the table.
+    them; ``agreed`` (when the people in it were told and agreed, see ``Analysis.agreed``); ``summary``, ``segments``,
+    ``frames`` of the table.
 
     A frame has ``frame``, ``time_s`` and ``faces`` (empty where there is none), a face ``track``, ``box`` (x0 y0 x1 y1
     in pixels), ``detection``, ``emotion``, ``group``, ``probabilities``, ``signals`` (null where unknown) and ``why``
@@ -123,6 +125,7 @@ def to_json(
         "marks": [mark.to_dict() for mark in state.marks],
         "groups": dict(state.groups),
         "limits": asdict(state.limits),
+        "agreed": agreed,
         "summary": summary(timeline),
         "segments": segments(timeline).to_dict("records"),
         "frames": frames,
@@ -181,7 +184,10 @@ def _csv(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
 
 
 def _parquet(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
-    return to_parquet(_named(timeline, analysis))
+    named = _named(timeline, analysis)
+    if analysis.agreed:
+        named.attrs["agreed"] = analysis.agreed  # pandas writes it into the file's metadata and reads it back
+    return to_parquet(named)
 
 
 def _json(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
@@ -191,11 +197,11 @@ def _json(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
         "tau": {name: tau for name, (_, tau) in held.items()},
         "shares": {name: prior.shares for name, (prior, _) in held.items()},
     }
-    return to_json(analysis.record, timeline, state=analysis.state, lens=lens, prior=prior)
+    return to_json(analysis.record, timeline, state=analysis.state, lens=lens, prior=prior, agreed=analysis.agreed)
 
 
 def _vtt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
-    return to_webvtt(timeline, analysis.state.names)
+    return to_webvtt(timeline, analysis.state.names, agreed_in_words(analysis))
 
 
 def _srt(analysis: Analysis, timeline: pd.DataFrame, lens: Lens) -> bytes:
@@ -223,6 +229,14 @@ def export(analysis: Analysis, kind: str, lens: Lens = Lens(), selection: Excerp
     if kind not in KINDS:
         raise InputError(f"Unknown export {kind!r}; expected one of {', '.join(KINDS)}.")
     return KINDS[kind].make(analysis, selection.of(view(analysis, lens)), lens)
+
+
+def agreed_in_words(analysis: Analysis) -> str:
+    """``Told and agreed on 2026-12-01: by letter``; empty where nobody wrote it down."""
+    said = analysis.agreed
+    if said is None:
+        return ""
+    return f"Told and agreed on {said['date']}{': ' if said['note'] else ''}{said['note']}"
 
 
 def _named(timeline: pd.DataFrame, analysis: Analysis, *, guard: bool = False) -> pd.DataFrame:

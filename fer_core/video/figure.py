@@ -104,6 +104,7 @@ def timeline_svg(
     caption, caption_height = _caption(name, smoothing_s, prior, placed, scale, legend_top + legend_height)
     body = [
         *_stack(means, [EMOTION_COLOURS[label] for label in labels], labels, "emotion", chart_top, CHART),
+        *_names_on(means, labels, chart_top),
         *_stack((means @ matrix)[:, ::-1], [GROUP_COLOURS[group] for group in groups[::-1]], groups[::-1], "group",
                 ribbon_top, RIBBON),
         *_hatched(seen < 0.5, [(chart_top, CHART), (ribbon_top, RIBBON)]),
@@ -171,6 +172,20 @@ def _stack(
         if (heights[:, index] > below[:, index]).any():
             path = _steps(heights[:, index], top + height)
             yield f'<path class="{kind}" fill="{colours[index]}" d="{path}"><title>{names[index]}</title></path>'
+
+
+def _names_on(means: Floats, labels: Sequence[str], top: float) -> Iterator[str]:
+    """The name of what is most probable for so long that there is room for it, so that no colour has to be known."""
+    most = np.where(np.nan_to_num(means).max(axis=1) > 0.5, np.nan_to_num(means).argmax(axis=1), -1)
+    below = np.cumsum(np.nan_to_num(means), axis=1) - np.nan_to_num(means)
+    for index, name in enumerate(labels):
+        for first, last in _runs(most == index):
+            if last - first > _text_width(name) + 12:
+                middle = float((below[first:last, index] + means[first:last, index] / 2).mean())
+                yield (
+                    f'<text class="name" x="{LEFT + (first + last) / 2:.1f}" y="{top + CHART * (1 - middle) + 4:.1f}" '
+                    f'text-anchor="middle" stroke="#ffffff" stroke-width="3" paint-order="stroke">{name}</text>'
+                )
 
 
 def _steps(heights: Floats, base: float) -> str:

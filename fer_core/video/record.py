@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+import fer_core
 from fer_core.faces import can_refine
 from fer_core.signals.emotion import EmotionScores
 from fer_core.video.columns import FRAME
@@ -190,6 +191,7 @@ def _nobody(run: Run) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of what a result depends on."""
+    """Of the workbench, Python and what a result depends on."""
     packages = ("torch", "torchvision", "facenet-pytorch", "opencv-python-headless", "av", "numpy", "pandas")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    own = {"fer-workbench": fer_core.__version__, "python": platform.python_version()}
+    return {**own, **{package: version(package) for package in packages}}

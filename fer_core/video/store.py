@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ PEOPLE_FORMAT = "fer-workbench-people/1"
 GONE = ".deleted.tmp"
 """How the name of a folder ends that is being deleted; one that is left goes at the next start."""
 MAX_NAME = 120
+MAX_NOTE = 2_000
 MAX_EDITS_BYTES = 20_000_000
 MAX_JSON_BYTES = 64_000_000
 _AGAIN = "Repair it in the list of videos or with 'python -m fer_core doctor --repair', or run the analysis again."
@@ -109,6 +111,15 @@ class Analysis:
     def name(self) -> str:
         """The user's name for it, else the source's."""
         return str(self._changes.get("name") or self.record["source"]["name"])
+
+    @property
+    def agreed(self) -> dict[str, str] | None:
+        """When the people in it were told and agreed (``date``, as 2026-12-01) and a ``note``; None where nobody wrote
+        it down."""
+        said = self._changes.get("agreed")
+        if not isinstance(said, dict):
+            return None
+        return {"date": str(said.get("date", "")), "note": str(said.get("note", ""))}
 
     @property
     def checkpoints(self) -> list[dict[str, Any]]:
@@ -202,6 +213,20 @@ class Analysis:
         with _editing(self.folder):
             return open_analysis(self.folder)._write(name=name)
 
+    def agree(self, day: str, note: str = "") -> Analysis:
+        """With the day on which the people in it were told and agreed, and a note; an empty day takes both away.
+
+        Raises:
+            InputError: no day of the calendar, or a note that is too long.
+        """
+        if day and not _is_day(day):
+            raise InputError(f"{day!r} is no day; expected year, month and day as 2026-12-01.")
+        if len(note) > MAX_NOTE:
+            raise InputError(f"A note has at most {MAX_NOTE} characters; this one has {len(note)}.")
+        with _editing(self.folder):
+            said = {"date": day, "note": printable(note.strip())} if day else None
+            return open_analysis(self.folder)._write(agreed=said)
+
     def do(self, edit: Any) -> Analysis:
         """With one more edit, see ``fer_core.video.edits``.
 
@@ -253,6 +278,13 @@ def open_analysis(folder: str | Path) -> Analysis:
     if wrong:
         raise StoreError(f"{folder.name}/analysis.json lacks {', '.join(wrong)}, or holds it damaged. {_RECORD}")
     return Analysis(folder, record)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -36,11 +36,12 @@ ORDER = (
     "embeddings",
     "explain",
     "video",
+    "report",
     "live",
     "home",
 )
 ABOVE = (
-    "cli", "cli_parts", "cli_convert", "cli_doctor", "cli_evaluate", "cli_live", "cli_robustness",
+    "cli", "cli_parts", "cli_convert", "cli_doctor", "cli_evaluate", "cli_live", "cli_report", "cli_robustness",
     "__main__", "__init__",
 )  # fmt: skip
 

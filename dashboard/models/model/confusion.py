@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,16 @@ def confusion_view(found: Outcomes, selection: Selection, against: Question | No
         _told(emotions[0], names, f" by {found.evaluation.checkpoint}" if against else "")
     with st.expander("Precision, recall and F1 of each class and group"):
         reports(found)
+    st.download_button(
+        "Report", partial(_report, found, group_map()), f"{found.evaluation.checkpoint}-report.html", "text/html",
+        on_click="ignore", icon=":material/summarize:", help="One page that opens offline in any browser.",
+    )  # fmt: skip
+
+
+def _report(found: Outcomes, groups: Mapping[str, str]) -> bytes:
+    from fer_core.report.evaluation import evaluation_report
+
+    return evaluation_report(found, group_map=groups)
 
 
 def _padded(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:

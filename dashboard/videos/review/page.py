@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.components.player import player
-from dashboard.videos.review import export, header, marks, models, people, tables, trust, why
+from dashboard.videos.review import export, header, marks, models, people, report, tables, trust, why
 from fer_core.video.export import Excerpt
 
 MANY_ROWS = 100_000
@@ -28,6 +28,7 @@ views: dict[str, Callable[[], None]] = {
     "Models": lambda: models.models_view(analysis, lens),
     "Why": lambda: why.why_view(analysis, lens, chosen),
     "How it was measured": lambda: tables.facts(analysis),
+    "Report": lambda: report.report_view(analysis, lens),
     "Downloads": lambda: export.downloads(analysis, lens, chosen),
 }
 left_out = ["Segments", "People", "Selection", "Marks"] if is_picture else ["Faces"]
