@@ -14,7 +14,7 @@ import os
 
 from fer_core.lazy import exports
 
-__version__ = "0.14.0"
+__version__ = "0.15.0"
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 """ONNX Runtime reports to its maker unless this stands before it is imported (``Privacy.md`` in its package); its own

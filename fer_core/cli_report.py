@@ -12,7 +12,7 @@ from fer_core.report import FRAMES
 
 _EXAMPLES = """\
 examples:
-  python -m fer_core report results/talk --out talk.html --pdf
+  python -m fer_core report results/talk --video talk.mp4 --out talk.html --pdf
   python -m fer_core report results/talk --out talk.html --archive talk.zip --frames none
   python -m fer_core report compact-resnet-votes1-ferplus --out network.html
   python -m fer_core report mobilenetv2-ferplus --out network.html --data /path/to/fer2013 --pictures
@@ -36,6 +36,12 @@ def add_command(commands: Any) -> None:
         choices=FRAMES,
         default=FRAMES[0],
         help="key frames of the video: faces blurred (default), plain, none",
+    )
+    command.add_argument(
+        "--video",
+        type=Path,
+        metavar="FILE",
+        help="the video, for key frames (default: where it is kept with the analysis)",
     )
     command.add_argument("--smooth", type=float, metavar="S", help="smoothing window (default: as planned, else none)")
     command.add_argument("--model", default="", metavar="NAME", help="whose scores (default: the first model's)")
@@ -84,12 +90,12 @@ def _of_analysis(args: argparse.Namespace) -> bytes:
     analysis = open_analysis(args.what)
     lens = Lens(planned_smoothing(analysis) if args.smooth is None else args.smooth, args.model)
     if args.archive:
-        made = archive(analysis, lens, frames=args.frames)
+        made = archive(analysis, lens, frames=args.frames, video=args.video)
         args.archive.parent.mkdir(parents=True, exist_ok=True)
         with replacing(args.archive) as new:
             new.write_bytes(made)
         print(f"Written to {args.archive} ({len(made) / 1e6:.1f} MB)")
-    return analysis_report(analysis, lens, frames=args.frames)
+    return analysis_report(analysis, lens, frames=args.frames, video=args.video)
 
 
 def _of_evaluation(args: argparse.Namespace) -> bytes:

@@ -15,7 +15,8 @@ from fer_core.errors import FerError, InputError, StoreError, sentence
 from fer_core.files import TEMPORARY, remove_tree
 from fer_core.home.findings import Finding, put_aside, rewritten
 from fer_core.video import keeping
-from fer_core.video.store import EDITS_FORMAT, MAX_JSON_BYTES, Analysis, open_analysis
+from fer_core.video.store import EDITS_FORMAT, Analysis, open_analysis
+from fer_core.video.stored_files import MAX_JSON_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd

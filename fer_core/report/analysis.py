@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from fer_core.emotions import PRIORS, groups_of
-from fer_core.errors import FerError, InputError
+from fer_core.errors import InputError
 from fer_core.report import FRAMES
 from fer_core.report.charts import around_svg, bar
-from fer_core.report.html import Page, code, percent
+from fer_core.report.html import ReportPage, code, percent
+from fer_core.report.key_frames import Reported, clock, key_frames
 from fer_core.report.methods import NOT_CLAIMED, card_of, limit_in_words, methods
 from fer_core.report.notice import kept_notice
-from fer_core.video.annotate import blur_faces, draw_faces
 from fer_core.video.edits import left_out
 from fer_core.video.figure import timeline_svg
 from fer_core.video.modes import MODES
 from fer_core.video.plan import deviations, kept_plan, plan_of
-from fer_core.video.reader import VideoReader
 from fer_core.video.reasons import LIMITS, REASONS
 from fer_core.video.statistics import around
 from fer_core.video.store import Analysis
-from fer_core.video.timeline import frame_steps, people_summary, person_name, score_columns, segments
+from fer_core.video.timeline import frame_steps, people_summary, score_columns, segments
 from fer_core.video.view import Lens, choices, edited, prior_in_words, view
 
-MAX_FRAMES, MAX_FRAME_PX = 6, 640
 MAX_PEOPLE, MAX_SEGMENTS, MAX_MARKS, MAX_COURSES = 12, 300, 200, 6
 AROUND_S = 2.0
 _FLAGS = {
@@ -38,50 +34,35 @@ _FLAGS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Shown:
-    """An analysis, as it is seen through a lens, and its table."""
-
-    analysis: Analysis
-    lens: Lens
-    table: pd.DataFrame
-
-    @property
-    def people(self) -> list[int]:
-        """The people in the table, the longest seen first."""
-        return [int(track) for track in self.table.loc[self.table["track"] >= 0, "track"].value_counts().index]
-
-    def name_of(self, track: int) -> str:
-        """What a person is called."""
-        return person_name(track, self.analysis.state.names)
-
-
-def analysis_report(analysis: Analysis, lens: Lens = Lens(), *, frames: str = "blurred") -> bytes:
+def analysis_report(
+    analysis: Analysis, lens: Lens = Lens(), *, frames: str = FRAMES[0], video: Path | None = None
+) -> bytes:
     """The report as one HTML file that needs nothing else; the same input gives the same bytes.
 
     Args:
         analysis: a stored analysis, with its edits.
         lens: smoothing, and whose scores.
         frames: key frames with faces ``blurred``, ``plain``, or ``none`` at all.
+        video: where the video is; None takes the one that is kept with the analysis.
 
     Raises:
-        InputError: another choice of frames, or an impossible lens.
+        InputError: another choice of frames, an impossible lens, or another video than the one that was analysed.
         StoreError: the analysis is damaged.
     """
     if frames not in FRAMES:
         raise InputError(f"Key frames are {frames!r}; expected one of {', '.join(FRAMES)}.")
     if lens.model and lens.model not in choices(analysis):
         raise InputError(f"There are no scores of {lens.model!r} here; expected one of {', '.join(choices(analysis))}.")
-    shown = Shown(analysis, lens, view(analysis, lens))
-    page = Page(f"Report: {analysis.name}")
+    shown = Reported(analysis, lens, view(analysis, lens))
+    page = ReportPage(f"Report: {analysis.name}")
     _head(page, shown)
-    _key_frames(page, shown, frames)
+    key_frames(page, shown, frames, video)
     for add in (_timelines, _people, _trust, _segments, _marks, _settings, _time_check, _models, _methods, _origin):
         add(page, shown)
     return page.to_bytes()
 
 
-def _head(page: Page, shown: Shown) -> None:
+def _head(page: ReportPage, shown: Reported) -> None:
     analysis, record = shown.analysis, shown.analysis.record
     source, check = record["source"], record["time_check"]
     page.heading("Facial expressions in " + analysis.name, 1)
@@ -116,82 +97,10 @@ def _agreed(analysis: Analysis) -> str:
     return f"{told}; the notice is kept with the analysis" if notice else told
 
 
-# pictures
-
-
-def _key_frames(page: Page, shown: Shown, frames: str) -> None:
-    if frames == "none" or not shown.people:
-        return
-    page.heading("Key frames")
-    source = shown.analysis.source()
-    if source is None:
-        page.say("The video is not kept with this analysis, so there are no pictures.")
-        return
-    moments = key_moments(shown.table)
-    try:
-        page.pictures(_drawn(shown, source, moments, frames))
-    except (FerError, OSError) as error:
-        page.say(f"No picture could be taken from the video: {error}")
-        return
-    hidden = (
-        "Faces are blurred where the detector found one; look before you pass this on." if frames == "blurred" else ""
-    )
-    page.say(f"The clearest moment of each of the most frequent expressions. {hidden}".strip(), "small")
-
-
-def key_moments(table: pd.DataFrame) -> list[float]:
-    """Up to ``MAX_FRAMES`` times in s, rising: of each emotion that was shown, the longest first, the row in which it
-    is most probable; usable rows before others."""
-    seen = table[table["track"] >= 0]
-    if seen.empty:
-        return []
-    top = seen[score_columns(seen)].max(axis=1)
-    rank = seen.assign(top=top).sort_values(["usable", "top", "time_s"], ascending=[False, False, True], kind="stable")
-    best = rank.drop_duplicates("emotion").set_index("emotion")["time_s"]
-    order = [name for name in seen["emotion"].value_counts().index if name in best.index][:MAX_FRAMES]
-    return sorted({float(best[name]) for name in order})
-
-
-def _drawn(shown: Shown, source: Any, moments: list[float], frames: str) -> Iterator[tuple[NDArray[np.uint8], str]]:
-    analysis = shown.analysis
-    raw = analysis.timeline(["frame", "time_s", "track", "x0", "y0", "x1", "y1"])
-    others = analysis.left_out()
-    places = raw if others is None else pd.concat([raw, others])
-    with VideoReader(source, track=analysis.record["settings"].get("track")) as reader:
-        for time_s in moments:
-            frame = next(iter(reader.frames(start_s=max(time_s - 1e-4, 0.0))), None)
-            if frame is None:
-                continue
-            rows = shown.table[(shown.table["track"] >= 0) & ((shown.table["time_s"] - time_s).abs() < 1e-4)]
-            image = frame.image
-            if frames == "blurred":
-                near = places[(places["track"] >= 0) & ((places["time_s"] - time_s).abs() < 0.4)]
-                image = blur_faces(image, near)
-            names = {track: shown.name_of(track) for track in shown.people}
-            said = ", ".join(f"{names[int(row.track)]}: {row.emotion}" for row in rows.itertuples())
-            yield _smaller(draw_faces(image, rows, names)), f"{_clock(time_s)}, {said}"
-
-
-def _smaller(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
-    scale = MAX_FRAME_PX / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _clock(time_s: float) -> str:
-    """``1:02.50``."""
-    minutes, seconds = divmod(round(time_s, 2), 60)
-    return f"{int(minutes)}:{seconds:05.2f}"
-
-
 # results
 
 
-def _timelines(page: Page, shown: Shown) -> None:
+def _timelines(page: ReportPage, shown: Reported) -> None:
     analysis = shown.analysis
     if analysis.record["source"]["is_picture"] or not shown.people:
         return
@@ -211,7 +120,7 @@ def _timelines(page: Page, shown: Shown) -> None:
         page.say(f"{len(shown.people) - MAX_PEOPLE} people who are seen for a shorter time are in the tables alone.")
 
 
-def _people(page: Page, shown: Shown) -> None:
+def _people(page: ReportPage, shown: Reported) -> None:
     page.heading("People")
     found = people_summary(shown.table)
     if not found:
@@ -240,7 +149,7 @@ def _people(page: Page, shown: Shown) -> None:
         page.say(f"Left out by hand: {', '.join(gone)}.", "note")
 
 
-def _trust(page: Page, shown: Shown) -> None:
+def _trust(page: ReportPage, shown: Reported) -> None:
     seen = shown.table[shown.table["track"] >= 0]
     if seen.empty:
         return
@@ -270,7 +179,7 @@ def _trust(page: Page, shown: Shown) -> None:
     )
 
 
-def _segments(page: Page, shown: Shown) -> None:
+def _segments(page: ReportPage, shown: Reported) -> None:
     if shown.analysis.record["source"]["is_picture"]:
         return
     found = segments(shown.table)
@@ -281,7 +190,7 @@ def _segments(page: Page, shown: Shown) -> None:
         ["person", "from", "to", "seconds", "expression", "group", "mean probability"],
         [
             [
-                shown.name_of(int(row.track)), _clock(row.start_s), _clock(row.end_s), f"{row.duration_s:.2f}",
+                shown.name_of(int(row.track)), clock(row.start_s), clock(row.end_s), f"{row.duration_s:.2f}",
                 row.emotion, row.group, f"{row.confidence:.2f}",
             ]
             for row in found.head(MAX_SEGMENTS).itertuples()
@@ -292,7 +201,7 @@ def _segments(page: Page, shown: Shown) -> None:
         page.say(f"The first {MAX_SEGMENTS} of {len(found):,}; all of them are in the tables.", "small")
 
 
-def _marks(page: Page, shown: Shown) -> None:
+def _marks(page: ReportPage, shown: Reported) -> None:
     marks = shown.analysis.state.marks
     if not marks:
         return
@@ -301,7 +210,7 @@ def _marks(page: Page, shown: Shown) -> None:
         ["mark", "from", "to", "person"],
         [
             [
-                mark.label, _clock(mark.start_s), "" if mark.end_s is None else _clock(mark.end_s),
+                mark.label, clock(mark.start_s), "" if mark.end_s is None else clock(mark.end_s),
                 "all" if mark.track is None else shown.name_of(mark.track),
             ]
             for mark in marks[:MAX_MARKS]
@@ -331,7 +240,7 @@ def _marks(page: Page, shown: Shown) -> None:
 # how it came about
 
 
-def _settings(page: Page, shown: Shown) -> None:
+def _settings(page: ReportPage, shown: Reported) -> None:
     analysis, lens = shown.analysis, shown.lens
     settings = analysis.record["settings"]
     page.heading("Settings")
@@ -374,7 +283,7 @@ def _edits(analysis: Analysis) -> str:
     return ", ".join(f"{do} ({done.count(do)})" for do in dict.fromkeys(done)) or "none"
 
 
-def _time_check(page: Page, shown: Shown) -> None:
+def _time_check(page: ReportPage, shown: Reported) -> None:
     if shown.analysis.record["source"]["is_picture"]:
         return
     check = shown.analysis.record["time_check"]
@@ -393,7 +302,7 @@ def _time_check(page: Page, shown: Shown) -> None:
     )
 
 
-def _models(page: Page, shown: Shown) -> None:
+def _models(page: ReportPage, shown: Reported) -> None:
     page.heading("Models")
     for checkpoint in shown.analysis.checkpoints:
         card = card_of(checkpoint)
@@ -428,7 +337,7 @@ def _models(page: Page, shown: Shown) -> None:
         page.items(card.notes)
 
 
-def _methods(page: Page, shown: Shown) -> None:
+def _methods(page: ReportPage, shown: Reported) -> None:
     told = methods(shown.analysis, shown.lens)
     page.heading("Methods, for a paper")
     page.say(told.text)
@@ -438,7 +347,7 @@ def _methods(page: Page, shown: Shown) -> None:
     page.text(told.bibtex)
 
 
-def _origin(page: Page, shown: Shown) -> None:
+def _origin(page: ReportPage, shown: Reported) -> None:
     record = shown.analysis.record
     page.heading("Versions and hashes")
     page.facts(
@@ -453,4 +362,4 @@ def _origin(page: Page, shown: Shown) -> None:
     )
 
 
-__all__ = ["analysis_report", "key_moments"]
+__all__ = ["analysis_report"]

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from fer_core.models.folders import with_weights
 from fer_core.report.analysis import analysis_report
@@ -39,14 +40,14 @@ _FILES = {
 }
 
 
-def archive(analysis: Analysis, lens: Lens = Lens(), *, frames: str = "none") -> bytes:
+def archive(analysis: Analysis, lens: Lens = Lens(), *, frames: str = "none", video: Path | None = None) -> bytes:
     """The zip file; the same input gives the same bytes. No video is in it, and pictures only as of ``frames`` in the
-    report (see ``analysis_report``).
+    report (see ``analysis_report``, of ``video``, too).
 
     Raises:
         InputError, StoreError: as of ``analysis_report``.
     """
-    files = dict(_files(analysis, lens, frames))
+    files = dict(_files(analysis, lens, frames, video))
     files = {"README.md": _readme(analysis, list(files)), **files}
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as out:
@@ -57,7 +58,7 @@ def archive(analysis: Analysis, lens: Lens = Lens(), *, frames: str = "none") ->
     return whole.getvalue()
 
 
-def _files(analysis: Analysis, lens: Lens, frames: str) -> Iterator[tuple[str, bytes]]:
+def _files(analysis: Analysis, lens: Lens, frames: str, video: Path | None) -> Iterator[tuple[str, bytes]]:
     table = view(analysis, lens)
     yield "timeline.csv", export(analysis, "csv", lens)
     yield "timeline.parquet", export(analysis, "parquet", lens)
@@ -67,7 +68,7 @@ def _files(analysis: Analysis, lens: Lens, frames: str) -> Iterator[tuple[str, b
     yield "columns.csv", dictionary(analysis, ["person", *table.columns], lens).to_csv(index=False).encode()
     yield "analysis.json", (json.dumps(analysis.record, indent=2, ensure_ascii=False) + "\n").encode()
     yield "edits.json", (json.dumps(analysis.edits.to_dict(), indent=2, ensure_ascii=False) + "\n").encode()
-    yield "report.html", analysis_report(analysis, lens, frames=frames)
+    yield "report.html", analysis_report(analysis, lens, frames=frames, video=video)
     told = methods(analysis, lens)
     yield "methods.txt", (told.text + "\n\n" + "\n".join(told.references) + "\n").encode()
     yield "references.bib", told.bibtex.encode()

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fer_core.emotions import EMOTION_COLOURS, GROUP_COLOURS
-from fer_core.report.html import Html, Page
+from fer_core.report.html import Html, ReportPage
 from fer_core.video.statistics import Around
 
 _INK, _FAINT = "#1f2328", "#8c959f"
@@ -84,7 +84,7 @@ def _named_ends(ends: Sequence[tuple[float, str, str]], x: float, lowest: float)
         yield f'<text x="{x:g}" y="{where - over + 4:.1f}">{escape(name)}</text>'
 
 
-def matrix_table(page: Page, matrix: NDArray[np.integer], names: Sequence[str], caption: str) -> None:
+def matrix_table(page: ReportPage, matrix: NDArray[np.integer], names: Sequence[str], caption: str) -> None:
     """A confusion matrix: rows are true, per cent of the row and counts, darker where more."""
     totals = matrix.sum(axis=1)
     shares = matrix / np.maximum(totals, 1)[:, None]

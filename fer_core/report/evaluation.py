@@ -17,7 +17,7 @@ from fer_core.evaluation.outcome import Outcomes, human_agreement
 from fer_core.models.card import Card, read_card
 from fer_core.models.folders import file_sha256, find_checkpoint, weights_in
 from fer_core.report.charts import matrix_table, reliability_svg, scatter_svg
-from fer_core.report.html import Html, Page, code, percent
+from fer_core.report.html import Html, ReportPage, code, percent
 from fer_core.report.methods import NOT_CLAIMED
 from fer_core.report.references import OF_ARCHITECTURE, REFERENCES, bibtex, cited
 
@@ -44,7 +44,7 @@ def evaluation_report(
     table = found.evaluation
     card = _card(table.checkpoint)
     title = (card.title if card else "") or table.checkpoint
-    page = Page(f"Evaluation: {title}")
+    page = ReportPage(f"Evaluation: {title}")
     page.heading(f"{title}: where it errs", 1)
     page.say(f"{table.checkpoint} on {table.dataset} {table.split}, judged by {found.label_set}.", "small")
     _figures(page, found, group_map)
@@ -67,7 +67,7 @@ def _between(ends: Range | None) -> str:
     return "–" if ends is None else f"{100 * ends[0]:.1f} – {100 * ends[1]:.1f} %"
 
 
-def _figures(page: Page, found: Outcomes, group_map: Mapping[str, str]) -> None:
+def _figures(page: ReportPage, found: Outcomes, group_map: Mapping[str, str]) -> None:
     figures = report(found.probabilities, found.label, group_map=group_map)
     drawn = intervals_of(found.probabilities, found.label, found.people, group_map=group_map)
     names = {
@@ -88,7 +88,7 @@ def _figures(page: Page, found: Outcomes, group_map: Mapping[str, str]) -> None:
     _classes(page, found, drawn, group_map)
 
 
-def _classes(page: Page, found: Outcomes, drawn: Intervals, group_map: Mapping[str, str]) -> None:
+def _classes(page: ReportPage, found: Outcomes, drawn: Intervals, group_map: Mapping[str, str]) -> None:
     for told, ends, caption in (
         (class_report(found), drawn.recalls, "Each emotion"),
         (group_report(found, group_map), drawn.groups, "Each group"),
@@ -106,7 +106,7 @@ def _classes(page: Page, found: Outcomes, drawn: Intervals, group_map: Mapping[s
         )  # fmt: skip
 
 
-def _matrices(page: Page, found: Outcomes, group_map: Mapping[str, str]) -> None:
+def _matrices(page: ReportPage, found: Outcomes, group_map: Mapping[str, str]) -> None:
     page.heading("Confusion")
     matrix_table(page, confusion(found), found.names, "Seven emotions" if len(found.names) == 7 else "Eight emotions")
     groups = groups_of(group_map)
@@ -114,7 +114,7 @@ def _matrices(page: Page, found: Outcomes, group_map: Mapping[str, str]) -> None
     matrix_table(page, group_confusion(found, group_map), groups, caption)
 
 
-def _confusions(page: Page, found: Outcomes, picture_of: PictureOf | None) -> None:
+def _confusions(page: ReportPage, found: Outcomes, picture_of: PictureOf | None) -> None:
     worst = most_confused(confusion(found), found.names, WORST)
     if not worst:
         return
@@ -137,7 +137,7 @@ def taken_for(found: Outcomes, row: int) -> str:
     return f"{found.names[int(found.prediction[row])]}, {percent(float(found.confidence[row]), 0)}"
 
 
-def _calibration(page: Page, found: Outcomes) -> None:
+def _calibration(page: ReportPage, found: Outcomes) -> None:
     page.heading("Calibration")
     bins = reliability(found.confidence, found.right)
     page.figure(
@@ -146,7 +146,7 @@ def _calibration(page: Page, found: Outcomes) -> None:
     )
 
 
-def _map(page: Page, found: Outcomes, group_map: Mapping[str, str]) -> None:
+def _map(page: ReportPage, found: Outcomes, group_map: Mapping[str, str]) -> None:
     features = found.evaluation.features[found.rows].astype(np.float64)
     if len(features) < 3 or features.shape[1] < 2:
         return
@@ -174,7 +174,7 @@ def _principal(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.round(centred @ axes, 6))
 
 
-def _about(page: Page, found: Outcomes, card: Card | None) -> None:
+def _about(page: ReportPage, found: Outcomes, card: Card | None) -> None:
     page.heading("The network, and how it was judged")
     table = found.evaluation
     facts: dict[str, str | Html] = {"Checkpoint": table.checkpoint}

@@ -19,6 +19,7 @@ h1 { font-size: 27px; line-height: 1.2; margin: 0 0 4px }
 h2 { font-size: 19px; margin: 30px 0 8px; border-bottom: 1px solid #8c959f; padding-bottom: 3px }
 h3 { font-size: 15px; margin: 18px 0 6px }
 p { margin: 6px 0; max-width: 75ch }
+h1, h2, h3, p, li { overflow-wrap: anywhere }
 .small { font-size: 13px; color: #424a53 }
 .note { border-left: 4px solid #1f2328; padding: 2px 12px; margin: 10px 0 }
 .wide { overflow-x: auto }
@@ -57,7 +58,7 @@ Cell = str | int | float | Html | None
 
 
 @dataclass
-class Page:
+class ReportPage:
     """A page in the making: what is added stands below what is there."""
 
     title: str
@@ -158,4 +159,4 @@ def percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None or share != share else f"{100 * share:.{digits}f} %"
 
 
-__all__ = ["Cell", "Html", "Page", "code", "data_address", "percent"]
+__all__ = ["Cell", "Html", "ReportPage", "code", "data_address", "percent"]

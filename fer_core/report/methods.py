@@ -243,10 +243,14 @@ def _excluded(analysis: Analysis) -> Iterator[str]:
     yield "Such faces are marked, and count in every figure that does not say otherwise."
     steps = [step["do"] for step in analysis.state.steps]
     if steps:
-        done = [f"{_STEPS.get(do, do)} ({steps.count(do)} times)" for do in dict.fromkeys(steps)]
+        done = [f"{_STEPS.get(do, do)} ({_times_in_words(steps.count(do))})" for do in dict.fromkeys(steps)]
         yield f"By hand, {'; '.join(done)}."
     else:
         yield "Nobody was merged, split or excluded by hand."
+
+
+def _times_in_words(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
 
 
 def limit_in_words(name: str, value: float | None) -> str:

@@ -17,10 +17,11 @@ import yaml
 
 from fer_core.errors import InputError
 from fer_core.files import replacing
-from fer_core.report.html import Page
+from fer_core.report.html import ReportPage
 from fer_core.typed_yaml import TypedYaml
 from fer_core.video.marks import printable
-from fer_core.video.store import Analysis, read_json
+from fer_core.video.store import Analysis
+from fer_core.video.stored_files import read_json
 
 FILE, FORMAT = "notice.json", "fer-workbench-notice/1"
 MAX_TEXT = 1_000
@@ -69,7 +70,7 @@ def _words() -> Mapping[str, Mapping[str, str]]:
 def notice_page(notice: Notice) -> bytes:
     """The notice as one HTML file to print."""
     words = _words()[notice.language]
-    page = Page(words["title"], notice.language)
+    page = ReportPage(words["title"], notice.language)
     page.heading(words["title"], 1)
     page.facts({words[name]: getattr(notice, name) for name in ("who", "what", "purpose", "how_long", "contact")})
     for part in ("done", "rights", "sign"):

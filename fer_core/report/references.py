@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Reference:
+class Publication:
     """A publication: ``key`` in BibTeX, ``short`` in the text, the ``kind`` and fields of its entry."""
 
     key: str
@@ -42,60 +42,60 @@ class Reference:
 
 
 _ALL = (
-    Reference(
+    Publication(
         "zhang2016mtcnn", "Zhang et al., 2016", "article",
         "Zhang, Kaipeng and Zhang, Zhanpeng and Li, Zhifeng and Qiao, Yu",
         "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016,
         "IEEE Signal Processing Letters 23(10)", "1499--1503", "10.1109/LSP.2016.2603342",
     ),
-    Reference(
+    Publication(
         "viola2001", "Viola & Jones, 2001", "inproceedings", "Viola, Paul and Jones, Michael",
         "Rapid object detection using a boosted cascade of simple features", 2001,
         "Proceedings of CVPR", "I-511--I-518", "10.1109/CVPR.2001.990517",
     ),
-    Reference(
+    Publication(
         "deng2020retinaface", "Deng et al., 2020", "inproceedings",
         "Deng, Jiankang and Guo, Jia and Ververas, Evangelos and Kotsia, Irene and Zafeiriou, Stefanos",
         "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", 2020, "Proceedings of CVPR", "5203--5212",
         "10.1109/CVPR42600.2020.00525",
     ),
-    Reference(
+    Publication(
         "goodfellow2013", "Goodfellow et al., 2013", "inproceedings", "Goodfellow, Ian J. and others",
         "Challenges in Representation Learning: A Report on Three Machine Learning Contests", 2013,
         "Neural Information Processing, ICONIP 2013", "117--124", "10.1007/978-3-642-42051-1_16",
     ),
-    Reference(
+    Publication(
         "barsoum2016", "Barsoum et al., 2016", "inproceedings",
         "Barsoum, Emad and Zhang, Cha and Canton Ferrer, Cristian and Zhang, Zhengyou",
         "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution", 2016,
         "Proceedings of ICMI", "279--283", "10.1145/2993148.2993165",
     ),
-    Reference(
+    Publication(
         "guo2017", "Guo et al., 2017", "inproceedings",
         "Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.",
         "On Calibration of Modern Neural Networks", 2017, "Proceedings of ICML, PMLR 70", "1321--1330",
     ),
-    Reference(
+    Publication(
         "menon2021", "Menon et al., 2021", "inproceedings",
         "Menon, Aditya Krishna and Jayasumana, Sadeep and Rawat, Ankit Singh and Jain, Himanshu and Veit, Andreas and "
         "Kumar, Sanjiv", "Long-tail Learning via Logit Adjustment", 2021, "Proceedings of ICLR",
         address="https://arxiv.org/abs/2007.07314",
     ),
-    Reference(
+    Publication(
         "he2016", "He et al., 2016", "inproceedings", "He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian",
         "Deep Residual Learning for Image Recognition", 2016, "Proceedings of CVPR", "770--778", "10.1109/CVPR.2016.90",
     ),
-    Reference(
+    Publication(
         "sandler2018", "Sandler et al., 2018", "inproceedings",
         "Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh",
         "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018, "Proceedings of CVPR", "4510--4520",
         "10.1109/CVPR.2018.00474",
     ),
-    Reference(
+    Publication(
         "king2009", "King, 2009", "article", "King, Davis E.", "Dlib-ml: A Machine Learning Toolkit", 2009,
         "Journal of Machine Learning Research 10", "1755--1758",
     ),
-    Reference(
+    Publication(
         "barrett2019", "Barrett et al., 2019", "article",
         "Barrett, Lisa Feldman and Adolphs, Ralph and Marsella, Stacy and Martinez, Aleix M. and Pollak, Seth D.",
         "Emotional Expressions Reconsidered: Challenges to Inferring Emotion From Human Facial Movements", 2019,
@@ -110,7 +110,7 @@ OF_DETECTOR = {
 OF_ARCHITECTURE = {"compact-resnet": "he2016", "resnet18": "he2016", "mobilenetv2": "sandler2018"}
 
 
-def cited(keys: Iterable[str]) -> list[Reference]:
+def cited(keys: Iterable[str]) -> list[Publication]:
     """The publications of ``keys``, each once, by author."""
     return sorted((REFERENCES[key] for key in dict.fromkeys(keys)), key=lambda each: (each.author, each.year))
 
@@ -120,4 +120,4 @@ def bibtex(keys: Iterable[str]) -> str:
     return "\n\n".join(each.bibtex for each in cited(keys)) + "\n"
 
 
-__all__ = ["OF_ARCHITECTURE", "OF_DETECTOR", "REFERENCES", "Reference", "bibtex", "cited"]
+__all__ = ["OF_ARCHITECTURE", "OF_DETECTOR", "REFERENCES", "Publication", "bibtex", "cited"]

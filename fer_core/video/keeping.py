@@ -18,7 +18,8 @@ from typing import Any
 
 from fer_core.errors import InputError, StoreError, sentence
 from fer_core.files import replacing
-from fer_core.video.store import Analysis, read_json
+from fer_core.video.store import Analysis
+from fer_core.video.stored_files import read_json
 
 FORMAT = "fer-workbench-keeping/1"
 FILE = "keeping.json"

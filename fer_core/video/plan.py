@@ -40,7 +40,7 @@ _HEAD = """\
 
 
 @dataclass(frozen=True)
-class Seen:
+class PlannedView:
     """How results are looked at and exported.
 
     Attributes:
@@ -72,7 +72,7 @@ class Plan:
     title: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     analysis: Settings = Settings()
-    view: Seen = Seen()
+    view: PlannedView = PlannedView()
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
@@ -95,7 +95,8 @@ class Plan:
     @property
     def sha256(self) -> str:
         """Of what it says; comments and order of the file do not count."""
-        return hashlib.sha256(json.dumps(self._values(), sort_keys=True).encode()).hexdigest()
+        values = json.loads(json.dumps(self._values()), parse_int=float)  # 30 and 30.0 say the same
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def _values(self) -> dict[str, Any]:
         """Plain values; ``format`` first."""
@@ -172,7 +173,7 @@ def plan_of(analysis: Analysis, smoothing_s: float = 0.0, model: str = "", title
         title=title,
         weights=weights,
         analysis=dataclasses.replace(settings, prior=analysis.prior),
-        view=Seen(smoothing_s, dict(analysis.state.groups), analysis.state.limits),
+        view=PlannedView(smoothing_s, dict(analysis.state.groups), analysis.state.limits),
     )
 
 
@@ -264,6 +265,6 @@ def _shown(value: Any) -> str:
 
 
 __all__ = [
-    "FILE", "FORMAT", "Plan", "Seen", "deviations", "keep_plan", "kept_plan", "open_plan", "plan_of",
+    "FILE", "FORMAT", "Plan", "PlannedView", "deviations", "keep_plan", "kept_plan", "open_plan", "plan_of",
     "planned_smoothing", "read_plan",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from fer_core.emotions import AS_TRAINED, PRIORS
 from fer_core.errors import InputError, StoreError, sentence
 from fer_core.files import alone_with, remove_tree, replacing
 from fer_core.video.marks import printable
+from fer_core.video.stored_files import AGAIN, read_json, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,6 @@ GONE = ".deleted.tmp"
 MAX_NAME = 120
 MAX_NOTE = 2_000
 MAX_EDITS_BYTES = 20_000_000
-MAX_JSON_BYTES = 64_000_000
-_AGAIN = "Repair it in the list of videos or with 'python -m fer_core doctor --repair', or run the analysis again."
 _RECORD = "Save what can be saved of it in the list of videos, and run the analysis again."
 _WITHOUT_EDITS = "Repair it in the list of videos: as many edits as can be read are kept."
 _SHAPE: dict[str, type | tuple[type, ...]] = {
@@ -135,7 +134,7 @@ class Analysis:
     def left_out(self) -> pd.DataFrame | None:
         """Faces that flickered up and are in no other table (where and when, and measured signals), or None."""
         path = self.folder / "left_out.parquet"
-        return _read_table(path) if path.is_file() else None
+        return read_table(path) if path.is_file() else None
 
     @property
     def tracks(self) -> list[int]:
@@ -174,9 +173,9 @@ class Analysis:
         Raises:
             StoreError: the table is missing or damaged.
         """
-        table = _read_table(self.folder / "timeline.parquet", columns)
+        table = read_table(self.folder / "timeline.parquet", columns)
         if columns is None and (lacking := _KEYS.difference(table.columns)):
-            raise StoreError(f"{self.folder.name}/timeline.parquet lacks {', '.join(sorted(lacking))}. {_AGAIN}")
+            raise StoreError(f"{self.folder.name}/timeline.parquet lacks {', '.join(sorted(lacking))}. {AGAIN}")
         return table
 
     def scores(self, model: str) -> pd.DataFrame:
@@ -188,7 +187,7 @@ class Analysis:
         """
         if model not in self.models:
             raise StoreError(f"This analysis has no scores of {model!r}; it has those of {', '.join(self.models)}.")
-        return _read_table(self.folder / "scores" / f"{model}.parquet")
+        return read_table(self.folder / "scores" / f"{model}.parquet")
 
     def thumbnail(self, track: int) -> Path | None:
         """Picture of a person's face, or None where there is none."""
@@ -387,41 +386,3 @@ def folder_bytes(folder: Path) -> int:
             with suppress(OSError):
                 total += os.lstat(os.path.join(where, name)).st_size
     return total
-
-
-def read_json(path: Path, expected: str, remedy: str = _AGAIN) -> dict[str, Any]:
-    """The object in a JSON file whose ``format`` is ``expected``.
-
-    Raises:
-        StoreError: it is missing, damaged, no file, too large or of another format; ends with ``remedy``.
-    """
-    where = f"{path.parent.name}/{path.name}"
-    try:
-        if not path.is_file() and (path.exists() or path.is_symlink()):
-            raise ValueError("no file")  # to read a pipe would wait for ever
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ValueError("too large")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StoreError(f"{where} is missing. The analysis is not whole; run it again.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(f"{where} is damaged ({error}). {remedy}") from error
-    if not isinstance(value, dict) or value.get("format") != expected:
-        raise StoreError(f"{where} is of another format; expected {expected}. {remedy}")
-    return value
-
-
-def _known(path: Path, columns: list[str]) -> list[str]:
-    """Those of ``columns`` that a table has; of frames, version 0.9 did not say how long they stand."""
-    import pyarrow.parquet as pq
-
-    return [name for name in columns if name != "lasts_s" or name in pq.read_schema(path).names]
-
-
-def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    import pandas as pd  # half a second, which a page that only lists analyses need not wait for
-
-    try:
-        return pd.read_parquet(path, columns=None if columns is None else _known(path, columns))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path.parent.name}/{path.name} is missing or damaged. {_AGAIN}") from error

@@ -30,6 +30,13 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_index_lists_every_page() -> None:
+    listed = set(
+        re.findall(r"\]\(([a-z-]+\.(?:md|ipynb))\)", (ROOT / "docs" / "README.md").read_text(encoding="utf-8"))
+    )
+    assert listed == {path.name for path in (ROOT / "docs").glob("*.*")} - {"README.md"}
+
+
 def test_figures_of_accuracy_are_those_of_the_shipped_table() -> None:
     """And their intervals: all follow from the answers that the command of the page writes."""
     from fer_core.evaluation import intervals_of, outcomes, read_evaluation, report

@@ -118,6 +118,7 @@ def test_only_command_lines_print_and_parse_arguments(folder: str) -> None:
         "fer_core/cli_parts.py",
         "fer_core/cli_evaluate.py",
         "fer_core/cli_live.py",
+        "fer_core/cli_report.py",
         "fer_core/cli_robustness.py",
         "fer_core/faces/convert.py",
         "training/train.py",
