@@ -21,7 +21,7 @@ from dashboard.services.prepared import Prepared, prepared, version
 from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, GROUP_COLOURS, groups_of
 from fer_core.faces import crop_squares
 from fer_core.files import keep_newest, replacing
-from fer_core.video.columns import LANDMARK_COLUMNS, SOURCES
+from fer_core.video.columns import LANDMARK_COLUMNS, SOURCE_TITLES, SOURCES
 from fer_core.video.reasons import REASONS
 from fer_core.video.store import Analysis
 from fer_core.video.tiles import TILE, Buckets, Course, Pyramid
@@ -77,9 +77,9 @@ def overview(analysis: Analysis, lens: Lens) -> dict[str, Any]:
         "height": source["height"],
         "emotions": emotions,
         "groups": [{"name": name, "colour": GROUP_COLOURS[name]} for name in groups_of(state.groups)],
-        "codes": [{"name": reason.code, "text": reason.text} for reason in REASONS],
+        "codes": [{"name": reason.title, "text": reason.text} for reason in REASONS],
         "kinds": {"tile": TILE_KINDS, "frame": FRAME_KINDS},
-        "sources": SOURCES,
+        "sources": [SOURCE_TITLES[each] for each in SOURCES],
         "models": analysis.models,
         "smoothed": lens.smoothing_s > 0,
         "field": _seen_by_network(analysis, lens)[1],

@@ -39,7 +39,7 @@ def follow(kept: dict[str, Any], ready: list[jobs.Job]) -> AnalyzeRequest | None
 
 def take(ready: list[jobs.Job]) -> None:
     """Ask for a plan; one that is given holds from then on."""
-    given = st.file_uploader("Use a plan", ["yaml", "yml"], key="plan", help=_HELP)
+    given = st.file_uploader("Use a plan", ["yaml", "yml"], key="plan", max_upload_size=1, help=_HELP)
     if given is None:
         return
     try:

@@ -164,7 +164,7 @@ def _trust(page: ReportPage, shown: Reported) -> None:
         ["reason", "what it means", "from where on", "share of the time seen"],
         [
             [
-                reason.code,
+                reason.title,
                 reason.text,
                 "; ".join(
                     told.partition(": ")[2]

@@ -93,12 +93,22 @@ class Limit:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a face's scores should not be trusted: ``code`` in tables, ``text`` for users; it holds where any of its
-    limits is passed."""
+    """Why a face's scores should not be trusted: ``code`` in tables, ``title`` and ``text`` for users; it holds where
+    any of its limits is passed."""
 
     code: str
     text: str
     limits: tuple[Limit, ...]
+
+    @property
+    def title(self) -> str:
+        """What pages and reports call it."""
+        return _TITLES.get(self.code, self.code)
+
+
+_TITLES = {
+    "occluded": "covered", "edge": "at the edge", "far": "unlike training pictures", "flat": "no clear winner",
+}  # fmt: skip
 
 
 REASONS: tuple[Reason, ...] = (
@@ -129,19 +139,19 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "occluded", "Something probably covers part of the face, such as a hand, a mask or sunglasses.",
-        (Limit("max_occlusion", "occlusion", True, "occluded: probability above", 0.05, 1.0),),
+        (Limit("max_occlusion", "occlusion", True, "covered: probability above", 0.05, 1.0),),
     ),
     Reason(
         "edge", "The face reaches over the edge of the picture.",
-        (Limit("max_outside", "outside", True, "edge: share outside of the picture above", 0.05, 1.0),),
+        (Limit("max_outside", "outside", True, "at the edge: share outside of the picture above", 0.05, 1.0),),
     ),
     Reason(
         "far", "The face looks unlike the pictures that the network was trained on.",
-        (Limit("max_distance", "distance", True, "far: distance from training data above", 0.05),),
+        (Limit("max_distance", "distance", True, "unlike training pictures: distance from them above", 0.05),),
     ),
     Reason(
         "flat", "The network hardly prefers any emotion.",
-        (Limit("max_entropy", "entropy", True, "flat: entropy above", 0.05, 1.0),),
+        (Limit("max_entropy", "entropy", True, "no clear winner: entropy above", 0.05, 1.0),),
     ),
     Reason(
         "uncertain", "The most probable emotion has a low probability.",

@@ -53,7 +53,7 @@ test("valence has a sign and two digits", () => {
 test("cards are made anew only where others are seen, and tell all that is said", () => {
   const place = document.createElement("div");
   const cards = new Cards(place);
-  const words = { ...VOCABULARY, reasons: { dark: "The face is very dark." } };
+  const words = { ...VOCABULARY, reasons: { dark: { title: "dark", text: "The face is very dark." } } };
   cards.show([{ ...seen(2), reasons: ["dark"] }, { ...seen(0), reasons: [] }], words);
   const [first, second] = place.children;
   equal([...place.querySelectorAll("header b")].map((each) => each.textContent), ["Person 1", "Person 3"]);

@@ -47,7 +47,7 @@ def live(*, checkpoint: str = "", detector: str = "") -> Said:
         ],
         "usual": len(EMOTIONS),
         "groups": [{"name": name, "colour": GROUP_COLOURS[name]} for name in GROUPS],
-        "reasons": {reason.code: reason.text for reason in REASONS},
+        "reasons": {reason.code: {"title": reason.title, "text": reason.text} for reason in REASONS},
         "wanted": {"checkpoint": checkpoint, "detector": detector},
         "slice": SLICE_BYTES,
         "limit": MAX_BYTES,

@@ -72,9 +72,10 @@ class Cards {
     $(".valence").textContent = `valence ${signed(valence)}`;
   }
 
-  showDoubts(list, codes, texts) {
+  showDoubts(list, codes, reasons) {
     if (list.dataset.said === String(codes)) return;
     list.dataset.said = codes;
-    list.replaceChildren(...codes.map((code) => Object.assign(element("li", "", code), { title: texts[code] })));
+    const known = codes.map((code) => reasons[code]);
+    list.replaceChildren(...known.map(({ title, text }) => Object.assign(element("li", "", title), { title: text })));
   }
 }

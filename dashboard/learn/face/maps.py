@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,12 +12,14 @@ from dashboard.components.choosing import NOTHING, choose_model
 from dashboard.components.frame import plain, show_errors
 from dashboard.components.waiting import is_there
 from dashboard.services import checkpoints, explained, jobs
-from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTIONS, EMOTIONS8, GROUPS
+from fer_core.emotions import DEFAULT_GROUP_MAP, EMOTION_COLOURS, EMOTIONS, EMOTIONS8, GROUPS
 from fer_core.explain import METHODS, in_words
 
 OWN = "its own"
 CHOICES = {OWN: "", **{title: name for name, title in METHODS.items()}}
 WAIT_S = 2.0
+_SHOWN = "maps-shown"
+"""What was drawn last, in the session: it stays until something else is there."""
 _DEFAULT = "default"
 _CHECK = """Weights made random must change the map, and the places it names must matter more than others. About a
 second for each map."""
@@ -101,15 +103,23 @@ def _asks(wanted: Wanted) -> list[explained.Ask]:
 def _answer(key: str, wanted: Wanted, was_active: bool) -> None:
     done = explained.answer(key)
     if not is_there(done, "Explaining. The first time after a start can take half a minute.", was_active=was_active):
+        if (before := st.session_state.get(_SHOWN)) and done["state"] in jobs.ACTIVE:
+            st.caption("Until then, what was asked before:")
+            _draw(*before)
         return
     (source,) = done["sources"]
+    st.session_state[_SHOWN] = source, 3 if wanted["other"] else 1
+    _draw(*st.session_state[_SHOWN])
+    _remember_layers(source["answers"])
+
+
+def _draw(source: dict[str, Any], per_row: int) -> None:
+    """The maps of a face, with the probabilities behind each."""
     if source.get("n_faces", 1) > 1:
         st.caption(f"{source['n_faces']} faces were found; this is the one whose number is chosen, 1 is the largest.")
-    per_row = 3 if wanted["other"] else 1
     answers = source["answers"]
     for start in range(0, len(answers), per_row):
         _row(source["crop"], answers[start : start + per_row])
-    _remember_layers(answers)
     st.caption(
         "Bright places speak for the emotion; in a difference, orange speaks for the one and blue for the other. Each "
         "map is scaled to itself. It shows where the network looks, not whether it is right."
@@ -136,6 +146,7 @@ def _row(crop: str, cells: Sequence[dict[str, Any]]) -> None:
         st.caption(plain(doubt))
     with st.container(horizontal=True):
         _figure(crop, "the face", failed=False)
+        _scores(first["scores"])
         for cell in cells:
             _figure(cell["picture"], _title(cell), failed=any(map(_failed, cells if cell["other"] else [cell])))
     for place, cell in enumerate(cells):
@@ -147,6 +158,19 @@ def _row(crop: str, cells: Sequence[dict[str, Any]]) -> None:
             f"data:image/png;base64,{first['sheet']}", width=480, alt="What the layer's channels show",
             caption=f"The strongest of {channels} channels of the layer, {height} × {width} cells each",
         )  # fmt: skip
+
+
+def _scores(scores: Mapping[str, float]) -> None:
+    """Every probability as a bar."""
+    rows = "".join(
+        f'<div style="display:flex;align-items:center;gap:.4rem;height:25px">'
+        f'<span style="width:4.2rem">{name}</span><span style="flex:1;height:9px;border:1px solid #8885">'
+        f'<span style="display:block;height:100%;width:{100 * share:.1f}%;background:{EMOTION_COLOURS[name]}">'
+        "</span></span>"
+        f'<span style="width:2.9rem;text-align:right">{share:.0%}</span></div>'
+        for name, share in scores.items()
+    )
+    st.html(f'<div style="width:230px;font-size:.85rem">{rows}</div>', width=230)
 
 
 def _failed(cell: dict[str, Any]) -> bool:

@@ -26,7 +26,7 @@ def trust_view(analysis: Analysis, lens: Lens) -> None:
     weight = lasts[np.searchsorted(times, seen["time_s"].to_numpy(float))]
     weight = weight if weight.sum() > 0 else np.ones(len(seen))
     rows = [
-        (reason.code, reason.text, 100 * float(weight[seen[f"why_{reason.code}"]].sum() / weight.sum()))
+        (reason.title, reason.text, 100 * float(weight[seen[f"why_{reason.code}"]].sum() / weight.sum()))
         for reason in REASONS
     ]
     st.caption("Share of the time seen in which each reason holds; hatched in the timeline, columns why_… in exports.")
