@@ -18,9 +18,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/streamlit run dashboard/app.py
 
 # The workbench's workers give way to its pages (nice 10); beside busy tests they would starve, so all are as patient.
-# One process more than there are cores, as the one that drives a browser waits half of its time.
-PROCESSES = $(shell $(BIN)/python -c "import os; print(min(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count(), 3) + 1)")
-PYTEST = nice -n 19 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 40
+PYTEST = nice -n 19 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations 40
 
 test: $(VENV)/test.stamp
 	$(PYTEST) -m "not nightly" $(ARGS)

@@ -117,7 +117,8 @@ def _of_evaluation(args: argparse.Namespace) -> bytes:
     if labels not in table.label_sets:
         raise DataError(f"There are no labels {labels!r} there; expected one of {', '.join(table.label_sets)}.")
     found = outcomes(table, labels)
-    return evaluation_report(found, _pictures(args, table.dataset, table.split) if args.pictures else None)
+    pictures = _pictures(args, table.dataset, table.split) if args.pictures else None
+    return evaluation_report(found, pictures, folder=folder)
 
 
 def _taught(folder: Path, own: str) -> str:

@@ -23,18 +23,29 @@ analysis made by it says whether it followed it, and where not."""
 def follow(kept: dict[str, Any], ready: list[jobs.Job]) -> AnalyzeRequest | None:
     """The request of the plan that was chosen, with what it says; None where there is none, or it cannot be followed
     here."""
-    plan = read_plan(str(kept["plan"]))
-    named = f"**{plain(plan.title)}**" if plan.title else "The settings are those of the plan"
+    try:
+        plan = read_plan(str(kept["plan"]))
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        plan = None
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(
-            f":material/assignment: {named}, {', '.join(plain(titled(name)) for name in plan.models)}", width="stretch"
-        )
+        st.markdown(_about(plan), width="stretch")
         if st.button("Without the plan", type="tertiary", icon=":material/close:"):
             _plan_for(ready, {})
+    if plan is None:
+        return None
     if lacking := _lacking(plan):
         st.error(plain(lacking), icon=":material/error:")
         return None
     return _request(plan)
+
+
+def _about(plan: Plan | None) -> str:
+    """What the settings are by."""
+    if plan is None:
+        return ":material/assignment: A plan that cannot be read"
+    named = f"**{plain(plan.title)}**" if plan.title else "The settings are those of the plan"
+    return f":material/assignment: {named}, {', '.join(plain(titled(name)) for name in plan.models)}"
 
 
 def take(ready: list[jobs.Job]) -> None:
@@ -44,6 +55,7 @@ def take(ready: list[jobs.Job]) -> None:
         return
     try:
         plan = read_plan(given.getvalue().decode("utf-8"), given.name)
+        read_plan(plan.to_yaml())  # with everything said, it may be too long
     except UnicodeDecodeError:
         st.error("The plan is no text in UTF-8. Save it as UTF-8.", icon=":material/error:")
     except InputError as error:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _HEAD = b"frame,"
 _EDITS = re.compile(r'"done"\s*:\s*\[')
 _NAME = re.compile(r'^ "name"\s*:\s*', re.MULTILINE)
+_KEPT = ("name", "agreed")
+"""What of ``edits.json`` is no edit."""
 _KEYS = ("frame", "time_s", "track")
 _DOUBLES = ("time_s", "lasts_s")
 _AGAIN = "Analyze the file again for it"
@@ -74,7 +76,7 @@ def savable(folder: Path) -> dict[str, Path]:
 
 
 def saved_edits(text: str) -> dict[str, Any]:
-    """The name and the longest row of edits, from the first one on, that a damaged ``edits.json`` still holds."""
+    """Name, agreement and the longest row of first edits that a damaged ``edits.json`` still holds."""
     from fer_core.video.edits import Edits
 
     found: dict[str, Any] = {}
@@ -82,7 +84,9 @@ def saved_edits(text: str) -> dict[str, Any]:
         value = json.loads(text)
         if isinstance(value, dict):
             found = {
-                key: value[key] for key, kind in (("name", str), ("done", list)) if isinstance(value.get(key), kind)
+                key: value[key]
+                for key, kind in (("name", str), ("agreed", dict), ("done", list))
+                if isinstance(value.get(key), kind)
             }
     if not found:
         found = _from_pieces(text)
@@ -99,7 +103,7 @@ def saved_edits(text: str) -> dict[str, Any]:
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if are_good(middle) else (low, middle - 1)
-    return {"format": EDITS_FORMAT, **({"name": found["name"]} if "name" in found else {}), "done": done[:low]}
+    return {"format": EDITS_FORMAT, **{key: found[key] for key in _KEPT if key in found}, "done": done[:low]}
 
 
 def _from_pieces(text: str) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def _edits(folder: Path, time_name: str) -> Iterator[Finding]:
 
     def repair() -> None:
         put_aside(path, time_name)
-        if n or "name" in kept:
+        if n or any(key in kept for key in _KEPT):
             rewritten(path, lambda new: new.write_text(json.dumps(kept, indent=1, ensure_ascii=False), "utf-8"))
 
     told = f"keeps the first {n} of its edits" if n else "opens it without edits"

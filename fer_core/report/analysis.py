@@ -70,7 +70,7 @@ def _head(page: ReportPage, shown: Reported) -> None:
     if not source["is_picture"]:
         where += f", {source['duration_s']:.2f} s, {source['mean_fps']:.4g} frames/s"
     page.say(f"{source['name']}: {where}. Analysed on {record['created'][:10]}.", "small")
-    for message in record["messages"]:
+    for message in record.get("messages", ()):
         page.say(message, "note")
     seen, n = check["frames_with_faces"], max(check["frames_analysed"], 1)
     page.facts(
@@ -242,17 +242,18 @@ def _marks(page: ReportPage, shown: Reported) -> None:
 
 def _settings(page: ReportPage, shown: Reported) -> None:
     analysis, lens = shown.analysis, shown.lens
-    settings = analysis.record["settings"]
+    plan_now = plan_of(analysis, lens.smoothing_s, lens.model)
+    settings = plan_now.analysis
     page.heading("Settings")
-    rate = settings.get("per_second")
+    rate = settings.per_second
     page.facts(
         {
-            "Detector": settings["detector"],
-            "Smallest face": f"{settings['min_face_px']} px",
-            "Mode": f"{settings['mode']}: {MODES.get(settings['mode'], '')}",
+            "Detector": settings.detector,
+            "Smallest face": f"{settings.min_face_px} px",
+            "Mode": f"{settings.mode}: {MODES.get(settings.mode, '')}",
             "Frames per second": "as many as the mode takes" if rate is None else f"{rate:g}",
-            "Clip range": f"{settings['start_s']:g} s to {_end(settings['end_s'])}",
-            "People by their faces": "yes" if settings.get("identity") else "no",
+            "Clip range": f"{settings.start_s:g} s to {_end(settings.end_s)}",
+            "People by their faces": "yes" if settings.identity else "no",
             "How common emotions are": PRIORS[analysis.prior],
             "Smoothing": _smoothing(lens),
             "Groups": "; ".join(f"{emotion}: {group}" for emotion, group in analysis.state.groups.items()),
@@ -260,7 +261,7 @@ def _settings(page: ReportPage, shown: Reported) -> None:
                 told for name in LIMITS if (told := limit_in_words(name, getattr(analysis.state.limits, name)))
             ),
             "Edits": _edits(analysis),
-            "Hash of all settings": code(plan_of(analysis, lens.smoothing_s, lens.model).sha256),
+            "Hash of all settings": code(plan_now.sha256),
         }
     )
     plan = kept_plan(analysis)
@@ -291,10 +292,10 @@ def _time_check(page: ReportPage, shown: Reported) -> None:
     page.facts(
         {
             "Frames": f"{check['frames_decoded']:,} read, {check['frames_analysed']:,} analysed, "
-            f"{check['frames_dropped']:,} dropped, {check['frames_corrupt']:,} corrupt",
+            f"{check['frames_dropped']:,} dropped, {check.get('frames_corrupt', 0):,} corrupt",
             "From – to": f"{check['first_s']:.3f} s – {check['last_s']:.3f} s",
             "Between frames": "–"
-            if check["shortest_step_s"] is None
+            if check.get("shortest_step_s") is None
             else f"{check['shortest_step_s']:.4f} to {check['longest_step_s']:.4f} s",
             "Error of counting frames instead": f"{check['drift_s']:.4f} s at most",
             "Unusual": " ".join(text for key, text in _FLAGS.items() if check.get(key)) or "nothing",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import DEFAULT_GROUP_MAP, GROUPS, group_indices, groups_of
-from fer_core.errors import CheckpointError
+from fer_core.errors import CheckpointError, DataError
 from fer_core.evaluation.calibration import reliability
 from fer_core.evaluation.intervals import Intervals, Range, intervals_of
 from fer_core.evaluation.matrices import class_report, confusion, group_confusion, group_report, in_words, most_confused
@@ -28,7 +29,11 @@ PictureOf = Callable[[str], NDArray[np.uint8]]
 
 
 def evaluation_report(
-    found: Outcomes, picture_of: PictureOf | None = None, *, group_map: Mapping[str, str] = DEFAULT_GROUP_MAP
+    found: Outcomes,
+    picture_of: PictureOf | None = None,
+    *,
+    group_map: Mapping[str, str] = DEFAULT_GROUP_MAP,
+    folder: Path | None = None,
 ) -> bytes:
     """The report as one HTML file that needs nothing else; the same input gives the same bytes.
 
@@ -36,13 +41,15 @@ def evaluation_report(
         found: an evaluation table against a label set.
         picture_of: shows the surest wrong answers of the worst confusions; without it there is no picture.
         group_map: the group of every emotion.
+        folder: of the checkpoint; None looks for it by its name.
 
     Raises:
         DataError: no picture is left under these labels.
         InputError: an impossible group map.
     """
     table = found.evaluation
-    card = _card(table.checkpoint)
+    folder = _folder(table.checkpoint) if folder is None else folder
+    card = None if folder is None else read_card(folder / "card.json")
     title = (card.title if card else "") or table.checkpoint
     page = ReportPage(f"Evaluation: {title}")
     page.heading(f"{title}: where it errs", 1)
@@ -52,13 +59,13 @@ def evaluation_report(
     _confusions(page, found, picture_of)
     _calibration(page, found)
     _map(page, found, group_map)
-    _about(page, found, card)
+    _about(page, found, card, folder)
     return page.to_bytes()
 
 
-def _card(name: str) -> Card | None:
+def _folder(name: str) -> Path | None:
     try:
-        return read_card(find_checkpoint(name) / "card.json")
+        return find_checkpoint(name)
     except CheckpointError:
         return None
 
@@ -70,11 +77,11 @@ def _between(ends: Range | None) -> str:
 def _figures(page: ReportPage, found: Outcomes, group_map: Mapping[str, str]) -> None:
     figures = report(found.probabilities, found.label, group_map=group_map)
     drawn = intervals_of(found.probabilities, found.label, found.people, group_map=group_map)
+    many = f"{len(found.names)} emotions"
     names = {
-        "accuracy": "Right, seven", "macro_recall": "Macro recall, seven", "groups_accuracy": "Right, three groups",
+        "accuracy": f"Right, {many}", "macro_recall": f"Macro recall, {many}", "groups_accuracy": "Right, three groups",
         "groups_macro_recall": "Macro recall, three groups", "ece": "Calibration error (ECE)",
     }  # fmt: skip
-    names["accuracy"] = names["accuracy"].replace("seven", f"{len(set(found.label.tolist()))} emotions")
     page.heading("Figures")
     page.table(
         ["figure", "value", "95 % interval"],
@@ -174,14 +181,14 @@ def _principal(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.round(centred @ axes, 6))
 
 
-def _about(page: ReportPage, found: Outcomes, card: Card | None) -> None:
+def _about(page: ReportPage, found: Outcomes, card: Card | None, folder: Path | None) -> None:
     page.heading("The network, and how it was judged")
     table = found.evaluation
     facts: dict[str, str | Html] = {"Checkpoint": table.checkpoint}
     keys = ["goodfellow2013"] if table.dataset.startswith("fer2013") else []
     keys += ["barsoum2016"] if "ferplus" in found.label_set else []
-    if card is not None:
-        weights = weights_in(find_checkpoint(table.checkpoint))
+    if card is not None and folder is not None:
+        weights = weights_in(folder)
         facts |= {
             "Network": f"{card.network}, {card.n_params:,} parameters, temperature {card.temperature:.4f}",
             "Trained on": " ".join(str(card.data.get(key, "")) for key in ("dataset", "train", "labels")),
@@ -216,7 +223,13 @@ def drawn_how(found: Outcomes) -> str:
 def by_id(ids: NDArray[np.str_], picture: Callable[[int], NDArray[np.uint8]]) -> PictureOf:
     """Pictures by their ids, from pictures by their rows."""
     rows: Mapping[str, int] = {str(each): i for i, each in enumerate(ids)}
-    return lambda name: picture(rows[name])
+
+    def of(name: str) -> NDArray[np.uint8]:
+        if name not in rows:
+            raise DataError(f"The data set has no picture {name}. Point to the one that was evaluated.")
+        return picture(rows[name])
+
+    return of
 
 
 __all__ = ["PictureOf", "by_id", "evaluation_report"]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -150,6 +149,8 @@ def code(text: str) -> Html:
 
 def data_address(image: NDArray[np.uint8], quality: int = 82) -> str:
     """An RGB picture (h, w, 3) as JPEG within an address."""
+    import cv2  # which a page that only offers a report need not wait for
+
     _, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 

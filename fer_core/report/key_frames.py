@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fer_core.errors import FerError, InputError
 from fer_core.report.html import ReportPage
-from fer_core.video.annotate import blur_faces, draw_faces
+from fer_core.video.annotate import FacesAt, blur_faces, draw_faces
 from fer_core.video.fingerprint import Fingerprint
 from fer_core.video.reader import VideoReader
 from fer_core.video.store import Analysis
@@ -21,8 +21,6 @@ from fer_core.video.timeline import person_name, score_columns
 from fer_core.video.view import Lens
 
 MAX_FRAMES, MAX_FRAME_PX = 6, 640
-NEAR_S = 0.4
-"""Faces found so near in time are blurred, too."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,9 @@ def key_frames(page: ReportPage, shown: Reported, frames: str, video: Path | Non
     Raises:
         InputError: ``video`` is not the file that was analysed.
     """
-    source = shown.analysis.source() if video is None else _same(video, shown.analysis)
     if frames == "none" or not shown.people:
         return
+    source = shown.analysis.source() if video is None else _same(video, shown.analysis)
     page.heading("Key frames")
     if source is None:
         page.say("The video is not kept with this analysis, so there are no pictures.")
@@ -93,7 +91,7 @@ def _drawn(shown: Reported, source: Path, moments: list[float], frames: str) -> 
     analysis = shown.analysis
     raw = analysis.timeline(["frame", "time_s", "track", "x0", "y0", "x1", "y1"])
     others = analysis.left_out()
-    places = raw if others is None else pd.concat([raw, others])
+    faces = FacesAt(raw if others is None else pd.concat([raw, others]))
     with VideoReader(source, track=analysis.record["settings"].get("track")) as reader:
         for time_s in moments:
             frame = next(iter(reader.frames(start_s=max(time_s - 1e-4, 0.0))), None)
@@ -102,8 +100,7 @@ def _drawn(shown: Reported, source: Path, moments: list[float], frames: str) -> 
             rows = shown.table[(shown.table["track"] >= 0) & ((shown.table["time_s"] - time_s).abs() < 1e-4)]
             image = frame.image
             if frames == "blurred":
-                near = places[(places["track"] >= 0) & ((places["time_s"] - time_s).abs() < NEAR_S)]
-                image = blur_faces(image, near)
+                image = blur_faces(image, faces.around(time_s))
             names = {track: shown.name_of(track) for track in shown.people}
             said = ", ".join(f"{names[int(row.track)]}: {row.emotion}" for row in rows.itertuples())
             yield _smaller(draw_faces(image, rows, names)), f"{clock(time_s)}, {said}"

@@ -17,7 +17,6 @@ from fer_core.models.card import Card, read_card
 from fer_core.models.folders import with_weights
 from fer_core.report.html import percent
 from fer_core.report.references import OF_ARCHITECTURE, OF_DETECTOR, REFERENCES, bibtex, cited
-from fer_core.video.modes import PREVIEW_PER_SECOND
 from fer_core.video.plan import deviations, kept_plan, plan_of
 from fer_core.video.reasons import LIMITS
 from fer_core.video.store import Analysis
@@ -104,7 +103,7 @@ def methods(analysis: Analysis, lens: Lens = Lens()) -> Methods:
 
 def _recording(analysis: Analysis) -> Iterator[str]:
     record = analysis.record
-    source, check, settings = record["source"], record["time_check"], record["settings"]
+    source, check, settings = record["source"], record["time_check"], plan_of(analysis).analysis
     version = record.get("versions", {}).get("fer-workbench")
     with_what = f"FER workbench {version or f'(report by {fer_core.__version__})'}"
     size = f"{source['width']} × {source['height']} px"
@@ -115,11 +114,11 @@ def _recording(analysis: Analysis) -> Iterator[str]:
         f"Facial expressions were measured with {with_what} in a recording of {size}, {source['mean_fps']:.4g} "
         f"frames/s and {source['duration_s']:.2f} s."
     )
-    rate = settings.get("per_second") or (PREVIEW_PER_SECOND if settings["mode"] == "preview" else None)
+    rate = settings.rate
     what = f"{rate:g} frames per second" if rate else "every frame"
-    end_s = settings.get("end_s")
-    part = "" if not settings["start_s"] and end_s is None else (
-        f" from {settings['start_s']:g} s to {'its end' if end_s is None else f'{end_s:g} s'}"
+    end_s = settings.end_s
+    part = "" if not settings.start_s and end_s is None else (
+        f" from {settings.start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}"
     )  # fmt: skip
     n, seen = check["frames_analysed"], check["frames_with_faces"]
     yield (
@@ -129,20 +128,20 @@ def _recording(analysis: Analysis) -> Iterator[str]:
 
 
 def _faces(analysis: Analysis, cite: _Citing) -> Iterator[str]:
-    settings = analysis.record["settings"]
-    kind = DETECTORS.get(settings["detector"])
-    found = f"{kind.title if kind else settings['detector']}{cite(OF_DETECTOR.get(settings['detector']))}"
+    settings = plan_of(analysis).analysis
+    kind = DETECTORS.get(settings.detector)
+    found = f"{kind.title if kind else settings.detector}{cite(OF_DETECTOR.get(settings.detector))}"
     how = ""
     if not analysis.record["source"]["is_picture"]:
         how = {
             "fast": ", looking anew a few times a second and at every cut and refining the boxes in between",
             "exact": ", looking anew in every frame",
-        }.get(settings["mode"], "")
-    yield f"Faces with a shorter side of at least {settings['min_face_px']} px were found by {found}{how}."
+        }.get(settings.mode, "")
+    yield f"Faces with a shorter side of at least {settings.min_face_px} px were found by {found}{how}."
     if not analysis.record["source"]["is_picture"]:
         same = (
             f"and joined into people by descriptors of their faces (dlib{cite('king2009')})"
-            if settings.get("identity")
+            if settings.identity
             else "and were not compared by identity, so that whoever left the picture may be counted anew"
         )
         yield f"They were followed from frame to frame by place and look {same}."
@@ -213,22 +212,22 @@ def _how_good(card: Card) -> Iterator[str]:
 def _scores(analysis: Analysis, lens: Lens, cite: _Citing) -> Iterator[str]:
     cards = [card_of(each) for each in analysis.checkpoints if lens.model in ("", MEAN, each["name"])]
     cards = cards if lens.model == MEAN else cards[:1]
-    temperatures = ", ".join(f"{card.temperature:.3f}" for card in cards if card is not None)
-    at = f" (T = {temperatures})" if temperatures else ""
-    yield f"Its probabilities are calibrated by temperature scaling{at}{cite('guo2017')}."
+    if temperatures := ", ".join(f"{card.temperature:.3f}" for card in cards if card is not None):
+        yield f"Probabilities are calibrated by temperature scaling (T = {temperatures}){cite('guo2017')}."
     names = analysis.models if lens.model == MEAN else [lens.model or analysis.models[0]]
     held = {name: each for name, each in priors_in_force(analysis).items() if name in names}
-    for prior, tau in list(held.values())[:1]:
+    for name, (prior, tau) in held.items():
+        whose = f"Those of {name}" if len(held) > 1 else "They"
         fitted = f", fitted on {prior.fitted_on}" if prior.fitted_on and analysis.prior == HALFWAY else ""
         yield (
-            f"They were divided by how common each emotion was in training ({prior.source or 'its class prior'}) to "
+            f"{whose} were divided by how common each emotion was in training ({prior.source or 'its class prior'}) to "
             f"the power of {tau:g}, and scaled to sum to 1 ({PRIORS[analysis.prior]}{fitted}){cite('menon2021')}."
         )
     if not held:
         yield "They were not adjusted for how common each emotion was in training."
     smoothed = f"smoothed by the mean over {lens.smoothing_s:g} s" if lens.smoothing_s else "not smoothed"
     groups: dict[str, list[str]] = {}
-    labels = analysis.checkpoints[0]["labels"]
+    labels = next(each["labels"] for each in analysis.checkpoints if each["name"] == names[0])
     for emotion, group in analysis.state.groups.items():
         if emotion in labels:
             groups.setdefault(group, []).append(emotion)
@@ -238,9 +237,11 @@ def _scores(analysis: Analysis, lens: Lens, cite: _Citing) -> Iterator[str]:
 
 def _excluded(analysis: Analysis) -> Iterator[str]:
     limits = analysis.state.limits
-    holding = [told for name in LIMITS if (told := limit_in_words(name, getattr(limits, name)))]
-    yield f"A face counts as not usable where one of these holds: {'; '.join(holding)}."
-    yield "Such faces are marked, and count in every figure that does not say otherwise."
+    if holding := [told for name in LIMITS if (told := limit_in_words(name, getattr(limits, name)))]:
+        yield f"A face counts as not usable where one of these holds: {'; '.join(holding)}."
+        yield "Such faces are marked, and count in every figure that does not say otherwise."
+    else:
+        yield "No limit was set from which on a face would count as not usable."
     steps = [step["do"] for step in analysis.state.steps]
     if steps:
         done = [f"{_STEPS.get(do, do)} ({_times_in_words(steps.count(do))})" for do in dict.fromkeys(steps)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from types import MappingProxyType
 
 import yaml
 
-from fer_core.errors import InputError
+from fer_core.errors import InputError, StoreError
 from fer_core.files import replacing
 from fer_core.report.html import ReportPage
 from fer_core.typed_yaml import TypedYaml
@@ -94,10 +95,13 @@ def kept_notice(analysis: Analysis) -> Notice | None:
     Raises:
         StoreError: it is damaged.
     """
-    if not (analysis.folder / FILE).is_file():
+    if not os.path.lexists(analysis.folder / FILE):
         return None
     values = read_json(analysis.folder / FILE, FORMAT)
-    return TypedYaml(InputError).build(Notice, {k: v for k, v in values.items() if k != "format"}, FILE)
+    try:
+        return TypedYaml(InputError).build(Notice, {k: v for k, v in values.items() if k != "format"}, FILE)
+    except InputError as error:
+        raise StoreError(f"{analysis.id}: {error} Write the notice anew.") from error
 
 
 __all__ = ["LANGUAGES", "Notice", "keep_notice", "kept_notice", "notice_page"]

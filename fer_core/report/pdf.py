@@ -39,7 +39,7 @@ def to_pdf(page: bytes) -> bytes:
     Raises:
         InputError: there is no printer here, or it failed; the message says what to do.
     """
-    with tempfile.TemporaryDirectory(prefix="fer-report-") as name:
+    with tempfile.TemporaryDirectory(prefix="fer-report-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         source, out = folder / "report.html", folder / "report.pdf"
         source.write_bytes(page)

@@ -68,8 +68,8 @@ def annotate_video(
         VideoError: the source cannot be read.
         Cancelled: stopped; nothing is left behind.
     """
-    faces = _FacesAt(timeline)
-    hidden = None if blurred is None else _FacesAt(blurred)
+    faces = FacesAt(timeline)
+    hidden = None if blurred is None else FacesAt(blurred)
 
     def draw(frame: Frame) -> RGB:
         image = frame.image if hidden is None else blur_faces(frame.image, hidden.around(frame.time_s))
@@ -178,7 +178,7 @@ def to_blur(analysis: Analysis, start_s: float, end_s: float | None) -> tuple[pd
     return timeline if left_out is None else pd.concat([timeline, left_out]), start_s, end_s
 
 
-class _FacesAt:
+class FacesAt:
     """Rows of a timeline by time; a frame between two analysed ones gets the earlier one's."""
 
     HOLD_S = 0.5

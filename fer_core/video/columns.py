@@ -17,9 +17,9 @@ from fer_core.signals.scores import DOUBTS, probability
 from fer_core.video.reasons import REASONS
 
 DETECTED, REFINED, MIDWAY = SOURCES = ("detected", "refined", "midway")
-SOURCE_TITLES = {DETECTED: "found", REFINED: "checked", MIDWAY: "between detections"}
-"""What pages call where a box comes from."""
 """Where a box comes from, see ``fer_core.video.scan``."""
+SOURCE_TITLES = {DETECTED: "found", REFINED: "checked", MIDWAY: "between detections"}
+"""What pages call it."""
 LANDMARK_COLUMNS = tuple(f"lm{i}_{axis}" for i in range(5) for axis in "xy")
 FRAME = (
     Column("frame", "number of the frame, counted from the first of the file", "int32", least=0),

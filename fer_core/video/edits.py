@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from fer_core.emotions import DEFAULT_GROUP_MAP, check_choice, check_group_map
 from fer_core.errors import InputError
 from fer_core.video.marks import MAX_ROWS, Mark, printable
-from fer_core.video.reasons import LIMITS, Limits
+from fer_core.video.reasons import Limits, check_limits
 from fer_core.video.timeline import person_name, without_rows
 
 MAX_EDITS = 5_000
@@ -374,12 +374,9 @@ def _check_groups(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
 
 
 def _check_limits(edit: Edit, table: pd.DataFrame, state: State) -> Edit:
-    limits = dataclasses.asdict(Limits.from_json(edit["limits"]))
-    for name, value in limits.items():
-        largest = LIMITS[name].most
-        if value is not None and not 0 <= value <= largest:
-            raise InputError(f"The limit {name} is {value:g}; expected a number from 0 to {largest:g}.")
-    return {"do": "limits", "limits": limits}
+    limits = Limits.from_json(edit["limits"])
+    check_limits(limits)
+    return {"do": "limits", "limits": dataclasses.asdict(limits)}
 
 
 _CHECKS: Mapping[str, Callable[[Edit, pd.DataFrame, State], Edit]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -42,7 +43,7 @@ def to_parquet(timeline: pd.DataFrame) -> bytes:
 
 def to_webvtt(timeline: pd.DataFrame, names: Mapping[int, str], note: str = "") -> bytes:
     """WebVTT subtitles: a cue per segment with the person, the emotion and its mean probability; first a ``note``."""
-    lines = ["WEBVTT", "", *([f"NOTE {' '.join(note.replace('-->', '->').split())}", ""] if note else [])]
+    lines = ["WEBVTT", "", *([f"NOTE {' '.join(re.sub('-+>', '→', note).split())}", ""] if note else [])]
     for cue in _cues(timeline, names):
         lines += [f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}", f"<v {cue.name}>{cue.text}", ""]
     return "\n".join(lines).encode()

@@ -8,7 +8,6 @@ from typing import Any
 
 import av
 
-from fer_core.errors import InputError
 from fer_core.video.tracks import PictureTrack
 
 
@@ -108,24 +107,10 @@ class Place:
     stats: ReadStats
 
 
-def check_range(start_s: float, end_s: float | None, per_second: float | None, *, name: str, length_s: float) -> None:
-    """Whether a part of a video can be asked for, of which ``length_s`` is known for sure; 0 where it is not.
-
-    Raises:
-        InputError: the range or the rate makes no sense, or the range lies behind the end.
-    """
-    if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
-        raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
-    if length_s and start_s >= length_s:
-        raise InputError(f"The range starts at {start_s:g} s, but {name} is only {length_s:.2f} s long.")
-    if per_second is not None and not 0 < per_second <= 1000:
-        raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")
-
-
 def mean_rate(stream: Any) -> float:
     """Frames per second as the file claims, 0.0 where it does not; raw DV claims its ticks."""
     rate = float(stream.average_rate or 0)
     return rate if rate <= 1000 else float(stream.guessed_rate or 0)
 
 
-__all__ = ["Place", "ReadStats", "VideoInfo", "check_range", "mean_rate"]
+__all__ = ["Place", "ReadStats", "VideoInfo", "mean_rate"]

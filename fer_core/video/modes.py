@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fer_core.emotions import HALFWAY
@@ -59,3 +60,17 @@ def check_mode(mode: str) -> None:
     """Raise ``InputError`` unless it is one of ``MODES``."""
     if mode not in MODES:
         raise InputError(f"Unknown mode {mode!r}; expected one of {', '.join(MODES)}.")
+
+
+def check_range(start_s: float, end_s: float | None, per_second: float | None, *, name: str, length_s: float) -> None:
+    """Whether a part of a video can be asked for, of which ``length_s`` is known for sure; 0 where it is not.
+
+    Raises:
+        InputError: the range or the rate makes no sense, or the range lies behind the end.
+    """
+    if not (math.isfinite(start_s) and start_s >= 0) or (end_s is not None and not end_s > start_s):
+        raise InputError(f"A range must start at 0 s or later and end after its start, got {start_s} to {end_s} s.")
+    if length_s and start_s >= length_s:
+        raise InputError(f"The range starts at {start_s:g} s, but {name} is only {length_s:.2f} s long.")
+    if per_second is not None and not 0 < per_second <= 1000:
+        raise InputError(f"Frames per second must be above 0 and at most 1000, got {per_second}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ from fer_core.faces.detectors import DETECTORS
 from fer_core.files import replacing
 from fer_core.typed_yaml import TypedYaml
 from fer_core.video.marks import printable
-from fer_core.video.modes import Settings, check_mode
-from fer_core.video.reasons import LIMITS, Limits
+from fer_core.video.modes import Settings, check_mode, check_range
+from fer_core.video.reasons import LIMITS, Limits, check_limits
 
 if TYPE_CHECKING:
     from fer_core.video.store import Analysis
@@ -34,6 +35,8 @@ FORMAT = "fer-workbench-plan/1"
 FILE = "plan.yaml"
 MAX_BYTES, MAX_TITLE = 200_000, 200
 _YAML = TypedYaml(InputError)
+_ODD = (ValueError, LookupError, AttributeError, OverflowError, RecursionError)
+"""What PyYAML raises, beside its own errors, for values that are none, such as the 45th of December."""
 _HEAD = """\
 # How videos are analysed, to be registered before they are: python -m fer_core analyze VIDEO --out DIR --plan FILE
 """
@@ -45,6 +48,7 @@ class PlannedView:
 
     Attributes:
         smoothing_s: window of the smoothing in s, 0 for none.
+        model: whose scores; empty for the first one's, else one of the models or ``fer_core.video.view.MEAN``.
         groups: the group of every emotion.
         limits: from where on a face counts as doubtful.
     """
@@ -52,6 +56,7 @@ class PlannedView:
     smoothing_s: float = 0.0
     groups: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_GROUP_MAP))
     limits: Limits = Limits()
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ class Plan:
     analysis: Settings = Settings()
     view: PlannedView = PlannedView()
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ``InputError`` for a value that no analysis could have; one that was analysed long ago may have one."""
         if self.format != FORMAT:
             raise InputError(f"format is {self.format!r}; expected {FORMAT!r}.")
         if not self.models or len(set(self.models)) < len(self.models):
@@ -87,6 +93,7 @@ class Plan:
         if not 0 <= self.view.smoothing_s < 1e6:
             raise InputError(f"view.smoothing_s is {self.view.smoothing_s}; expected 0 s or more.")
         check_group_map(self.view.groups)
+        check_limits(self.view.limits)
 
     def to_yaml(self) -> str:
         """The file, with everything said, whatever is default."""
@@ -112,14 +119,9 @@ def _check_analysis(settings: Settings) -> None:
     check_choice(settings.prior)
     if settings.min_face_px < 1:
         raise InputError(f"analysis.min_face_px is {settings.min_face_px}; expected 1 or more.")
-    if settings.per_second is not None and not 0 < settings.per_second < 1e4:
-        raise InputError(
-            f"analysis.per_second is {settings.per_second}; expected more than 0, or null for every frame."
-        )
-    if settings.start_s < 0 or (settings.end_s is not None and settings.end_s <= settings.start_s):
-        raise InputError(
-            f"analysis runs from {settings.start_s} to {settings.end_s} s; expected a start from 0 and a later end."
-        )
+    check_range(settings.start_s, settings.end_s, settings.per_second, name="a video", length_s=0)
+    if settings.end_s is not None and not math.isfinite(settings.end_s):
+        raise InputError(f"analysis.end_s is {settings.end_s}; expected a time, or null for the end.")
     if settings.track is not None and settings.track < 1:
         raise InputError(f"analysis.track is {settings.track}; expected 1 or more, or null.")
 
@@ -136,10 +138,14 @@ def read_plan(text: str, name: str = FILE) -> Plan:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise InputError(f"{name} uses anchors (&, *); say every value where it belongs.")  # they can grow for ever
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name} is not valid yaml: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, *_ODD) as error:
+        raise InputError(f"{name} is not valid yaml: {' '.join(str(error).split())[:300]}") from error
     try:
-        return _YAML.build(Plan, values, name)
+        plan = _YAML.build(Plan, values, name)
+        plan.check()
+        return plan
+    except _ODD as error:
+        raise InputError(f"{name} holds a value that is none ({type(error).__name__}).") from error
     except InputError as error:
         said = str(error)
         raise InputError(said if said.startswith(name) else f"{name}: {said}") from error
@@ -152,6 +158,8 @@ def open_plan(path: Path) -> Plan:
         InputError: it cannot be read, or as of ``read_plan``.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path.name} is no file.")  # a pipe would be read for ever
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path.name} is too large for a plan; expected at most {MAX_BYTES / 1000:.0f} kB.")
         return read_plan(path.read_text(encoding="utf-8"), path.name)
@@ -165,26 +173,28 @@ def plan_of(analysis: Analysis, smoothing_s: float = 0.0, model: str = "", title
     """The plan that an analysis would follow as it is seen now, smoothed and with the scores of ``model`` first (empty:
     the first one's): for new videos like this one."""
     known = {each.name for each in dataclasses.fields(Settings)}
-    settings = Settings(**{name: value for name, value in analysis.record["settings"].items() if name in known})
+    stored = {"mode": "exact"} | analysis.record["settings"]  # before there were modes, every frame was looked at
+    settings = Settings(**{name: value for name, value in stored.items() if name in known})
     models = tuple(dict.fromkeys([model, *analysis.models] if model in analysis.models else analysis.models))
+    whose = "" if model in ("", *analysis.models) else model
     weights = {str(each["name"]): str(each["sha256"]) for each in analysis.checkpoints if each.get("sha256")}
     return Plan(
         models=models,
         title=title,
         weights=weights,
         analysis=dataclasses.replace(settings, prior=analysis.prior),
-        view=PlannedView(smoothing_s, dict(analysis.state.groups), analysis.state.limits),
+        view=PlannedView(smoothing_s, dict(analysis.state.groups), analysis.state.limits, whose),
     )
 
 
 def keep_plan(analysis: Analysis, plan: Plan) -> Analysis:
     """Write down that an analysis was made by a plan, with groups and limits as planned; returns it as it is then."""
-    with replacing(analysis.folder / FILE) as new:
-        new.write_text(plan.to_yaml(), "utf-8")
     if dict(analysis.state.groups) != dict(plan.view.groups):
         analysis = analysis.do({"do": "groups", "map": dict(plan.view.groups)})
     if analysis.state.limits != plan.view.limits:
         analysis = analysis.do({"do": "limits", "limits": dataclasses.asdict(plan.view.limits)})
+    with replacing(analysis.folder / FILE) as new:
+        new.write_text(plan.to_yaml(), "utf-8")
     return analysis
 
 
@@ -216,7 +226,7 @@ def deviations(analysis: Analysis, plan: Plan, lens: Lens | None = None) -> list
     told = [*_models(plan, now, lens is not None and bool(lens.model))]
     told += _different("analysis", dataclasses.asdict(plan.analysis), dataclasses.asdict(now.analysis))
     if lens is not None:
-        told += _different("view", {"smoothing_s": plan.view.smoothing_s}, {"smoothing_s": now.view.smoothing_s})
+        told += _different("view", *({"smoothing_s": v.smoothing_s, "model": v.model} for v in (plan.view, now.view)))
     told += _different("group of", dict(plan.view.groups), dict(now.view.groups))
     told += _different("limit", dataclasses.asdict(plan.view.limits), dataclasses.asdict(now.view.limits))
     steps = [step["do"] for step in analysis.state.steps]

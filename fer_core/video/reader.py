@@ -22,8 +22,9 @@ from fer_core.errors import FerError, VideoError, sentence
 from fer_core.faces.looks import SceneLook, scene_look
 from fer_core.video.animation import Animation, open_picture
 from fer_core.video.clock import COUNTERS, Clock, Shown, Stamp, Ticks, length, measured_length
-from fer_core.video.info import Place, ReadStats, VideoInfo, check_range, mean_rate
+from fer_core.video.info import Place, ReadStats, VideoInfo, mean_rate
 from fer_core.video.limits import MAX_FRAMES, MAX_VIDEO_PIXELS, check_container, check_size, decoding_threads
+from fer_core.video.modes import check_range
 from fer_core.video.opening import check_file, check_video, for_ffmpeg, readable, why_no_video
 from fer_core.video.stills import Still
 from fer_core.video.tracks import chosen, described, picture_streams, plays_in_browser

@@ -163,3 +163,10 @@ LIMITS: dict[str, Limit] = {limit.name: limit for reason in REASONS for limit in
 
 
 __all__ = ["LIMITS", "OFF_DEG", "REASONS", "Limit", "Limits", "Reason"]
+
+
+def check_limits(limits: Limits) -> None:
+    """Raise ``InputError`` for a limit outside of what makes sense."""
+    for name, value in asdict(limits).items():
+        if value is not None and not 0 <= value <= LIMITS[name].most:
+            raise InputError(f"The limit {name} is {value:g}; expected a number from 0 to {LIMITS[name].most:g}.")

@@ -116,7 +116,7 @@ class Analysis:
         """When the people in it were told and agreed (``date``, as 2026-12-01) and a ``note``; None where nobody wrote
         it down."""
         said = self._changes.get("agreed")
-        if not isinstance(said, dict):
+        if not isinstance(said, dict) or not _is_day(str(said.get("date", ""))):
             return None
         return {"date": str(said.get("date", "")), "note": str(said.get("note", ""))}
 

@@ -111,7 +111,7 @@ def test_from_a_plan_to_a_report(browser: Any, server: str, clip: Path, analysis
     tab.keyboard.type("20261201")
     tab.get_by_label("Note").fill("By letter")
     tab.get_by_role("button", name="Save").first.click()
-    tab.get_by_text("By letter", exact=False).first.wait_for()
+    tab.locator("strong", has_text="2026-12-01").wait_for()
     at_rest(tab)
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Report", exact=False).filter(has_text="Report").first.click()

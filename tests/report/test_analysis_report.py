@@ -212,7 +212,7 @@ def test_told_and_agreed_is_kept_and_stands_in_exports(mine: Analysis) -> None:
     assert said.agreed == {"date": "2026-12-01", "note": "By letter --> all"}
     assert said.do({"do": "rename", "person": 0, "name": "Ana"}).agreed == said.agreed, "edits leave it"
     assert json.loads(export(said, "json"))["agreed"] == said.agreed
-    assert export(said, "vtt").startswith(b"WEBVTT\n\nNOTE Told and agreed on 2026-12-01: By letter -> all\n\n")
+    assert export(said, "vtt").startswith("WEBVTT\n\nNOTE Told and agreed on 2026-12-01: By letter → all\n\n".encode())
     assert pd.read_parquet(io.BytesIO(export(said, "parquet"))).attrs["agreed"] == said.agreed
     assert said.agree("").agreed is None
     for day, note in (("2026-13-01", ""), ("yesterday", ""), ("2026-12-01", "x" * 3000)):

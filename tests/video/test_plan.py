@@ -52,9 +52,18 @@ def test_the_hash_is_of_what_it_says() -> None:
         ("models: [a]\nanalysis: {detector: eyes}", "plan.yaml: analysis.detector is 'eyes'; expected one of mtcnn"),
         ("models: [a]\nanalysis: {min_face_px: big}", "plan.yaml.analysis.min_face_px: expected int, got 'big'"),
         ("models: [a]\nanalysis: {min_face_px: 0}", "analysis.min_face_px is 0"),
-        ("models: [a]\nanalysis: {per_second: -1.0}", "analysis.per_second is -1.0"),
-        ("models: [a]\nanalysis: {start_s: 3.0, end_s: 2.0}", "analysis runs from 3.0 to 2.0 s"),
+        ("models: [a]\nanalysis: {per_second: -1.0}", "Frames per second must be above 0"),
+        ("models: [a]\nanalysis: {start_s: 3.0, end_s: 2.0}", "got 3.0 to 2.0 s"),
         ("models: [a]\nanalysis: {track: 0}", "analysis.track is 0"),
+        ("models: [a]\nanalysis: {start_s: .nan}", "A range must start at 0 s"),
+        ("models: [a]\nanalysis: {end_s: .inf}", "analysis.end_s is inf"),
+        ("models: [a]\nview: {limits: {max_occlusion: 50}}", "The limit max_occlusion is 50"),
+        ("title: 2026-13-45", "is not valid yaml"),
+        ("models: [a]\nanalysis: {min_face_px: " + "9" * 5000 + "}", "is not valid yaml"),
+        ("models: [a]\nanalysis: {start_s: " + "9" * 400 + "}", "holds a value that is none"),
+        ("title: " + "[" * 3000, "is not valid yaml"),
+        ("title: !!bool x", "is not valid yaml"),
+        ("title: !!int ''", "is not valid yaml"),
         ("models: [a]\nanalysis: {prior: mine}", "mine"),
         ("models: [a]\nview: {groups: {happy: fun}}", "group of 'angry' is None"),
         ("models: [a]\nview: {smoothing_s: .inf}", "view.smoothing_s is inf"),
@@ -84,6 +93,18 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("title: Größe".encode("latin-1"))
     with pytest.raises(InputError, match="no text in UTF-8"):
         open_plan(tmp_path / "latin.yaml")
+
+
+def test_the_mean_of_all_is_no_view_of_the_first(mine: Analysis) -> None:
+    from fer_core.video.view import MEAN
+
+    assert deviations(mine, plan_of(mine), Lens(0.0, MEAN)) == [f"view model: planned , here {MEAN}."]
+
+
+def test_old_analyses_have_a_plan_too(mine: Analysis) -> None:
+    mine.record["settings"].pop("mode")
+    mine.record["settings"]["min_face_px"] = 0
+    assert plan_of(mine).analysis.mode == "exact"
 
 
 def test_what_follows_its_own_plan_deviates_nowhere(mine: Analysis) -> None:
