@@ -93,7 +93,7 @@ def _smoothing(lens: Lens) -> str:
 
 def _agreed(analysis: Analysis) -> str:
     said, notice = analysis.agreed, kept_notice(analysis)
-    told = "nothing was written down" if said is None else f"{said['date']} {said['note']}".strip()
+    told = "not recorded" if said is None else f"{said['date']} {said['note']}".strip()
     return f"{told}; the notice is kept with the analysis" if notice else told
 
 
@@ -129,7 +129,7 @@ def _people(page: ReportPage, shown: Reported) -> None:
     emotions = [name.removeprefix("p_") for name in score_columns(shown.table)]
     emotions = [name for name in emotions if any(name in each["emotion_share"] for each in found)]
     groups = [g for g in groups_of(shown.analysis.state.groups) if any(g in each["group_share"] for each in found)]
-    names = [f"{name} (group)" if name in emotions else name for name in groups]
+    names = [f"group: {name}" for name in groups]
     page.table(
         ["person", "seen (s)", *emotions, *names, "changes", "longest"],
         [
@@ -191,7 +191,7 @@ def _segments(page: ReportPage, shown: Reported) -> None:
         [
             [
                 shown.name_of(int(row.track)), clock(row.start_s), clock(row.end_s), f"{row.duration_s:.2f}",
-                row.emotion, row.group, f"{row.confidence:.2f}",
+                row.emotion, row.group, "> 0.99" if row.confidence > 0.99 else f"{row.confidence:.2f}",
             ]
             for row in found.head(MAX_SEGMENTS).itertuples()
         ],
@@ -327,8 +327,8 @@ def _models(page: ReportPage, shown: Reported) -> None:
             facts |= {
                 words: percent(figures.get(key))
                 for key, words in (
-                    ("accuracy", "Right, seven"), ("macro_recall", "Macro recall, seven"),
-                    ("groups_accuracy", "Right, three groups"), ("ece", "Calibration error (ECE)"),
+                    ("accuracy", "Accuracy"), ("macro_recall", "Macro recall"),
+                    ("groups_accuracy", "Accuracy, three groups"), ("ece", "Calibration error (ECE)"),
                 )
             }  # fmt: skip
             recalls = figures.get("recalls")

@@ -79,7 +79,8 @@ def _figures(page: ReportPage, found: Outcomes, group_map: Mapping[str, str]) ->
     drawn = intervals_of(found.probabilities, found.label, found.people, group_map=group_map)
     many = f"{len(found.names)} emotions"
     names = {
-        "accuracy": f"Right, {many}", "macro_recall": f"Macro recall, {many}", "groups_accuracy": "Right, three groups",
+        "accuracy": f"Accuracy, {many}", "macro_recall": f"Macro recall, {many}",
+        "groups_accuracy": "Accuracy, three groups",
         "groups_macro_recall": "Macro recall, three groups", "ece": "Calibration error (ECE)",
     }  # fmt: skip
     page.heading("Figures")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_VOLUME = re.compile(r",? (\d+)(?:\((\d+)\))?$")
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,11 @@ class Publication:
     def bibtex(self) -> str:
         """The entry."""
         home = {"article": "journal", "inproceedings": "booktitle"}.get(self.kind, "howpublished")
+        volume = _VOLUME.search(self.where) if self.kind == "article" else None
         fields = {
-            "author": self.author, "title": f"{{{self.title}}}", "year": str(self.year), home: self.where,
-            "pages": self.pages, "doi": self.doi, "url": self.address,
+            "author": self.author, "title": self.title, "year": str(self.year),
+            home: self.where[: volume.start()] if volume else self.where, "volume": volume[1] if volume else "",
+            "number": (volume[2] or "") if volume else "", "pages": self.pages, "doi": self.doi, "url": self.address,
         }  # fmt: skip
         lines = [f"  {name} = {{{value}}}" for name, value in fields.items() if value]
         return f"@{self.kind}{{{self.key},\n" + ",\n".join(lines) + "\n}"
@@ -51,44 +56,54 @@ _ALL = (
     Publication(
         "viola2001", "Viola & Jones, 2001", "inproceedings", "Viola, Paul and Jones, Michael",
         "Rapid object detection using a boosted cascade of simple features", 2001,
-        "Proceedings of CVPR", "I-511--I-518", "10.1109/CVPR.2001.990517",
+        "Proceedings of the IEEE Conference on Computer Vision and Pattern Recognition", "I-511--I-518",
+        "10.1109/CVPR.2001.990517",
     ),
     Publication(
         "deng2020retinaface", "Deng et al., 2020", "inproceedings",
         "Deng, Jiankang and Guo, Jia and Ververas, Evangelos and Kotsia, Irene and Zafeiriou, Stefanos",
-        "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", 2020, "Proceedings of CVPR", "5203--5212",
+        "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", 2020,
+        "Proceedings of the IEEE Conference on Computer Vision and Pattern Recognition", "5203--5212",
         "10.1109/CVPR42600.2020.00525",
     ),
     Publication(
         "goodfellow2013", "Goodfellow et al., 2013", "inproceedings", "Goodfellow, Ian J. and others",
         "Challenges in Representation Learning: A Report on Three Machine Learning Contests", 2013,
-        "Neural Information Processing, ICONIP 2013", "117--124", "10.1007/978-3-642-42051-1_16",
+        "Neural Information Processing, ICONIP 2013, Lecture Notes in Computer Science 8228", "117--124",
+        "10.1007/978-3-642-42051-1_16",
     ),
     Publication(
         "barsoum2016", "Barsoum et al., 2016", "inproceedings",
         "Barsoum, Emad and Zhang, Cha and Canton Ferrer, Cristian and Zhang, Zhengyou",
         "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution", 2016,
-        "Proceedings of ICMI", "279--283", "10.1145/2993148.2993165",
+        "Proceedings of the 18th ACM International Conference on Multimodal Interaction", "279--283",
+        "10.1145/2993148.2993165",
     ),
     Publication(
         "guo2017", "Guo et al., 2017", "inproceedings",
         "Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.",
-        "On Calibration of Modern Neural Networks", 2017, "Proceedings of ICML, PMLR 70", "1321--1330",
+        "On Calibration of Modern Neural Networks", 2017, "Proceedings of the 34th International Conference on "
+        "Machine Learning",
+        "1321--1330", address="https://proceedings.mlr.press/v70/guo17a.html",
     ),
     Publication(
         "menon2021", "Menon et al., 2021", "inproceedings",
         "Menon, Aditya Krishna and Jayasumana, Sadeep and Rawat, Ankit Singh and Jain, Himanshu and Veit, Andreas and "
-        "Kumar, Sanjiv", "Long-tail Learning via Logit Adjustment", 2021, "Proceedings of ICLR",
+        "Kumar, Sanjiv", "Long-tail Learning via Logit Adjustment", 2021,
+        "International Conference on Learning Representations",
         address="https://arxiv.org/abs/2007.07314",
     ),
     Publication(
         "he2016", "He et al., 2016", "inproceedings", "He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian",
-        "Deep Residual Learning for Image Recognition", 2016, "Proceedings of CVPR", "770--778", "10.1109/CVPR.2016.90",
+        "Deep Residual Learning for Image Recognition", 2016,
+        "Proceedings of the IEEE Conference on Computer Vision and Pattern Recognition", "770--778",
+        "10.1109/CVPR.2016.90",
     ),
     Publication(
         "sandler2018", "Sandler et al., 2018", "inproceedings",
         "Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh",
-        "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018, "Proceedings of CVPR", "4510--4520",
+        "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018,
+        "Proceedings of the IEEE Conference on Computer Vision and Pattern Recognition", "4510--4520",
         "10.1109/CVPR.2018.00474",
     ),
     Publication(

@@ -128,9 +128,10 @@ def test_a_changed_limit_changes_hash_and_paragraph(mine: Analysis) -> None:
 def test_the_paragraph_says_what_was_set(mine: Analysis) -> None:
     said = methods(mine, Lens(0.5)).text
     for part in (
-        "MTCNN (Zhang et al., 2016)", "at least 40 px", "every frame was analysed (16 frames)", "12 (75.0 %)",
+        "MTCNN (Zhang et al., 2016)", "at least 40 px", "All 16 frames were analysed", "12 (75.0 %)",
         "mean over 0.5 s", "FER2013 (Goodfellow et al., 2013)", "votes of ten people", "(Barsoum et al., 2016)",
-        "temperature scaling", "halfway", "Nobody was merged, split or excluded by hand", "its rate varies",
+        "divided by a temperature", "it was 84.1 % (macro recall 77.5 %", "halfway",
+        "Nobody was merged, split or excluded by hand", "its frame rate varied",
         "not felt emotion (Barrett et al., 2019)",
     ):  # fmt: skip
         assert part in said, part
@@ -146,7 +147,7 @@ def test_the_paragraph_says_what_was_set(mine: Analysis) -> None:
 def test_references_are_whole_and_in_bibtex() -> None:
     text = bibtex(REFERENCES)
     assert text.count("@") == len(REFERENCES) and text.count("{") == text.count("}")
-    assert all(each.doi or each.address or each.key in ("guo2017", "king2009") for each in REFERENCES.values())
+    assert all(each.doi or each.address or each.key == "king2009" for each in REFERENCES.values())
 
 
 def test_limits_that_ask_for_nothing_are_not_told() -> None:
