@@ -186,7 +186,8 @@ def test_review_shows_summary_segments_and_the_time_check(stored: str) -> None:
     text = words(app)
     assert "1 person" in text and "16 frames" in text
     assert [tab.label for tab in app.tabs] == [
-        "Segments", "People", "Selection", "Marks", "Trust", "Why", "How it was measured", "Downloads",
+        "Segments", "People", "Selection", "Marks", "Trust", "Why", "How it was measured", "Report",
+        "Downloads",
     ]  # fmt: skip
     assert app.dataframe[0].value["emotion"].tolist() == ["happy", "happy"]
 
