@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from fer_core.errors import FerError, InputError, StoreError, sentence
 from fer_core.files import TEMPORARY, remove_tree
 from fer_core.home.findings import Finding, put_aside, rewritten
-from fer_core.video import keeping
+from fer_core.report import notice
+from fer_core.video import keeping, plan
 from fer_core.video.store import EDITS_FORMAT, Analysis, open_analysis
 from fer_core.video.stored_files import MAX_JSON_BYTES
 
@@ -53,6 +54,7 @@ def _checked(folder: Path, time_name: str, deep: bool) -> Iterator[Finding]:
         return
     yield from _edits(folder, time_name)
     yield from _rule(folder, time_name)
+    yield from _handed_on(analysis, time_name)
     yield from _tables(analysis, deep)
     yield from _pictures(folder)
     yield from _made_anew(folder)
@@ -161,6 +163,17 @@ def _rule(folder: Path, time_name: str) -> Iterator[Finding]:
             path, _said(error), "Nothing of this analysis is deleted by itself until then. Repair puts it aside: then "
             "the rule of all analyses holds.", partial(put_aside, path, time_name),
         )  # fmt: skip
+
+
+def _handed_on(analysis: Analysis, time_name: str) -> Iterator[Finding]:
+    """The plan that was followed, and the notice."""
+    for name, read in ((plan.FILE, plan.kept_plan), (notice.FILE, notice.kept_notice)):
+        try:
+            read(analysis)
+        except (StoreError, OSError) as error:
+            path = analysis.folder / name
+            remedy = "No report can be made until then. Repair puts it aside."
+            yield Finding(path, _said(error), remedy, partial(put_aside, path, time_name))
 
 
 # tables

@@ -182,6 +182,19 @@ def test_damage_in_the_middle_of_a_table_is_found(mine: Analysis) -> None:
     assert mended(mine.folder) == ["timeline.parquet"]
 
 
+def test_a_damaged_plan_or_notice_is_put_aside_and_an_agreement_is_saved(mine: Analysis) -> None:
+    (mine.folder / "plan.yaml").write_text("models: [")
+    (mine.folder / "notice.json").write_text('{"format": "fer-workbench-notice/1", "who": 5}')
+    assert set(mended(mine.folder)) == {"plan.yaml", "notice.json"}
+    assert list(check_analysis(mine.folder, "now")) == []
+    said = {
+        "format": "fer-workbench-edits/1",
+        "agreed": {"date": "2026-12-01", "note": ""},
+        "done": [{"do": "nothing"}],
+    }
+    assert saved_edits(json.dumps(said))["agreed"] == said["agreed"]
+
+
 def test_what_cannot_be_made_anew_is_said(mine: Analysis) -> None:
     for name in ("timeline.parquet", "timeline.csv"):
         (mine.folder / name).unlink()
